@@ -1,0 +1,1 @@
+"""The WebSocket edge: handshake and auth, sessions, rooms, fan-out, like merging, slow consumers."""

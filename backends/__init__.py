@@ -1,0 +1,1 @@
+"""The outer parts (bus, links, Redis), each behind a small interface with a twin for tests."""

@@ -1,0 +1,1 @@
+"""Stateless services: room publishing, repair, likes, census."""

@@ -1,0 +1,1 @@
+"""The `relaymesh` command: config, local cluster, logging, metrics, checks."""

@@ -1,0 +1,1 @@
+"""The regional tier: subscription table, lanes, forwarding between nodes."""
