@@ -1,0 +1,5 @@
+"""The WebSocket edge: it holds the connections of clients and writes to many of them at once.
+
+`interface` is what the session layer sees of it; `server.Server` is the edge on real sockets and
+`memory.MemoryEdge` its twin for tests.
+"""
