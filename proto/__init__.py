@@ -1,1 +1,1 @@
-"""The language of the cluster: frames, envelopes, records, priorities, errors. Pure values, no I/O."""
+"""The language of the cluster: frames, envelopes, records, errors. Pure values, no I/O."""

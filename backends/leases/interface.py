@@ -1,0 +1,46 @@
+"""Leases: which nodes live, and who holds a duty that one alone may do."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class NodeLease:
+    """A node that lives, as it last said itself; `status` is JSON-able, for `relaymesh status`."""
+
+    node: str
+    role: str
+    region: str
+    incarnation: str
+    url: str
+    """Where clients or operators reach it: `ws://…/v1` of an access node, `http://…` else."""
+    status: Mapping[str, Any]
+
+
+class Registry(Protocol):
+    """The nodes that live; a node that is not renewed within the lease's time is gone."""
+
+    async def renew(self, lease: NodeLease) -> None:
+        """Say that the node lives, for another lease time."""
+
+    async def resign(self, node: str, incarnation: str) -> None:
+        """End the node's lease, unless another incarnation holds it."""
+
+    async def living(self) -> list[NodeLease]:
+        """Return the nodes whose lease runs."""
+
+    async def settled(self) -> bool:
+        """Say whether absence means anything: false for one lease time after the store has lost
+        its data or come back, since nodes that live may not have renewed yet."""
+
+
+class Duties(Protocol):
+    """Named duties, each held by one holder at a time, with a fencing number."""
+
+    async def hold(self, duty: str, holder: str, ttl_s: float) -> int | None:
+        """Take or renew `duty`; returns its fencing number (greater for each new holder), or
+        `None` while somebody else holds it."""
+
+    async def release(self, duty: str, holder: str) -> None:
+        """Give `duty` up, if `holder` has it."""

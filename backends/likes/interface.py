@@ -1,0 +1,49 @@
+"""Like totals: a grow-only counter for each node that counts, summed up by room."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from proto.services import LikeCount, RoomCensus
+
+
+@dataclass(frozen=True, slots=True)
+class RoomTotals:
+    """What is shown of a room once a second."""
+
+    likes: int
+    online: int
+
+
+class Likes(Protocol):
+    """Counts likes durably, one atomic write for each room and call."""
+
+    async def count(self, room: str, counts: Sequence[LikeCount]) -> int:
+        """Raise the room's counters to `counts` (a lower or equal count changes nothing) and
+        return the room's total."""
+
+    async def total(self, room: str) -> int:
+        """Return the likes of `room`."""
+
+
+class Census(Protocol):
+    """How many connections each node has in each room."""
+
+    async def report(self, node: str, incarnation: str, rooms: Sequence[RoomCensus]) -> None:
+        """Take a node's report; a room with nobody in it is forgotten."""
+
+    async def online(self, room: str, living: frozenset[tuple[str, str]]) -> int:
+        """Return the members of `room` on the (node, incarnation)s that live."""
+
+
+class ChangedRooms(Protocol):
+    """Rooms whose totals have changed since they were last published, in shards."""
+
+    async def mark(self, rooms: Sequence[str]) -> None:
+        """Say that the totals of `rooms` have changed."""
+
+    async def changed(self, shard: int) -> dict[str, int]:
+        """Return the changed rooms of `shard`, each with the number of its last change."""
+
+    async def done(self, shard: int, published: dict[str, int]) -> None:
+        """Forget the rooms that have not changed since `changed` gave these numbers."""

@@ -1,0 +1,43 @@
+"""The room log: numbers a room's messages and keeps the newest of them for repair."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from proto.headers import HeadsHeader
+from proto.priorities import Priority
+from proto.services import FetchAnswer, FetchBody
+
+
+class StoreUnavailableError(Exception):
+    """The store did not answer: what was asked may or may not have been done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """Where a message stands. `again`: the `mid` was known, and this is its first answer."""
+
+    epoch: str
+    seq: int
+    ts_ms: int
+    again: bool
+
+
+class RoomLog(Protocol):
+    """Bounded by age and count for each room and priority; keeps numbers longer than messages."""
+
+    async def append(
+        self, room: str, priority: Priority, push: bytes, *, uid: str, mid: str, ts_ms: int
+    ) -> Appended:
+        """Number and keep `push` (see `proto.server_frames.room_push`) in one atomic step.
+
+        The same (`uid`, `mid`) in `room` within the deduplication age appends nothing.
+        """
+
+    async def heads(self, room: str) -> HeadsHeader:
+        """Return the room's epoch and heads ("" and zeros for a room without messages)."""
+
+    async def active_heads(self) -> dict[str, HeadsHeader]:
+        """Return the heads of every room with a message within the retention age."""
+
+    async def fetch(self, room: str, body: FetchBody) -> FetchAnswer:
+        """Return finished frames of one stream, at most `MAX_FETCH` of them."""

@@ -1,0 +1,27 @@
+"""The route map: on which access nodes a user is connected."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One connection of a user. Counts only while the node's lease with this incarnation runs."""
+
+    node: str
+    incarnation: str
+    connection: int
+
+
+class Routes(Protocol):
+    """uid -> connections, written by access nodes and read by routers."""
+
+    async def add(self, uid: str, route: Route) -> None:
+        """Register a connection; several devices of a user have a route each."""
+
+    async def remove(self, uid: str, route: Route) -> None:
+        """Remove exactly this connection's route, and no other."""
+
+    async def lookup(self, uids: Sequence[str]) -> list[list[Route]]:
+        """Return the routes of each uid, in the order asked; dead ones may be among them."""

@@ -1,0 +1,64 @@
+"""What a node sees of the mesh: relays by name, rooms it wants, requests it asks or serves."""
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from proto.envelopes import Envelope
+from proto.headers import RequestHeader
+from proto.priorities import Priority
+from proto.services import Method
+
+Receive = Callable[[str, Envelope], None]
+"""Takes an envelope and the relay that it came from; quick, and never waits."""
+
+Serve = Callable[[RequestHeader, bytes], Awaitable[bytes]]
+"""Takes a request's header and body and returns the answer's body, or raises `RequestError`."""
+
+
+class Mesh(Protocol):
+    """A node's links to the relays of its region, one for each relay and lane."""
+
+    def carriers(self, key: str) -> list[str]:
+        """Return the relays that are up, in the order in which they carry `key` (a room, a node)."""
+
+    async def send(self, relay: str, priority: Priority, envelope: bytes) -> None:
+        """Put `envelope` on the relay's lane; waits while the relay pushes back.
+
+        Raises `RelayDownError` when the link is down, or goes down while this waits.
+        """
+
+    def offer(self, relay: str, priority: Priority, envelope: bytes) -> bool:
+        """As `send`, but never waits: false (and counted) where the lane is full or down."""
+
+    def want(self, room: str) -> None:
+        """Announce interest in `room` to every relay, now and after each reconnect."""
+
+    def unwant(self, room: str) -> None:
+        """Withdraw the interest in `room`."""
+
+    async def confirmed(self, room: str) -> None:
+        """Wait until the carrier of `room` has confirmed the interest; raises `RequestError`
+        `unavailable` when no relay has within the configured time."""
+
+    async def request(
+        self,
+        method: Method,
+        priority: Priority,
+        body: bytes = b"",
+        *,
+        room: str = "",
+        uid: str = "",
+        name: str = "",
+        role: str = "",
+        trace: str = "",
+        repeatable: bool = False,
+    ) -> bytes:
+        """Ask an instance of logic and return the answer's body.
+
+        Raises `RequestError`: what logic answered, or `overloaded`, `unavailable`, `timeout`. A
+        `repeatable` request is tried once more over another relay before that.
+        """
+
+
+class RelayDownError(Exception):
+    """The link to the relay is down: take the next carrier, or leave it to the repair."""

@@ -1,0 +1,192 @@
+"""What a client sends: one JSON object a message, told apart by `op` (docs/protocol.md)."""
+
+import re
+from collections.abc import Callable
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from proto.errors import ErrorCode, RequestError
+from proto.ids import MESSAGE_ID_PATTERN, ROOM_PATTERN
+
+SUBPROTOCOL = "relaymesh.v1.json"
+"""The WebSocket subprotocol that a client must offer."""
+
+MAX_TEXT_CHARACTERS = 2000
+MAX_LIKES_PER_FRAME = 1000
+MAX_GIFT_VALUE = 1_000_000
+MAX_ROOMS_PER_HELLO = 20
+MAX_HISTORY = 100
+MAX_FETCH = 200
+MAX_SEQ = 2**53 - 1
+"""The largest whole number that every JSON reader keeps exact."""
+
+RequestId = Annotated[int, Meta(ge=0, le=MAX_SEQ)]
+Room = Annotated[str, Meta(pattern=ROOM_PATTERN)]
+MessageId = Annotated[str, Meta(pattern=MESSAGE_ID_PATTERN)]
+Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT_CHARACTERS)]
+Sequence = Annotated[int, Meta(ge=0, le=MAX_SEQ)]
+PriorityLabel = Annotated[str, Meta(pattern=r"^(urgent|normal|bulk)\Z")]
+Epoch = Annotated[str, Meta(max_length=32)]
+
+
+class _Frame(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    id: RequestId
+
+
+class Position(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The last message that a client has of one stream."""
+
+    epoch: Epoch
+    seq: Sequence
+
+
+class JoinSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A room to join. `since` resumes: what came after each position is sent again. `history`
+    instead asks for the newest messages of the urgent and normal streams."""
+
+    room: Room
+    since: dict[PriorityLabel, Position] = {}
+    history: Annotated[int, Meta(ge=0, le=MAX_HISTORY)] = 0
+
+
+class Hello(_Frame, frozen=True, tag_field="op", tag="hello"):
+    """The first frame: who the client is, and rooms to join at once."""
+
+    token: Annotated[str, Meta(min_length=1, max_length=4096)]
+    client: Annotated[str, Meta(max_length=64)] = ""
+    join: Annotated[list[JoinSpec], Meta(max_length=MAX_ROOMS_PER_HELLO)] = []
+
+
+class Join(_Frame, frozen=True, tag_field="op", tag="join"):
+    """Join a room (see `JoinSpec`)."""
+
+    room: Room
+    since: dict[PriorityLabel, Position] = {}
+    history: Annotated[int, Meta(ge=0, le=MAX_HISTORY)] = 0
+
+
+class Leave(_Frame, frozen=True, tag_field="op", tag="leave"):
+    """Leave a room."""
+
+    room: Room
+
+
+class Chat(_Frame, frozen=True, tag_field="op", tag="chat"):
+    """Say something in a room: normal."""
+
+    room: Room
+    text: Text
+    mid: MessageId | None = None
+
+
+class Speech(_Frame, frozen=True, tag_field="op", tag="speech"):
+    """Host speech: urgent, and only for a host of the room."""
+
+    room: Room
+    text: Text
+    mid: MessageId | None = None
+
+
+class Gift(_Frame, frozen=True, tag_field="op", tag="gift"):
+    """Give a gift: urgent from a configured value (of one gift times `count`) on, else normal."""
+
+    room: Room
+    gift: Annotated[str, Meta(pattern=MESSAGE_ID_PATTERN)]
+    value: Annotated[int, Meta(ge=0, le=MAX_GIFT_VALUE)]
+    count: Annotated[int, Meta(ge=1, le=MAX_LIKES_PER_FRAME)] = 1
+    text: Annotated[str, Meta(max_length=MAX_TEXT_CHARACTERS)] = ""
+    mid: MessageId | None = None
+
+
+class Like(_Frame, frozen=True, tag_field="op", tag="like"):
+    """Like a room `count` times."""
+
+    room: Room
+    count: Annotated[int, Meta(ge=1, le=MAX_LIKES_PER_FRAME)] = 1
+
+
+class Fetch(_Frame, frozen=True, tag_field="op", tag="fetch"):
+    """Ask for `from`..`to` of a stream again, at most `MAX_FETCH` messages."""
+
+    room: Room
+    priority: PriorityLabel
+    epoch: Epoch
+    first_seq: Sequence = msgspec.field(name="from")
+    last_seq: Sequence = msgspec.field(name="to")
+
+
+class Ping(_Frame, frozen=True, tag_field="op", tag="ping"):
+    """Is anybody there?"""
+
+
+Request = Hello | Join | Leave | Chat | Speech | Gift | Like | Fetch | Ping
+Publish = Chat | Speech | Gift
+"""What becomes a message of the room."""
+
+OPS = frozenset({"hello", "join", "leave", "chat", "speech", "gift", "like", "fetch", "ping"})
+
+_decode: Callable[[bytes], Request] = msgspec.json.Decoder(Request).decode
+_decode_publish: Callable[[bytes], Publish] = msgspec.json.Decoder(Publish).decode
+
+
+class _Outline(msgspec.Struct):
+    id: msgspec.Raw = msgspec.Raw(b"null")
+    op: msgspec.Raw = msgspec.Raw(b"null")
+
+
+_decode_outline = msgspec.json.Decoder(_Outline).decode
+_PATH = re.compile(r" - at (?:`key` in )?`\$\.?([^`]*)`$")
+_QUOTED = re.compile(r"field `([^`]*)`")
+
+
+def parse(message: bytes) -> Request:
+    """Return the request in `message` (UTF-8 JSON); raises `RequestError` that names the field."""
+    try:
+        return _decode(message)
+    except msgspec.ValidationError as error:
+        raise _explained(message, error) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise RequestError(ErrorCode.BAD_JSON, f"not a JSON object: {error}") from None
+
+
+def parse_publish(message: bytes) -> Publish:
+    """Return the chat, speech or gift in `message`, as logic reads it; raises `RequestError`."""
+    try:
+        return _decode_publish(message)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise RequestError(ErrorCode.BAD_FRAME, str(error)) from None
+
+
+def request_id(message: bytes) -> int | None:
+    """Return the `id` of a frame that may be bad otherwise, so that its error finds its way."""
+    try:
+        return msgspec.json.decode(_decode_outline(message).id, type=RequestId)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _explained(message: bytes, error: msgspec.ValidationError) -> RequestError:
+    text = str(error)
+    op = _op(message)
+    if not message.lstrip().startswith(b"{"):
+        return RequestError(ErrorCode.BAD_JSON, "the message must be one JSON object")
+    if op is not None and op not in OPS:
+        return RequestError(
+            ErrorCode.UNKNOWN_OP, f"op: must be one of {', '.join(sorted(OPS))}", field="op"
+        )
+    path = _PATH.search(text)
+    field = path.group(1) if path else ""
+    named = _QUOTED.search(text)
+    if named:
+        field = f"{field}.{named.group(1)}" if field else named.group(1)
+    reason = _PATH.sub("", text)
+    return RequestError(ErrorCode.BAD_FRAME, f"{field or 'frame'}: {reason}", field=field)
+
+
+def _op(message: bytes) -> str | None:
+    try:
+        return msgspec.json.decode(_decode_outline(message).op, type=str)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None

@@ -1,0 +1,55 @@
+"""The close-code catalogue: why a connection ends, and whether the client may come back."""
+
+from enum import IntEnum
+from typing import NamedTuple
+
+
+class CloseCode(IntEnum):
+    """WebSocket close codes that a server sends (RFC 6455 section 7.4; 4000 and up are ours)."""
+
+    NORMAL = 1000
+    PROTOCOL_ERROR = 1002
+    NOT_TEXT = 1003
+    NOT_UTF8 = 1007
+    TOO_LARGE = 1009
+    INTERNAL_ERROR = 1011
+    RESTARTING = 1012
+    HELLO_TIMEOUT = 4000
+    TOKEN_INVALID = 4001
+    TOKEN_EXPIRED = 4002
+    SILENT = 4003
+    TOO_MANY_ERRORS = 4004
+    SLOW_CONSUMER = 4008
+    OVERLOADED = 4009
+
+
+class CloseEntry(NamedTuple):
+    """`reconnect`: the client may connect again by itself (with jitter) and resume its rooms with
+    `since`. Where it is false the client must change something first."""
+
+    meaning: str
+    reconnect: bool
+
+
+CATALOGUE: dict[CloseCode, CloseEntry] = {
+    CloseCode.NORMAL: CloseEntry("The client closed.", False),
+    CloseCode.PROTOCOL_ERROR: CloseEntry("A frame broke RFC 6455.", False),
+    CloseCode.NOT_TEXT: CloseEntry("A binary message; this protocol is text.", False),
+    CloseCode.NOT_UTF8: CloseEntry("A text message that is not UTF-8.", False),
+    CloseCode.TOO_LARGE: CloseEntry("A message over the size limit.", False),
+    CloseCode.INTERNAL_ERROR: CloseEntry("The node failed; resume elsewhere.", True),
+    CloseCode.RESTARTING: CloseEntry("The node drains or restarts; resume elsewhere.", True),
+    CloseCode.HELLO_TIMEOUT: CloseEntry("No `hello` within 5 s.", True),
+    CloseCode.TOKEN_INVALID: CloseEntry("`hello` carried a token that is not valid.", False),
+    CloseCode.TOKEN_EXPIRED: CloseEntry(
+        "The token has expired: reconnect with a fresh one.", False
+    ),
+    CloseCode.SILENT: CloseEntry("Nothing was heard for two heartbeats; resume.", True),
+    CloseCode.TOO_MANY_ERRORS: CloseEntry(
+        "Too many bad frames or too many frames in a short time.", False
+    ),
+    CloseCode.SLOW_CONSUMER: CloseEntry(
+        "The client read too slowly and its queue was full; resume.", True
+    ),
+    CloseCode.OVERLOADED: CloseEntry("The node holds as many as it can; try another.", True),
+}

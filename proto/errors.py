@@ -1,0 +1,99 @@
+"""The error catalogue: what a request can be answered with instead of `ok`."""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+import msgspec
+
+
+class ErrorCode(StrEnum):
+    """The `code` of an error; the catalogue below says what each means."""
+
+    BAD_JSON = "bad_json"
+    BAD_FRAME = "bad_frame"
+    UNKNOWN_OP = "unknown_op"
+    HELLO_FIRST = "hello_first"
+    HELLO_TWICE = "hello_twice"
+    TOKEN_INVALID = "token_invalid"
+    TOKEN_EXPIRED = "token_expired"
+    FORBIDDEN = "forbidden"
+    NOT_JOINED = "not_joined"
+    TOO_MANY_ROOMS = "too_many_rooms"
+    TOO_LARGE = "too_large"
+    RATE_LIMITED = "rate_limited"
+    OVERLOADED = "overloaded"
+    UNAVAILABLE = "unavailable"
+    TIMEOUT = "timeout"
+
+
+class ErrorEntry(NamedTuple):
+    """What a code means, the HTTP status that goes with it, and whether the same request may be
+    sent again as it is."""
+
+    meaning: str
+    http_status: int
+    retry: bool
+
+
+CATALOGUE: dict[ErrorCode, ErrorEntry] = {
+    ErrorCode.BAD_JSON: ErrorEntry("The message is not one JSON object.", 400, False),
+    ErrorCode.BAD_FRAME: ErrorEntry(
+        "A field is missing, unknown, of the wrong type or out of range; `field` names it.",
+        400,
+        False,
+    ),
+    ErrorCode.UNKNOWN_OP: ErrorEntry("`op` is none that this version knows.", 400, False),
+    ErrorCode.HELLO_FIRST: ErrorEntry("The first frame must be `hello`.", 400, False),
+    ErrorCode.HELLO_TWICE: ErrorEntry("The connection has said `hello` already.", 400, False),
+    ErrorCode.TOKEN_INVALID: ErrorEntry(
+        "The token is malformed, forged, unsigned or for another audience.", 401, False
+    ),
+    ErrorCode.TOKEN_EXPIRED: ErrorEntry("The token has expired; get a fresh one.", 401, False),
+    ErrorCode.FORBIDDEN: ErrorEntry("The token's role does not permit this.", 403, False),
+    ErrorCode.NOT_JOINED: ErrorEntry("The connection has not joined this room.", 409, False),
+    ErrorCode.TOO_MANY_ROOMS: ErrorEntry(
+        "The connection, or its node, is in as many rooms as it may be.", 409, False
+    ),
+    ErrorCode.TOO_LARGE: ErrorEntry("A part of the request is larger than allowed.", 413, False),
+    ErrorCode.RATE_LIMITED: ErrorEntry(
+        "More than the sender may send; wait `retry_after_ms`.", 429, True
+    ),
+    ErrorCode.OVERLOADED: ErrorEntry(
+        "The cluster admits no more at the moment; wait `retry_after_ms`. Nothing was done.",
+        503,
+        True,
+    ),
+    ErrorCode.UNAVAILABLE: ErrorEntry(
+        "A part that is needed is away; wait `retry_after_ms`. It may have been done: send it"
+        " again with the same `mid`.",
+        503,
+        True,
+    ),
+    ErrorCode.TIMEOUT: ErrorEntry(
+        "No answer in time. It may have been done: send it again with the same `mid`.", 504, True
+    ),
+}
+
+
+class ErrorBody(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An error as it is sent: `message` is for a person, `field` is a path such as `count`."""
+
+    code: ErrorCode
+    message: str
+    field: str = ""
+    retry_after_ms: int = 0
+
+
+class RequestError(Exception):
+    """A request that is answered with an error; raised where it is found, sent by the shell."""
+
+    def __init__(
+        self, code: ErrorCode, message: str = "", *, field: str = "", retry_after_ms: int = 0
+    ) -> None:
+        self.body = ErrorBody(code, message or CATALOGUE[code].meaning, field, retry_after_ms)
+        super().__init__(f"{code}: {self.body.message}")
+
+    @classmethod
+    def from_body(cls, body: ErrorBody) -> "RequestError":
+        """Return the exception for an error that came over the mesh."""
+        return cls(body.code, body.message, field=body.field, retry_after_ms=body.retry_after_ms)

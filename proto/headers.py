@@ -1,0 +1,119 @@
+"""The typed headers of mesh envelopes, as MessagePack arrays (see `proto.envelopes.Kind`)."""
+
+from typing import Literal
+
+import msgspec
+
+from proto.errors import ErrorBody
+
+NodeRole = Literal["access", "relay", "router", "logic", "probe"]
+"""What a node is; `probe` is a measuring tool (`relaymesh bench hop`)."""
+
+
+class Hello(msgspec.Struct, frozen=True, array_like=True):
+    """Who dials. `incarnation` is new at each start of the node's process."""
+
+    node: str
+    role: NodeRole
+    region: str
+    incarnation: str
+    lane: int
+
+
+class Welcome(msgspec.Struct, frozen=True, array_like=True):
+    """Which relay answers; a new `incarnation` means that its table is empty."""
+
+    relay: str
+    region: str
+    incarnation: str
+
+
+class Interest(msgspec.Struct, frozen=True, array_like=True):
+    """A step of a node's interest. `generation` counts the steps of one link; a `full` step
+    replaces all before it, any other must follow the one before without a gap."""
+
+    generation: int
+    full: bool
+    add: list[str]
+    drop: list[str]
+
+
+class Confirm(msgspec.Struct, frozen=True, array_like=True):
+    """The table holds the interest up to `generation`; `stale`: a step is missing, send a full."""
+
+    generation: int
+    stale: bool = False
+
+
+class RoomHeader(msgspec.Struct, frozen=True, array_like=True):
+    """Names a room message in its stream; room and priority are the envelope's key and priority."""
+
+    epoch: str
+    seq: int
+    ts_ms: int
+    trace: str = ""
+
+
+class HeadsHeader(msgspec.Struct, frozen=True, array_like=True):
+    """The last sequence number of each priority of a room, and its epoch ("" = nothing yet)."""
+
+    epoch: str
+    seqs: tuple[int, int, int]
+
+
+class UsersHeader(msgspec.Struct, frozen=True, array_like=True):
+    """The receivers on the node; `id` names the message for deduplication."""
+
+    id: str
+    uids: list[str]
+    ts_ms: int
+    trace: str = ""
+
+
+class SpreadHeader(msgspec.Struct, frozen=True, array_like=True):
+    """The receivers by access node; the relay makes one USERS envelope for each node."""
+
+    id: str
+    nodes: dict[str, list[str]]
+    ts_ms: int
+    trace: str = ""
+
+
+class RequestHeader(msgspec.Struct, frozen=True, array_like=True):
+    """A request upwards. `request` is unique in the asking process, `budget_ms` what is left of
+    its time. `uid`, `name` and `role` come from the verified token: `role` is the sender's role in
+    `room` (`viewer`, `host`) or `server`."""
+
+    request: int
+    source: str
+    incarnation: str
+    method: str
+    budget_ms: int
+    trace: str = ""
+    uid: str = ""
+    name: str = ""
+    role: str = ""
+    room: str = ""
+
+
+class ReplyHeader(msgspec.Struct, frozen=True, array_like=True):
+    """The answer to `request` of the node's `incarnation`; `error` is set where it failed."""
+
+    request: int
+    incarnation: str
+    error: ErrorBody | None = None
+
+
+encode_header = msgspec.msgpack.Encoder().encode
+"""Return a header's bytes."""
+
+decode_hello = msgspec.msgpack.Decoder(Hello).decode
+decode_welcome = msgspec.msgpack.Decoder(Welcome).decode
+decode_interest = msgspec.msgpack.Decoder(Interest).decode
+decode_confirm = msgspec.msgpack.Decoder(Confirm).decode
+decode_room = msgspec.msgpack.Decoder(RoomHeader).decode
+decode_heads = msgspec.msgpack.Decoder(HeadsHeader).decode
+decode_users = msgspec.msgpack.Decoder(UsersHeader).decode
+decode_spread = msgspec.msgpack.Decoder(SpreadHeader).decode
+decode_request = msgspec.msgpack.Decoder(RequestHeader).decode
+decode_reply = msgspec.msgpack.Decoder(ReplyHeader).decode

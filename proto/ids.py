@@ -1,0 +1,50 @@
+"""What names look like: rooms, uids, nodes, message ids, traces, incarnations, epochs."""
+
+import re
+from collections.abc import Callable
+
+ROOM_PATTERN = r"^[A-Za-z0-9_.:\-]{1,64}\Z"
+"""Room names; also safe inside Redis keys, log lines and URLs."""
+
+UID_PATTERN = r"^[A-Za-z0-9_.:@\-]{1,64}\Z"
+"""User ids, as the token's `sub` claim carries them."""
+
+NODE_PATTERN = r"^[a-z0-9][a-z0-9\-]{0,62}\Z"
+"""Node ids, such as `access-1`; unique in the cluster."""
+
+MESSAGE_ID_PATTERN = r"^[A-Za-z0-9_\-]{1,64}\Z"
+"""A client's own id of a message (`mid`): a retry with the same one gets the first answer."""
+
+_NODE = re.compile(NODE_PATTERN)
+_ROOM = re.compile(ROOM_PATTERN)
+_UID = re.compile(UID_PATTERN)
+
+_ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+RandomBits = Callable[[int], int]
+"""`random.Random.getrandbits`, or a seeded one: where ids get their randomness from."""
+
+
+def is_room(name: str) -> bool:
+    """Say whether `name` can be a room."""
+    return _ROOM.match(name) is not None
+
+
+def is_uid(name: str) -> bool:
+    """Say whether `name` can be a user id."""
+    return _UID.match(name) is not None
+
+
+def is_node(name: str) -> bool:
+    """Say whether `name` can be a node id."""
+    return _NODE.match(name) is not None
+
+
+def new_id(random_bits: RandomBits, bits: int = 64) -> str:
+    """Return a random id of `bits` bits in base 36: traces, incarnations, epochs, message ids."""
+    number = random_bits(bits)
+    digits = []
+    while number:
+        number, digit = divmod(number, 36)
+        digits.append(_ALPHABET[digit])
+    return "".join(reversed(digits)) or "0"

@@ -1,0 +1,120 @@
+"""What nodes ask logic: the methods of a REQUEST to `logic`, with the types of their bodies.
+
+Bodies are MessagePack, except where they pass through unread: `publish` takes the client's own
+JSON frame and answers with the JSON of its `ok`.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+SERVICE_LOGIC = b"logic"
+"""The key of a REQUEST that any logic instance may answer."""
+
+
+class Method(StrEnum):
+    """The `method` of a request header."""
+
+    PUBLISH = "publish"
+    """A client's chat, gift or speech: body and answer are JSON. Safe to repeat with a `mid`."""
+    PUSH = "push"
+    """A back end's message to a room or to users (`PushBody`): answer is JSON."""
+    HEADS = "heads"
+    """The room's heads; no body, answer `proto.headers.HeadsHeader`. Safe to repeat."""
+    FETCH = "fetch"
+    """`FetchBody` -> `FetchAnswer`: part of a room log. Safe to repeat."""
+    LIKES = "likes"
+    """`LikesBody`, answered when the bus keeps it: counts are cumulative, so safe to repeat."""
+    CENSUS = "census"
+    """`CensusBody`: how many members a node has in its rooms. Safe to repeat."""
+
+    @property
+    def idempotent(self) -> bool:
+        """Whether it may be repeated elsewhere without looking at the body."""
+        return self in (Method.HEADS, Method.FETCH, Method.LIKES, Method.CENSUS)
+
+
+class FetchBody(msgspec.Struct, frozen=True, array_like=True):
+    """Ask for `first_seq`..`last_seq` (both included) of the room named in the request header.
+
+    `last_seq` 0 means up to the head. `newest` > 0 asks for the newest that many instead, and
+    epoch and sequences are ignored.
+    """
+
+    priority: int
+    epoch: str
+    first_seq: int
+    last_seq: int
+    newest: int = 0
+
+
+class FetchAnswer(msgspec.Struct, frozen=True, array_like=True):
+    """The finished frames with their sequence numbers, ascending, and what the log is now.
+
+    `epoch` is the log's epoch (it differs from the asked one after a loss of the log), `head_seq`
+    its last number, `oldest_seq` the oldest number it still has (head + 1 when it is empty).
+    `frames` may end before what was asked for: ask again from there. An asked number below
+    `oldest_seq` is gone.
+    """
+
+    epoch: str
+    head_seq: int
+    oldest_seq: int
+    frames: list[tuple[int, bytes]]
+
+
+class LikeCount(msgspec.Struct, frozen=True, array_like=True):
+    """All likes that `counter` has seen in `room` so far: cumulative, so that doubled, late or
+    reordered reports change nothing (a grow-only counter: Shapiro et al., CRDTs, 2011).
+
+    `counter` is new for each node incarnation and each time the node opens the room.
+    """
+
+    room: str
+    counter: str
+    count: int
+
+
+class LikesBody(msgspec.Struct, frozen=True, array_like=True):
+    """What an access node has counted since its last flush, a room each."""
+
+    counts: list[LikeCount]
+
+
+class RoomCensus(msgspec.Struct, frozen=True, array_like=True):
+    """How many connections a node has in `room` (0 when the last has left), how many came in since
+    the last report and a few of their uids."""
+
+    room: str
+    online: int
+    entered_count: int = 0
+    entered: list[str] = []
+
+
+class CensusBody(msgspec.Struct, frozen=True, array_like=True):
+    """The rooms of a node whose count has changed, or all of them every ten seconds."""
+
+    rooms: list[RoomCensus]
+
+
+class PushBody(msgspec.Struct, frozen=True, array_like=True):
+    """A back end's message: to `room`, or to `uids`. `data` is JSON and goes to clients as it is.
+
+    `mid` deduplicates; `priority` is a label, since a back end may choose it.
+    """
+
+    mid: str
+    priority: str
+    data: bytes
+    room: str = ""
+    uids: list[str] = []
+
+
+encode = msgspec.msgpack.Encoder().encode
+"""Return the bytes of any body or answer above."""
+
+decode_fetch = msgspec.msgpack.Decoder(FetchBody).decode
+decode_fetch_answer = msgspec.msgpack.Decoder(FetchAnswer).decode
+decode_likes = msgspec.msgpack.Decoder(LikesBody).decode
+decode_census = msgspec.msgpack.Decoder(CensusBody).decode
+decode_push = msgspec.msgpack.Decoder(PushBody).decode

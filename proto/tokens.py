@@ -1,0 +1,72 @@
+"""Tokens: who a client is. JWT (RFC 7519) signed with HS256, verified at the edge."""
+
+from typing import Literal
+
+import jwt
+import msgspec
+
+from proto.errors import ErrorCode, RequestError
+from proto.ids import UID_PATTERN, is_room, is_uid
+
+AUDIENCE = "relaymesh"
+ALGORITHM = "HS256"
+MIN_SECRET_BYTES = 32
+"""RFC 7518 section 3.2: an HS256 key has at least the size of the hash."""
+
+
+class Claims(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a token says. `sub` is the uid, `exp` and `iat` are Unix seconds, `host` lists the rooms
+    that the holder hosts; role `server` is a back end: it may publish anywhere."""
+
+    sub: str
+    exp: int
+    aud: str = AUDIENCE
+    iat: int = 0
+    name: str = ""
+    role: Literal["viewer", "server"] = "viewer"
+    host: tuple[str, ...] = ()
+
+    def role_in(self, room: str) -> str:
+        """Return the holder's role in `room`: `server`, `host` or `viewer`."""
+        if self.role == "server":
+            return "server"
+        return "host" if room in self.host else "viewer"
+
+
+def mint(claims: Claims, secret: str) -> str:
+    """Return a signed token; raises `ValueError` for what `verify` would refuse."""
+    if len(secret.encode()) < MIN_SECRET_BYTES:
+        raise ValueError(f"the token secret must have at least {MIN_SECRET_BYTES} bytes")
+    if not is_uid(claims.sub):
+        raise ValueError(f"uid {claims.sub!r} must match {UID_PATTERN}")
+    for room in claims.host:
+        if not is_room(room):
+            raise ValueError(f"{room!r} can't be the name of a room")
+    return jwt.encode(msgspec.to_builtins(claims), secret, algorithm=ALGORITHM)
+
+
+def verify(token: str, secret: str, now_s: float) -> Claims:
+    """Return the claims of `token` at Unix time `now_s`.
+
+    Raises `RequestError` with `token_invalid` or `token_expired`; the message says what is wrong
+    and never repeats the token.
+    """
+    try:
+        payload = jwt.decode(
+            token,
+            secret,
+            algorithms=[ALGORITHM],
+            audience=AUDIENCE,
+            # Expiry is checked below against the given time, so that tests decide it.
+            options={"require": ["exp", "sub", "aud"], "verify_exp": False, "verify_iat": False},
+        )
+        claims = msgspec.convert(payload, Claims)
+    except (jwt.InvalidTokenError, msgspec.ValidationError, ValueError) as error:
+        raise RequestError(ErrorCode.TOKEN_INVALID, f"token: {error}", field="token") from None
+    if not is_uid(claims.sub):
+        raise RequestError(
+            ErrorCode.TOKEN_INVALID, f"token: sub must match {UID_PATTERN}", field="token"
+        )
+    if claims.exp <= now_s:
+        raise RequestError(ErrorCode.TOKEN_EXPIRED, field="token")
+    return claims
