@@ -1,0 +1,19 @@
+"""Who a node is: what every role is told about itself when it starts."""
+
+import msgspec
+
+
+class NodeIdentity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One life of one node. A restart keeps `node` and gets a newer `incarnation`."""
+
+    node: str
+    """Unique name in the cluster, such as `access-1`; it is the key that replies come back by."""
+
+    region: str
+    """The region it runs in; carriers of a room are preferred inside it."""
+
+    incarnation: int
+    """Start time in nanoseconds since 1970: the larger of two is the newer life."""
+
+    http_url: str = ""
+    """Base URL of its health and metrics server, empty where it has none."""
