@@ -1,0 +1,1 @@
+"""The bus: durable topics behind one interface; see `interface` and `connect`."""

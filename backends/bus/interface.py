@@ -9,7 +9,7 @@ from proto.topics import Topic
 
 
 class BusUnavailableError(Exception):
-    """The bus did not confirm: the records may or may not be kept. Publishing them again is safe."""
+    """The bus did not confirm: the records may be kept or not, and may be published again."""
 
 
 class Delivery(Protocol):
@@ -65,5 +65,7 @@ class Bus(Protocol):
         A group that is new starts with what is published from then on.
         """
 
-    def subscribe_broadcast(self, topic: Topic, name: str) -> AbstractAsyncContextManager[Subscription]:
+    def subscribe_broadcast(
+        self, topic: Topic, name: str
+    ) -> AbstractAsyncContextManager[Subscription]:
         """Consume every record published from now on, as the one consumer called `name`."""
