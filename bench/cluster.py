@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Literal
 
 import trio
 
@@ -43,8 +43,8 @@ class Cluster:
     def token(self, uid: str, *, host: Sequence[str] = (), server: bool = False) -> str:
         """Return a token of this cluster."""
         secret = json.loads((self.state_dir / "secrets.json").read_text())["token_secret"]
-        role = "server" if server else "viewer"
         expires = int(time.time()) + TOKEN_LIFE_S
+        role: Literal["viewer", "server"] = "server" if server else "viewer"
         return mint(Claims(sub=uid, name=uid, exp=expires, role=role, host=tuple(host)), secret)
 
     def pids(self) -> dict[str, int]:
@@ -128,23 +128,28 @@ def _start(
 ) -> Cluster:
     command = [sys.executable, "-m", "ops", "up", "--json", "--port-base", str(port_base)]
     command += ["--state-dir", str(state_dir), *options]
-    errors = tempfile.TemporaryFile("w+")
+    with tempfile.TemporaryFile("w+") as errors:
+        process = _spawn(command, errors, cores)
+        line = process.stdout.readline() if process.stdout else ""
+        if not line.startswith("{"):
+            process.kill()
+            errors.seek(0)
+            raise ClusterError(f"the cluster did not start: {line}{errors.read()[-2000:]}")
+    ready = json.loads(line)
+    return Cluster(process, state_dir, port_base, ready["gateway"], ready["access"])
+
+
+def _spawn(
+    command: Sequence[str], errors: IO[str], cores: set[int] | None
+) -> subprocess.Popen[str]:
     before = os.sched_getaffinity(0) if cores else None
     if cores:
         os.sched_setaffinity(0, cores)  # inherited by the child and all its children
     try:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
     finally:
         if before:
             os.sched_setaffinity(0, before)
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    if not line.startswith("{"):
-        process.kill()
-        errors.seek(0)
-        raise ClusterError(f"the cluster did not start: {line}{errors.read()[-2000:]}")
-    ready = json.loads(line)
-    return Cluster(process, state_dir, port_base, ready["gateway"], ready["access"])
 
 
 def _stop(cluster: Cluster) -> None:

@@ -6,9 +6,9 @@ its core; `Crowd.cpu_s` shows that it is not what is being measured.
 
 import select
 import socket
-import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -19,7 +19,7 @@ from bench import wire
 _READ_BYTES = 1 << 18
 _SETTLE_S = 30.0
 
-OnMessage = Callable[["Viewer", list[dict[str, object]]], None]
+OnMessage = Callable[["Viewer", list[dict[str, Any]]], None]
 """Takes a reading viewer and the frames of one server message."""
 
 
@@ -35,7 +35,6 @@ class Viewer:
     skips: int = 0
     tail: bytes = b""
     gone: bool = False
-    seen: dict[str, int] = field(default_factory=dict)
 
     def send(self, frame: bytes) -> None:
         """Send one request (JSON); requests are small, so the socket always takes them."""
@@ -143,7 +142,7 @@ def _open(url: str, hello: bytes, reading: bool) -> Viewer:
 def _until_upgraded(sock: socket.socket) -> None:
     answer = b""
     while not answer.endswith(b"\r\n\r\n"):
-        # One byte at a time at the end would be slow; the server says nothing before `hello`.
+        # The server says nothing before `hello`, so the answer ends where the bytes do.
         part = sock.recv(4096)
         if not part:
             raise ConnectionError(f"the handshake was refused: {answer[:200]!r}")
@@ -169,8 +168,3 @@ def quantile(sorted_values: Sequence[float], share: float) -> float:
     if not sorted_values:
         return 0.0
     return sorted_values[min(len(sorted_values) - 1, int(len(sorted_values) * share))]
-
-
-def process_cpu_s() -> float:
-    """Return the CPU seconds that this process has used."""
-    return time.process_time()

@@ -45,14 +45,14 @@ class Load:
     latencies_ms: list[float] = field(default_factory=list)
     measuring: bool = False
 
-    def received(self, viewer: Viewer, frames: list[dict[str, Any]]) -> None:
+    def received(self, _: Viewer, frames: list[dict[str, Any]]) -> None:
         """Take the frames of one message of a reading viewer."""
         now_ns = time.monotonic_ns()
         for frame in frames:
             if frame.get("push") == "chat" and self.measuring:
                 sent_ns = int(frame["text"].split()[0])
                 self.latencies_ms.append((now_ns - sent_ns) / 1e6)
-            elif "reply" in frame and frame["reply"]:
+            elif frame.get("reply"):
                 self.unanswered -= 1
                 self.acked += "ok" in frame
                 self.refused += "error" in frame
