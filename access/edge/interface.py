@@ -73,6 +73,11 @@ class Batch:
     done: Callable[[], None] | None = None
     """Called when the last member's write was tried: the room's next round may be made then."""
 
+    @property
+    def messages(self) -> int:
+        """Return how many messages of the stream are joined in this round."""
+        return self.last_seq - self.first_seq + 1
+
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
@@ -111,9 +116,11 @@ class Edge(Protocol):
         ...
 
     def broadcast(self, audience: Audience, batch: Batch) -> None:
-        """Hand a round to the fan-out loop; returns at once.
+        """Hand a round to the fan-out loop; returns at once and never refuses.
 
-        It goes to those who are members now. The rounds of one audience and priority keep their
+        What bounds the rounds that wait is the caller: it hands over the next round of an audience
+        and priority when `Batch.done` was called for the last. A round goes to those who are
+        members now. The rounds of one audience and priority keep their
         order; urgent ones overtake the others between two chunks of sockets.
         """
         ...

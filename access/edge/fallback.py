@@ -1,0 +1,123 @@
+"""The long way to read: a wsproto connection, made when an unusual frame comes.
+
+It understands fragments, control frames, long frames and every error. At the first frame boundary
+outside a fragmented message it has nothing left to remember, and is dropped again.
+"""
+
+from dataclasses import dataclass
+
+from wsproto.connection import Connection, ConnectionState, ConnectionType
+from wsproto.events import BytesMessage, CloseConnection, Event, Ping, TextMessage
+
+from access.edge.frames import frame_bytes
+from proto.close_codes import CloseCode
+
+
+@dataclass(frozen=True, slots=True)
+class Pinged:
+    """A ping that wants a pong with the same payload."""
+
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PeerClosed:
+    """The peer's close frame; 1005 stands for one without a code."""
+
+    code: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The peer broke a rule: the connection must be closed with `code`."""
+
+    code: int
+    reason: str
+
+
+Heard = bytes | Pinged | PeerClosed | Failed
+"""What reading yields; plain bytes are a whole text message."""
+
+
+class FrameCutter:
+    """Cuts a stream of bytes at the ends of frames, without judging them."""
+
+    def __init__(self) -> None:
+        self.at_boundary = True
+        self._head = b""
+        self._left = 0
+
+    def cut(self, data: bytes) -> tuple[bytes, bytes]:
+        """Split `data` behind the end of the current frame."""
+        if self.at_boundary or self._head:
+            head = self._head + data
+            size = frame_bytes(head)
+            self.at_boundary = False
+            if size is None:
+                self._head = head
+                return data, b""
+            self._left, self._head = size - len(self._head), b""
+        piece, rest = data[: self._left], data[self._left :]
+        self._left -= len(piece)
+        self.at_boundary = self._left == 0
+        return piece, rest
+
+
+class Fallback:
+    """Reads anything; `idle` says that it may be dropped (or that nothing more will be read)."""
+
+    def __init__(self, max_message_bytes: int) -> None:
+        self.idle = False
+        self._max_message_bytes = max_message_bytes
+        self._wsproto = Connection(ConnectionType.SERVER)
+        self._cutter = FrameCutter()
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._inside_message = False
+
+    def feed(self, data: bytes) -> tuple[list[Heard], bytes]:
+        """Read up to the first point where this object is idle.
+
+        Returns what was heard and the bytes behind that point. `PeerClosed` and `Failed` are the
+        last that is ever heard.
+        """
+        heard: list[Heard] = []
+        while data and not self.idle:
+            piece, data = self._cutter.cut(data)
+            self._wsproto.receive_data(piece)
+            for event in self._wsproto.events():
+                heard += self._hear(event)
+                if heard and isinstance(heard[-1], PeerClosed | Failed):
+                    return heard, b""
+            self.idle = self._cutter.at_boundary and not self._inside_message
+        return heard, data
+
+    def _hear(self, event: Event) -> list[Heard]:
+        if isinstance(event, TextMessage):
+            return self._hear_text(event)
+        if isinstance(event, BytesMessage):
+            return [Failed(CloseCode.NOT_TEXT, "this protocol is text")]
+        if isinstance(event, Ping):
+            return [Pinged(bytes(event.payload))]
+        if isinstance(event, CloseConnection):
+            return [self._hear_close(event)]
+        return []  # a pong: that something was heard has been noted already
+
+    def _hear_text(self, event: TextMessage) -> list[Heard]:
+        part = event.data.encode()
+        self._inside_message = not event.message_finished
+        self._size += len(part)
+        if self._size > self._max_message_bytes:
+            return [Failed(CloseCode.TOO_LARGE, f"over {self._max_message_bytes} bytes")]
+        if part:
+            self._parts.append(part)
+        if self._inside_message:
+            return []
+        text, self._parts, self._size = b"".join(self._parts), [], 0
+        return [text]
+
+    def _hear_close(self, event: CloseConnection) -> Heard:
+        # wsproto tells of a broken rule with the same event as of the peer's close frame.
+        if self._wsproto.state is ConnectionState.OPEN:
+            return Failed(int(event.code), "not a valid frame")
+        return PeerClosed(int(event.code))

@@ -1,0 +1,150 @@
+"""The opening handshake (RFC 6455, section 4.2): a request's bytes in, the answer's bytes out."""
+
+import base64
+import binascii
+import hashlib
+import http
+from dataclasses import dataclass
+
+import h11
+
+from access.edge.settings import EdgeSettings
+
+GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+Headers = list[tuple[bytes, bytes]]
+
+
+class RefusedError(Exception):
+    """A request that is answered with plain HTTP; `reason` is the label of its metric."""
+
+    def __init__(self, status: int, reason: str, detail: str, *headers: tuple[str, str]) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.reason = reason
+        self.answer = plain_answer(status, detail, headers)
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The answer that opens the connection, and what the client sent right behind its request."""
+
+    answer: bytes
+    trailing: bytes
+
+
+def accept(data: bytes, settings: EdgeSettings) -> Accepted | None:
+    """Judge the request's bytes so far; `None` asks for more.
+
+    Raises `RefusedError`, which holds the HTTP answer, for anything but a proper upgrade.
+    """
+    parser = h11.Connection(h11.SERVER, max_incomplete_event_size=settings.max_request_bytes)
+    request = _parse(parser, data)
+    if request is None:
+        return None
+    headers = list(request.headers)
+    _check_size(data, headers, parser, settings)
+    _check_target(request, settings)
+    key = _check_upgrade(headers)
+    _check_origin(headers, settings)
+    _check_subprotocol(headers, settings)
+    return Accepted(_switching(key, settings.subprotocol), bytes(parser.trailing_data[0]))
+
+
+def _parse(parser: h11.Connection, data: bytes) -> h11.Request | None:
+    parser.receive_data(data)
+    try:
+        event = parser.next_event()
+    except h11.RemoteProtocolError as error:
+        if error.error_status_hint == http.HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:
+            raise _too_large() from error
+        raise RefusedError(400, "malformed", "not a valid HTTP/1.1 request") from error
+    return event if isinstance(event, h11.Request) else None
+
+
+def _too_large() -> RefusedError:
+    return RefusedError(431, "too_large", "the request's head is too large")
+
+
+def _check_size(
+    data: bytes, headers: Headers, parser: h11.Connection, settings: EdgeSettings
+) -> None:
+    head_bytes = len(data) - len(parser.trailing_data[0])
+    if head_bytes > settings.max_request_bytes or len(headers) > settings.max_headers:
+        raise _too_large()
+
+
+def _check_target(request: h11.Request, settings: EdgeSettings) -> None:
+    path = request.target.partition(b"?")[0].decode("latin-1")
+    if path != settings.path:
+        raise RefusedError(404, "path", f"connect to {settings.path}")
+    if request.method != b"GET":
+        raise RefusedError(405, "method", "a WebSocket starts with GET", ("Allow", "GET"))
+    if request.http_version != b"1.1":
+        raise RefusedError(400, "malformed", "a WebSocket starts with HTTP/1.1")
+
+
+def _values(headers: Headers, name: bytes) -> list[bytes]:
+    """Return the comma-separated values of all headers called `name` (lower case)."""
+    return [
+        value.strip() for key, line in headers if key == name for value in line.split(b",") if value
+    ]
+
+
+def _tokens(headers: Headers, name: bytes) -> list[bytes]:
+    return [value.lower() for value in _values(headers, name)]
+
+
+def _check_upgrade(headers: Headers) -> bytes:
+    """Return the key of a request that asks for WebSocket version 13."""
+    upgrades = b"websocket" in _tokens(headers, b"upgrade")
+    if not upgrades or b"upgrade" not in _tokens(headers, b"connection"):
+        needed = (("Upgrade", "websocket"), ("Connection", "Upgrade"))
+        raise RefusedError(426, "not_websocket", "this address speaks WebSocket only", *needed)
+    if _values(headers, b"sec-websocket-version") != [b"13"]:
+        known = ("Sec-WebSocket-Version", "13")
+        raise RefusedError(426, "version", "only Sec-WebSocket-Version 13 is spoken", known)
+    keys = _values(headers, b"sec-websocket-key")
+    if len(keys) != 1 or not _is_key(keys[0]):
+        raise RefusedError(400, "key", "Sec-WebSocket-Key must be 16 bytes in base64, once")
+    return keys[0]
+
+
+def _is_key(value: bytes) -> bool:
+    try:
+        return len(base64.b64decode(value, validate=True)) == 16
+    except binascii.Error:
+        return False
+
+
+def _check_origin(headers: Headers, settings: EdgeSettings) -> None:
+    if "*" in settings.allowed_origins:
+        return
+    origins = [value.decode("latin-1") for key, value in headers if key == b"origin"]
+    if any(origin not in settings.allowed_origins for origin in origins):
+        raise RefusedError(403, "origin", "this Origin is not allowed")
+
+
+def _check_subprotocol(headers: Headers, settings: EdgeSettings) -> None:
+    if settings.subprotocol.encode() not in _values(headers, b"sec-websocket-protocol"):
+        detail = f"offer the subprotocol {settings.subprotocol}"
+        raise RefusedError(400, "subprotocol", detail)
+
+
+def _switching(key: bytes, subprotocol: str) -> bytes:
+    accept_key = base64.b64encode(hashlib.sha1(key + GUID, usedforsecurity=False).digest())
+    return (
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Accept: %b\r\nSec-WebSocket-Protocol: %b\r\n\r\n"
+        % (accept_key, subprotocol.encode())
+    )
+
+
+def plain_answer(status: int, detail: str, headers: tuple[tuple[str, str], ...] = ()) -> bytes:
+    """Return a whole HTTP response with `detail` as its text; the connection ends behind it."""
+    body = f"{detail}\n"
+    lines = [f"HTTP/1.1 {status} {http.HTTPStatus(status).phrase}"]
+    lines += [f"{name}: {value}" for name, value in headers]
+    lines += ["Content-Type: text/plain; charset=utf-8", f"Content-Length: {len(body.encode())}"]
+    if not any(name == "Connection" for name, _ in headers):
+        lines.append("Connection: close")
+    return ("\r\n".join([*lines, "", body])).encode()

@@ -1,0 +1,122 @@
+"""A socket that has not finished its handshake yet."""
+
+from collections.abc import Callable
+from socket import SHUT_WR, socket
+from typing import Protocol
+
+from access.edge.counters import EdgeCounters
+from access.edge.handshake import Accepted, RefusedError, accept
+from access.edge.reactor import Reactor
+from access.edge.settings import EdgeSettings
+
+
+class Host(Protocol):
+    """What openings share: given to each by the server."""
+
+    settings: EdgeSettings
+    counters: EdgeCounters
+    reactor: Reactor
+    openings: "set[Opening]"
+
+    def refuse_all(self) -> RefusedError | None:
+        """Return the answer to a proper handshake when no client can be taken now."""
+        ...
+
+
+Opened = Callable[[socket, str, bytes], None]
+"""Takes over the socket, its peer's address, and the bytes behind the handshake."""
+
+
+class Opening:
+    """Collects the request, answers it, and hands the socket on; all within one deadline."""
+
+    __slots__ = ("_address", "_data", "_due_s", "_host", "_opened", "_over", "_refused", "_sock")
+
+    def __init__(self, sock: socket, address: str, host: Host, opened: Opened) -> None:
+        self._sock = sock
+        self._address = address
+        self._host = host
+        self._opened = opened
+        self._data = b""
+        self._refused = False
+        self._over = False
+        self._due_s = host.reactor.now_s + host.settings.handshake_timeout_s
+        host.openings.add(self)
+        host.reactor.watch(sock, self)
+        host.reactor.call_at(self, self._due_s)
+
+    def on_readable(self) -> None:
+        """Read once; answer as soon as the request is whole or beyond hope."""
+        if self._over:
+            return
+        try:
+            data = self._sock.recv(self._host.settings.max_request_bytes)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._cut("gone")
+        elif not self._refused:
+            self._data += data
+            self._judge()
+
+    def on_writable(self) -> None:
+        """Do nothing: an answer fits into the empty buffer of a new socket."""
+
+    def on_deadline(self, now_s: float) -> None:
+        """Cut a handshake that takes too long."""
+        if not self._over and now_s >= self._due_s:
+            self._cut("timeout")
+
+    def cut(self) -> None:
+        """End it: the node drains."""
+        if not self._over:
+            self._cut("draining")
+
+    def _judge(self) -> None:
+        try:
+            accepted = accept(self._data, self._host.settings)
+            refusal = self._host.refuse_all() if accepted is not None else None
+        except RefusedError as error:
+            accepted, refusal = None, error
+        if refusal is not None:
+            self._refuse(refusal)
+        elif accepted is not None:
+            self._open(accepted)
+
+    def _open(self, accepted: Accepted) -> None:
+        if not self._answer(accepted.answer):
+            self._cut("gone")
+            return
+        self._leave()
+        self._opened(self._sock, self._address, accepted.trailing)
+
+    def _refuse(self, refusal: RefusedError) -> None:
+        self._refused = True
+        self._data = b""
+        self._host.counters.handshake_errors[refusal.reason] += 1
+        if not self._answer(refusal.answer):
+            self._cut("gone")
+            return
+        try:
+            # The peer hangs up when it has read the answer: closing first could reset it away.
+            self._sock.shutdown(SHUT_WR)
+        except OSError:
+            self._cut("gone")
+
+    def _answer(self, answer: bytes) -> bool:
+        try:
+            return self._sock.send(answer) == len(answer)
+        except OSError:
+            return False
+
+    def _leave(self) -> None:
+        self._over = True
+        self._host.openings.discard(self)
+
+    def _cut(self, reason: str) -> None:
+        if not self._refused:
+            self._host.counters.handshake_errors[reason] += 1
+        self._leave()
+        self._host.reactor.close(self._sock)

@@ -1,0 +1,96 @@
+"""Waits for all sockets and deadlines of the edge, and tells their owners."""
+
+from collections.abc import Callable
+from socket import socket
+from typing import Protocol
+
+import trio
+
+from access.edge.poller import WRITABLE, Poller
+from access.edge.settings import EdgeSettings
+from access.edge.wheel import Wheel
+
+WHEEL_TICK_S = 0.1
+
+
+class Owner(Protocol):
+    """Whoever a socket belongs to: a handshake at first, then a client."""
+
+    def on_readable(self) -> None:
+        """Read from the socket, once."""
+        ...
+
+    def on_writable(self) -> None:
+        """Write what waits."""
+        ...
+
+    def on_deadline(self, now_s: float) -> None:
+        """Look whether a deadline has passed; called for every `call_at`."""
+        ...
+
+
+class Reactor:
+    """One poller and one wheel for every socket of the edge."""
+
+    def __init__(self, settings: EdgeSettings, poller: Poller, clock: Callable[[], float]) -> None:
+        self.now_s = clock()
+        """The time of the current wake-up: reading the clock for each frame costs more."""
+        self._settings = settings
+        self._poller = poller
+        self._clock = clock
+        self._owners: dict[int, Owner] = {}
+        self._wheel: Wheel[Owner] = Wheel(self.now_s, WHEEL_TICK_S)
+
+    def watch(self, sock: socket, owner: Owner) -> None:
+        """Tell `owner` from now on when `sock` is readable."""
+        self._owners[sock.fileno()] = owner
+        self._poller.add(sock)
+
+    def pass_on(self, sock: socket, owner: Owner) -> None:
+        """Make `owner` the new owner of a watched socket."""
+        self._owners[sock.fileno()] = owner
+
+    def watch_writing(self, sock: socket, wanted: bool) -> None:
+        """Tell the owner when `sock` is writable too, or no longer."""
+        self._poller.watch_writing(sock, wanted)
+
+    def close(self, sock: socket) -> None:
+        """Forget the socket and close it; the kernel may give its number away at once."""
+        del self._owners[sock.fileno()]
+        self._poller.remove(sock)
+        sock.close()
+
+    def shut(self) -> None:
+        """Give the poller back, when all sockets are closed."""
+        self._poller.close()
+
+    def call_at(self, owner: Owner, due_s: float) -> None:
+        """Call `owner.on_deadline` at `due_s`, or up to 0.1 s later."""
+        self._wheel.put(owner, due_s)
+
+    async def run(self) -> None:
+        """Serve sockets and deadlines until cancelled."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._turn_wheel)
+            while True:
+                await trio.lowlevel.wait_readable(self._poller.fileno())
+                self._serve_ready()
+
+    def _serve_ready(self) -> None:
+        self.now_s = self._clock()
+        for number, mask in self._poller.ready(self._settings.events_per_wakeup):
+            # An earlier event of this wake-up may have closed it.
+            owner = self._owners.get(number)
+            if owner is not None and mask & WRITABLE:
+                owner.on_writable()
+            if owner is not None and mask != WRITABLE:
+                owner.on_readable()
+
+    async def _turn_wheel(self) -> None:
+        while True:
+            await trio.sleep(WHEEL_TICK_S)
+            self.now_s = self._clock()
+            for count, owner in enumerate(self._wheel.advance(self.now_s), 1):
+                owner.on_deadline(self.now_s)
+                if count % self._settings.chunk == 0:
+                    await trio.lowlevel.checkpoint()

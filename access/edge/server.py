@@ -1,0 +1,211 @@
+"""The edge on real sockets: puts the parts together, starts them, and drains them."""
+
+import random
+from collections import deque
+from collections.abc import Callable, Iterable
+from socket import socket
+from typing import cast
+
+import structlog
+import trio
+
+from access.edge.audience import SeatedAudience
+from access.edge.client import Client
+from access.edge.counters import EdgeCounters
+from access.edge.fanout import FanOut, Observe, observe_nothing
+from access.edge.handshake import RefusedError
+from access.edge.interface import Audience, Batch, EncodeSkipped, Handler
+from access.edge.listening import accept_loop
+from access.edge.opening import Opening
+from access.edge.poller import BestPoller, Poller
+from access.edge.reactor import Reactor
+from access.edge.settings import EdgeSettings
+from proto.close_codes import CloseCode
+
+log = structlog.get_logger()
+
+RETRY_AFTER_S = 5
+DRAIN_LOOK_S = 0.05
+DRAIN_STEPS = 20
+
+
+class Server:
+    """An `interface.Edge`. Make it inside trio, `serve` it, `drain` it, cancel it.
+
+    `handler` is the session layer; `encode_skipped` makes the push that tells a slow client what
+    was thinned; `observe` takes each round's priority and duration in seconds.
+    """
+
+    def __init__(
+        self,
+        settings: EdgeSettings,
+        handler: Handler,
+        encode_skipped: EncodeSkipped,
+        *,
+        observe: Observe = observe_nothing,
+        poller: Poller | None = None,
+        clock: Callable[[], float] = trio.current_time,
+        rng: random.Random | None = None,
+    ) -> None:
+        self.settings = settings
+        self.counters = EdgeCounters()
+        self.encode_skipped = encode_skipped
+        self.reactor = Reactor(settings, poller or BestPoller(), clock)
+        self.fanout = FanOut(settings.chunk, self.counters, clock, observe)
+        self.clients: set[Client] = set()
+        self.openings: set[Opening] = set()
+        self.stalled: set[Client] = set()
+        self._handler = handler
+        self._rng = rng or random.Random()
+        self._draining = False
+        self._accepting = trio.CancelScope()
+        self._last_id = 0
+        self._gone: deque[tuple[Client, int]] = deque()
+        self._some_gone = trio.Event()
+
+    # -- what the session layer calls
+
+    def audience(self) -> Audience:
+        """See `interface.Edge`."""
+        return SeatedAudience()
+
+    def broadcast(self, audience: Audience, batch: Batch) -> None:
+        """See `interface.Edge`."""
+        self.fanout.hand_over(cast("SeatedAudience", audience), batch)
+
+    @property
+    def queued_bytes(self) -> int:
+        """Return how many bytes wait for slow clients, all together."""
+        return sum(client.queued_bytes for client in self.stalled)
+
+    # -- life
+
+    async def serve(
+        self,
+        listeners: Iterable[socket],
+        *,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Serve until cancelled; the listeners (see `listening.listen`) are closed at the end."""
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self.reactor.run)
+                nursery.start_soon(self.fanout.run)
+                nursery.start_soon(self._tell_gone)
+                task_status.started()
+                await self._accept(list(listeners))
+        finally:
+            self._cut_all()
+            self._tell_now()
+            self.reactor.shut()
+
+    async def drain(
+        self,
+        within_s: float,
+        code: int = CloseCode.RESTARTING,
+        reason: str = "restarting; resume elsewhere",
+    ) -> None:
+        """Take no more clients and close all in random order, spread over half of `within_s`.
+
+        Whoever has not gone by then is cut.
+        """
+        self._draining = True
+        self._accepting.cancel()
+        with trio.move_on_after(within_s):
+            await self._close_all(within_s / 2, code, reason)
+            while self.clients:
+                await trio.sleep(DRAIN_LOOK_S)
+        self._cut_all()
+
+    async def _accept(self, listeners: list[socket]) -> None:
+        try:
+            with self._accepting:
+                async with trio.open_nursery() as nursery:
+                    for listener in listeners:
+                        nursery.start_soon(
+                            accept_loop, listener, self.settings, self.counters, self._taken
+                        )
+        finally:
+            for listener in listeners:
+                listener.close()
+
+    async def _close_all(self, spread_s: float, code: int, reason: str) -> None:
+        clients = sorted(self.clients, key=lambda client: client.id)
+        self._rng.shuffle(clients)
+        step = max(1, -(-len(clients) // DRAIN_STEPS))
+        for start in range(0, len(clients), step):
+            for client in clients[start : start + step]:
+                client.close(code, reason)
+            await trio.sleep(spread_s / DRAIN_STEPS)
+
+    def _cut_all(self) -> None:
+        for opening in list(self.openings):
+            opening.cut()
+        for client in list(self.clients):
+            client.cut()
+
+    # -- what openings and clients call
+
+    def refuse_all(self) -> RefusedError | None:
+        """See `opening.Host`."""
+        if not self._draining and len(self.clients) < self.settings.max_connections:
+            return None
+        reason = "draining" if self._draining else "full"
+        retry = ("Retry-After", str(RETRY_AFTER_S))
+        return RefusedError(503, reason, "no room here now: try another node", retry)
+
+    def current_batch(self) -> Batch:
+        """See `client.Host`."""
+        assert self.fanout.current is not None
+        return self.fanout.current
+
+    def deliver(self, client: Client, text: bytes) -> None:
+        """See `client.Host`."""
+        try:
+            self._handler.received(client, text)
+        except Exception:
+            self._handler_failed(client)
+
+    def gone(self, client: Client, code: int) -> None:
+        """See `client.Host`."""
+        self.clients.discard(client)
+        self.counters.closes[code] += 1
+        self._gone.append((client, code))
+        self._some_gone.set()
+
+    def _taken(self, sock: socket, address: str) -> None:
+        Opening(sock, address, self, self._opened)
+
+    def _opened(self, sock: socket, address: str, trailing: bytes) -> None:
+        self._last_id += 1
+        client = Client(self._last_id, address, sock, self)
+        self.clients.add(client)
+        self.reactor.pass_on(sock, client)
+        self.counters.opened += 1
+        try:
+            self._handler.opened(client)
+        except Exception:
+            self._handler_failed(client)
+        if trailing:
+            client.read(trailing)
+
+    def _handler_failed(self, client: Client) -> None:
+        # A fault in the session layer must harm one connection at most.
+        log.exception("session_failed", connection=client.id, address=client.address)
+        self.counters.handler_errors += 1
+        client.close(CloseCode.INTERNAL_ERROR, "the node failed; resume elsewhere")
+
+    async def _tell_gone(self) -> None:
+        while True:
+            await self._some_gone.wait()
+            self._some_gone = trio.Event()
+            self._tell_now()
+
+    def _tell_now(self) -> None:
+        while self._gone:
+            client, code = self._gone.popleft()
+            try:
+                self._handler.closed(client, code)
+            except Exception:
+                log.exception("session_failed", connection=client.id, address=client.address)
+                self.counters.handler_errors += 1

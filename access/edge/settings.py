@@ -1,0 +1,38 @@
+"""What can be tuned at the edge, each default with its reason."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeSettings:
+    """The limits and times of the edge; sizes in bytes, times in seconds."""
+
+    path: str = "/v1"
+    subprotocol: str = "relaymesh.v1.json"
+    allowed_origins: tuple[str, ...] = ("*",)
+    """Exact origins, or `*`. A request without Origin (no browser) is always allowed."""
+    max_connections: int = 100_000
+    """Beyond it a handshake is answered 503 with Retry-After."""
+    max_request_bytes: int = 8192
+    max_headers: int = 64
+    """Browsers behind proxies send about 20."""
+    handshake_timeout_s: float = 5.0
+    """In total: a handshake that trickles in is cut just as a silent one."""
+    max_message_bytes: int = 16 * 1024
+    """Chat messages are hundreds of bytes; a bigger one is a mistake or an attack."""
+    max_queued_bytes: int = 256 * 1024
+    """What may wait for one slow client before its bulk, then normal, rounds are thinned."""
+    unsent_bytes: int = 16 * 1024
+    """TCP_NOTSENT_LOWAT: what the kernel may hold unsent. An urgent frame waits behind at most
+    this much bulk: 16 KiB are 130 ms at 1 Mbit/s; with the kernel's own default it is megabytes."""
+    chunk: int = 256
+    """Sockets written between two looks at the priorities: 256 take about 2 ms."""
+    events_per_wakeup: int = 128
+    """Sockets read before the fan-out gets its turn: 128 take about 2 ms."""
+    accepts_per_wakeup: int = 64
+    ping_interval_s: float = 25.0
+    """Quiet for so long: pinged; for twice as long: closed. NATs forget after 30 s at worst."""
+    close_timeout_s: float = 3.0
+    """How long the peer's part of a closing handshake is waited for."""
+    accept_pause_s: float = 0.25
+    """How long accepting rests when the process is out of file descriptors."""
