@@ -1,0 +1,1 @@
+"""The local cluster of `relaymesh up`: its plan, its folder, its processes."""

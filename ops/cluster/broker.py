@@ -1,0 +1,24 @@
+"""A look at the RocketMQ broker that `up` is pointed at, before anything starts."""
+
+import socket
+
+from ops.errors import Failure, Refusal
+
+CONNECT_TIMEOUT_S = 3.0
+
+
+def require_broker(address: str) -> None:
+    """Raise `Refusal` unless `address` is HOST:PORT, `Failure` unless something listens there."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise Refusal(
+            "--bus rocketmq needs --bus-url HOST:PORT, the address of a running name server"
+            + (f"; got {address!r}" if address else "")
+        )
+    try:
+        socket.create_connection((host, int(port)), CONNECT_TIMEOUT_S).close()
+    except OSError as error:
+        raise Failure(
+            f"no RocketMQ name server answers at {address} ({error}); "
+            "`just rocketmq up` starts one, see docs/operations.md"
+        ) from None

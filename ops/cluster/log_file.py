@@ -1,0 +1,67 @@
+"""Logs of the children: one bounded file each, warnings also to the eyes of who started them."""
+
+from collections import deque
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+MOST_BYTES = 8 * 1024 * 1024
+"""Size of a file; together with the one before it, a node keeps at most twice that."""
+
+LONGEST_LINE_BYTES = 64 * 1024
+WARNINGS = frozenset({"warning", "error", "critical"})
+
+
+class LogFile:
+    """A file that starts anew when it is full, keeping the full one as `<name>.1`."""
+
+    def __init__(self, path: Path, most_bytes: int = MOST_BYTES) -> None:
+        self.path = path
+        self.last_lines: deque[str] = deque(maxlen=5)
+        self._most_bytes = most_bytes
+        self._file: BinaryIO = path.open("ab", buffering=0)
+
+    def write(self, line: bytes) -> None:
+        """Append `line`, which ends with a newline."""
+        if self._file.tell() + len(line) > self._most_bytes:
+            self._turn_over()
+        self._file.write(line)
+        self.last_lines.append(line.decode("utf-8", "replace").rstrip())
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _turn_over(self) -> None:
+        self._file.close()
+        self.path.replace(self.path.with_name(self.path.name + ".1"))
+        self._file = self.path.open("ab", buffering=0)
+
+
+class LineSplitter:
+    """Cuts a stream of bytes into lines; one that never ends is cut at a bound."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes | bytearray) -> list[bytes]:
+        """Return the lines that `data` completes, each with its newline."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        if len(self._rest) > LONGEST_LINE_BYTES:
+            lines.append(self._rest)
+            self._rest = b""
+        return [line + b"\n" for line in lines]
+
+
+def warning_in(line: bytes) -> str | None:
+    """Return the text of a JSON log line that is a warning or worse, else `None`."""
+    try:
+        event = msgspec.json.decode(line, type=dict[str, object])
+    except msgspec.DecodeError:
+        return None
+    if event.get("level") not in WARNINGS:
+        return None
+    left_out = {"level", "timestamp", "node", "role", "event", "exception"}
+    details = "".join(f" {key}={value}" for key, value in event.items() if key not in left_out)
+    return f"{event['level']}: {event.get('event', '')}{details}"

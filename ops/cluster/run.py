@@ -1,0 +1,113 @@
+"""The life of a local cluster: redis, then the nodes, then waiting, then the drain."""
+
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import trio
+
+from ops import guard
+from ops.cluster.child import Program, Report
+from ops.cluster.options import UpOptions
+from ops.cluster.plan import Node, Plan
+from ops.cluster.redis_server import Redis, wait_until_serving
+from ops.cluster.state_dir import StateDir
+from ops.cluster.supervisor import Supervisor
+
+
+class Cluster(NamedTuple):
+    """Everything that is decided before the first process starts."""
+
+    plan: Plan
+    state: StateDir
+    redis: tuple[Redis, ...]
+    configs: dict[str, Path]
+    """The config file of each node, by its id."""
+    options: UpOptions
+
+
+async def run_cluster(
+    cluster: Cluster, *, announce: Callable[[Supervisor], None], report: Report
+) -> None:
+    """Run `cluster` until SIGINT, SIGTERM or SIGHUP, then drain; a second signal kills at once.
+
+    `announce` is called once when every node is ready, `report` with lines for the user's eyes.
+    Raises, in an exception group, `Failure` if a part does not start.
+    """
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
+        async with trio.open_nursery() as nursery:
+            stopping = trio.Event()
+            supervisor = Supervisor(
+                nursery,
+                cluster.state.folder("logs"),
+                lambda now: cluster.state.record(record(cluster, now)),
+                report,
+            )
+            with trio.CancelScope() as starting:
+                nursery.start_soon(_watch_signals, signals, stopping, starting, nursery)
+                await supervisor.start(_redis_program(each) for each in cluster.redis)
+                await supervisor.start(_node_program(each, cluster) for each in cluster.plan.nodes)
+                announce(supervisor)
+            await stopping.wait()
+            report("stopping")
+            await supervisor.stop()
+            nursery.cancel_scope.cancel()
+
+
+def record(cluster: Cluster, supervisor: Supervisor) -> dict[str, object]:
+    """Return what `cluster.json` says about the cluster now."""
+    plan = cluster.plan
+    children = supervisor.children.items()
+    return {
+        "port_base": plan.port_base,
+        "gateway": plan.gateway,
+        "links": plan.links,
+        "nodes": {
+            name: {
+                "role": child.program.role,
+                "pid": child.pid,
+                "restarts": child.restarts,
+                "ready": child.ready.is_set(),
+            }
+            for name, child in children
+        },
+    }
+
+
+async def _watch_signals(
+    signals: AsyncIterator[int],
+    stopping: trio.Event,
+    starting: trio.CancelScope,
+    nursery: trio.Nursery,
+) -> None:
+    async for _ in signals:
+        if stopping.is_set():
+            # Children are killed on the way out of their tasks.
+            nursery.cancel_scope.cancel()
+        stopping.set()
+        starting.cancel()
+
+
+def _redis_program(redis: Redis) -> Program:
+    # The server knows nothing of supervision: the guard stands in front of it.
+    def argv(fd: int) -> list[str]:
+        return [sys.executable, "-I", "-S", guard.__file__, str(fd), *redis.command]
+
+    async def serving() -> None:
+        await wait_until_serving(redis)
+
+    return Program(redis.name, "redis", argv, serving)
+
+
+def _node_program(node: Node, cluster: Cluster) -> Program:
+    flags = [f"--set={flag}" for flag in cluster.options.flags_for(node.role)]
+    config = cluster.configs[node.id]
+
+    def argv(fd: int) -> list[str]:
+        # -P: a folder of the user's that happens to be called like one of ours is not imported.
+        command = [sys.executable, "-P", "-m", "ops", node.role, "--config", str(config)]
+        return [*command, *flags, "--supervisor-fd", str(fd)]
+
+    return Program(node.id, node.role, argv)

@@ -1,0 +1,67 @@
+"""The processes of a local cluster together: started in order, stopped in order, none left."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import trio
+
+from ops.cluster.child import Child, Program, Report
+
+STOP_ORDER = ("access", "router", "logic", "relay", "redis")
+"""Who takes from clients goes first, who keeps what was acknowledged goes last."""
+
+STOP_DEADLINE_S = 8.0
+"""For each role; above the five seconds that a node gives itself to drain."""
+
+
+class Supervisor:
+    """Runs programs until `stop`; the nursery holds one task for each of them."""
+
+    def __init__(
+        self,
+        nursery: trio.Nursery,
+        logs: Path,
+        changed: Callable[["Supervisor"], None],
+        report: Report,
+    ) -> None:
+        self.children: dict[str, Child] = {}
+        self._nursery = nursery
+        self._logs = logs
+        self._changed = changed
+        self._report = report
+
+    async def start(self, programs: Iterable[Program]) -> None:
+        """Start `programs` side by side and return when all are ready."""
+        started = [self._start(program) for program in programs]
+        for child in started:
+            await child.first_ready.wait()
+
+    async def stop(self) -> None:
+        """Drain role by role; who is not done within the deadline is killed."""
+        for role in STOP_ORDER:
+            children = [each for each in self.children.values() if each.program.role == role]
+            for child in children:
+                child.stop()
+            with trio.move_on_after(STOP_DEADLINE_S) as patience:
+                for child in children:
+                    await child.ended.wait()
+            if patience.cancelled_caught:
+                await self._kill(children)
+
+    def pids(self) -> dict[str, int]:
+        """Return the process id of each child that has a process."""
+        return {name: each.pid for name, each in self.children.items() if each.pid is not None}
+
+    def _start(self, program: Program) -> Child:
+        child = Child(program, self._logs, lambda: self._changed(self), self._report)
+        self.children[program.id] = child
+        self._nursery.start_soon(child.keep)
+        return child
+
+    async def _kill(self, children: list[Child]) -> None:
+        for child in children:
+            if not child.ended.is_set():
+                self._report(f"{child.program.id}  did not drain in time and is killed")
+                child.kill()
+        for child in children:
+            await child.ended.wait()

@@ -1,0 +1,49 @@
+"""The `relaymesh` command: a table of subcommands, each imported when it is called."""
+
+import sys
+
+import click
+
+from ops.errors import one_line
+from ops.lazy_group import LazyGroup, Subcommand
+
+SUBCOMMANDS = {
+    "up": Subcommand("ops.commands.up:command", "Start a local cluster and look after it."),
+    "status": Subcommand("ops.commands.status:command", "Show what a running cluster is doing."),
+    "check": Subcommand("ops.check:command", "Join a running cluster and verify what it delivers."),
+    "token": Subcommand("ops.commands.token:command", "Mint a token for a client."),
+    "config": Subcommand("ops.commands.config:command", "Check and show config files."),
+    "access": Subcommand("ops.commands.role:access", "Run one access node."),
+    "relay": Subcommand("ops.commands.role:relay", "Run one relay."),
+    "router": Subcommand("ops.commands.role:router", "Run one router with its gateway."),
+    "logic": Subcommand("ops.commands.role:logic", "Run one logic node."),
+    "bench": Subcommand("ops.command:bench", "Measure parts of the mesh, or all of it."),
+    "chaos": Subcommand("ops.command:chaos", "Kill processes while viewers watch."),
+}
+BENCHES = {
+    "hop": Subcommand("bench.hop:command", "One hop through a relay, and a direct one."),
+    "copies": Subcommand("bench.copies:command", "Copies of precise delivery and broadcast."),
+    "likes": Subcommand("bench.likes:command", "A million likes on one room."),
+    "isolation": Subcommand("bench.isolation:command", "Urgent messages under a flood of others."),
+    "room": Subcommand("bench.room:command", "A live room through the whole mesh."),
+}
+CHAOS = {"room": Subcommand("bench.chaos:command", "Kill parts of the cluster under a live room.")}
+
+relaymesh = LazyGroup("relaymesh", SUBCOMMANDS, "A cluster for instant messages and live rooms.")
+bench = LazyGroup("bench", BENCHES, SUBCOMMANDS["bench"].summary)
+chaos = LazyGroup("chaos", CHAOS, SUBCOMMANDS["chaos"].summary)
+click.version_option(package_name="relaymesh")(relaymesh)
+
+
+def main() -> None:
+    """Run the command line; whatever goes wrong, a user sees one line and no traceback.
+
+    `python -X dev -m ops …` shows the traceback of an error that nobody foresaw.
+    """
+    try:
+        relaymesh(prog_name="relaymesh")
+    except Exception as error:
+        if sys.flags.dev_mode:
+            raise
+        click.echo(f"Error: {one_line(error)}", err=True)
+        sys.exit(1)

@@ -1,0 +1,88 @@
+"""`relaymesh status`: each node of a running cluster, and the arithmetic of its links."""
+
+import json
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ops.cluster.plan import DEFAULT_PORT_BASE, LOOPBACK
+from ops.errors import Failure
+
+TIMEOUT_S = 5.0
+COLUMNS = ("id", "role", "region", "up", "restarts", "links", "connections", "rooms", "lane_depths")
+
+
+@click.command("status")
+@click.option("--port-base", default=DEFAULT_PORT_BASE, show_default=True, help="Of the cluster.")
+@click.option(
+    "--state-dir",
+    default=".relaymesh",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="State folder of the cluster, where restarts are counted.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the status as JSON.")
+def command(port_base: int, state_dir: Path, as_json: bool) -> None:
+    """Show each node, links, lane depths, connections and rooms of a running cluster."""
+    status = with_restarts(ask(port_base), recorded(state_dir, port_base))
+    click.echo(json.dumps(status) if as_json else table(status))
+
+
+def ask(port_base: int) -> dict[str, Any]:
+    """Return what the gateway at `port_base` says; raises `Failure` if none answers."""
+    url = f"http://{LOOPBACK}:{port_base}/v1/status"
+    try:
+        with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:
+            status: dict[str, Any] = json.load(answer)
+    except (urllib.error.URLError, TimeoutError, ConnectionError, ValueError) as error:
+        raise Failure(
+            f"no cluster answers at {url} ({getattr(error, 'reason', error)}); "
+            "start one with `relaymesh up`, or give its --port-base"
+        ) from None
+    return status
+
+
+def recorded(state_dir: Path, port_base: int) -> dict[str, Any]:
+    """Return what the supervisor of that cluster recorded of its nodes, if this is its folder."""
+    try:
+        record = json.loads((state_dir / "cluster.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    nodes: dict[str, Any] = record["nodes"] if record.get("port_base") == port_base else {}
+    return nodes
+
+
+def with_restarts(status: dict[str, Any], nodes: dict[str, Any]) -> dict[str, Any]:
+    """Return `status` with the process id and the restarts of each node that is recorded."""
+    for node in status.get("nodes", []):
+        known = nodes.get(node.get("id"))
+        if known:
+            node.update(pid=known["pid"], restarts=known["restarts"])
+    return status
+
+
+def table(status: dict[str, Any]) -> str:
+    """Return the status as a table for eyes."""
+    rows = [[_cell(node.get(column)) for column in COLUMNS] for node in status["nodes"]]
+    widths = [max(map(len, column)) for column in zip(COLUMNS, *rows, strict=True)]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in [list(COLUMNS), *rows]
+    ]
+    links = status["links"]
+    return "\n".join([*lines, "", f"links: {links['held']} held, {links['full_mesh']} in a mesh"])
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        return " ".join(f"{name}:{_cell(inner)}" for name, inner in value.items()) or "-"
+    if isinstance(value, list):
+        return str(len(value))
+    return str(value)

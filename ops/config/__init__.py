@@ -1,0 +1,1 @@
+"""A node's config: TOML, then environment, then flags; checked before anything starts."""

@@ -1,0 +1,103 @@
+"""The checks: unknown keys, wrong types and values out of range are refused by name."""
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from ops.config.schema import Key, Path, Tables, is_array, keys_of, table_paths
+from ops.config.sources import Given, Values
+from ops.errors import Refusal
+
+Typed = dict[str, msgspec.Struct]
+
+
+def typed(tables: Tables, values: Values) -> Typed:
+    """Return each table as its Struct, filled with `values` over the defaults.
+
+    Raises `Refusal` that names every key that is unknown, of a wrong type or out of range.
+    """
+    keys = keys_of(tables)
+    complaints = []
+    nested: dict[str, Any] = {name: {} for name in tables}
+    for path, given in values.items():
+        complaint = _put(nested, keys, tables, path, given)
+        if complaint:
+            complaints.append(complaint)
+    if complaints:
+        raise Refusal("\n".join(complaints))
+    return {name: _convert(name, nested[name], struct) for name, struct in tables.items()}
+
+
+def _put(
+    nested: dict[str, Any], keys: Mapping[Path, Key], tables: Tables, path: Path, given: Given
+) -> str | None:
+    """Put the value in its place; returns a complaint if that can't be done."""
+    key = keys.get(path)
+    if key is None:
+        return _unknown(path, given, keys, table_paths(tables))
+    try:
+        value = msgspec.convert(_read(key, given), key.annotation, strict=not given.text)
+    except (msgspec.ValidationError, tomllib.TOMLDecodeError) as error:
+        return f"{key.dotted}: {_expectation(error)}, {_kind(key, given)} ({given.source})"
+    table = nested
+    for name in path[:-1]:
+        table = table.setdefault(name, {})
+    table[path[-1]] = msgspec.to_builtins(value)
+    return None
+
+
+def _read(key: Key, given: Given) -> Any:
+    """Return the value in the form of TOML: a text from a flag may be a list."""
+    if not given.text or not is_array(key.annotation):
+        return given.value
+    text = given.value.strip()
+    if text.startswith("["):
+        return tomllib.loads(f"value = {text}")["value"]
+    return [part.strip() for part in text.split(",")] if text else []
+
+
+def _convert(name: str, data: dict[str, Any], struct: type[msgspec.Struct]) -> msgspec.Struct:
+    """Convert a whole table: this also runs the Struct's own rules across its keys."""
+    try:
+        return msgspec.convert(data, struct)
+    except msgspec.ValidationError as error:
+        raise Refusal(f"[{name}] {error}") from None
+
+
+def _expectation(error: Exception) -> str:
+    message = str(error).split(" - at `")[0].split(", got ")[0]
+    return message[0].lower() + message[1:]
+
+
+def _kind(key: Key, given: Given) -> str:
+    """Say what was given: its kind and, unless it is a secret, the value."""
+    names = {str: "text", int: "integer", float: "number", bool: "boolean", list: "array"}
+    kind = names.get(type(given.value), "table" if isinstance(given.value, dict) else "date")
+    return f"got {kind}" if key.secret else f"got {kind} {_short(given.value)}"
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+def _unknown(path: Path, given: Given, keys: Iterable[Path], tables: Mapping[Path, str]) -> str:
+    name = ".".join(path)
+    if path in tables:
+        return f"{name}: is a table of keys, not a value ({given.source})"
+    near = _nearest(name, [".".join(key) for key in keys])
+    hint = f"; did you mean {near}?" if near else ""
+    return f"{name}: unknown key{hint} ({given.source})"
+
+
+def _nearest(name: str, known: list[str]) -> str | None:
+    """Return the known key most like `name`: first by the whole path, then by its last part."""
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
+    if near:
+        return near[0]
+    last = {key.rpartition(".")[2]: key for key in known}
+    found = difflib.get_close_matches(name.rpartition(".")[2], last, n=1, cutoff=0.75)
+    return last[found[0]] if found else None

@@ -1,0 +1,73 @@
+"""Loading the config of one node: file, environment, flags, checks."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from ops.config.check import typed
+from ops.config.schema import Tables, role_names, table_paths, tables_of
+from ops.config.sources import Values, from_environment, from_flags, from_tables, read_toml
+from ops.errors import Refusal
+from ops.roles import ROLES
+from ops.settings import LogSettings, NodeSettings
+
+
+class NodeConfig(NamedTuple):
+    """The checked config of one node; `own` is the `Settings` of its role."""
+
+    role: str
+    node: NodeSettings
+    log: LogSettings
+    own: msgspec.Struct
+
+    def by_table(self) -> dict[str, msgspec.Struct]:
+        """Return the Structs by the names of their tables."""
+        return {"node": self.node, "log": self.log, self.role: self.own}
+
+
+def load(
+    role: str,
+    file: Path | None,
+    environment: Mapping[str, str],
+    flags: Sequence[str] = (),
+) -> NodeConfig:
+    """Return the config of a node of `role`; raises `Refusal` that names each wrong key."""
+    data = read_toml(file) if file else {}
+    return from_sources(role, data, str(file), environment, flags)
+
+
+def from_sources(
+    role: str,
+    data: Mapping[str, Any],
+    source: str,
+    environment: Mapping[str, str],
+    flags: Sequence[str] = (),
+) -> NodeConfig:
+    """As `load`, with the file's content as nested tables and `source` as its name."""
+    tables = tables_of(role)
+    values = from_tables(data, table_paths(tables), source)
+    values |= _for_role(from_environment(environment), tables)
+    values |= from_flags(flags)
+    found = typed(tables, values)
+    node, log = found["node"], found["log"]
+    assert isinstance(node, NodeSettings)
+    assert isinstance(log, LogSettings)
+    return NodeConfig(role, node, log, found[role])
+
+
+def role_in(file: Path) -> str:
+    """Return the role that `file` configures: the one whose table it has; raises `Refusal`."""
+    found = [role for role in ROLES if role in read_toml(file)]
+    if len(found) != 1:
+        have = " and ".join(f"[{role}]" for role in found) or "none"
+        wanted = ", ".join(f"[{role}]" for role in ROLES)
+        raise Refusal(f"{file}: expected one role's table ({wanted}), has {have}; or give --role")
+    return found[0]
+
+
+def _for_role(values: Values, tables: Tables) -> Values:
+    """Leave out what the environment says to other roles: one shell may start all of them."""
+    others = role_names() - tables.keys()
+    return {path: given for path, given in values.items() if path[0] not in others}

@@ -1,0 +1,53 @@
+"""The roles: which packages they are and how ops talks to them.
+
+A role package has `settings.Settings` (a msgspec Struct, defaults for every field) and
+`service.run(settings, *, stopping, task_status)`. Nothing in ops reaches deeper than that.
+"""
+
+from collections.abc import Iterable
+from importlib import import_module
+from typing import Any, Protocol
+
+import msgspec
+import trio
+from prometheus_client.registry import Collector
+
+ROLES = ("access", "relay", "router", "logic")
+
+
+class Service(Protocol):
+    """A running role as ops sees it. It may also have `routes()`, Starlette routes to be served."""
+
+    def ready(self) -> bool:
+        """Return whether the node can do its work now."""
+
+    def status(self) -> dict[str, Any]:
+        """Return what the node is doing, as JSON-able values."""
+
+    def collectors(self) -> Iterable[Collector]:
+        """Return the collectors that `/metrics` reads on each scrape."""
+
+
+class Run(Protocol):
+    """`service.run` of a role: calls `task_status.started(service)`, drains after `stopping`."""
+
+    async def __call__(
+        self,
+        settings: msgspec.Struct,
+        *,
+        stopping: trio.Event,
+        task_status: trio.TaskStatus[Service],
+    ) -> None:
+        """Run until `stopping` is set, then drain and return."""
+
+
+def settings_of(role: str) -> type[msgspec.Struct]:
+    """Return the `Settings` Struct of `role` without importing the rest of it."""
+    settings: type[msgspec.Struct] = import_module(f"{role}.settings").Settings
+    return settings
+
+
+def run_of(role: str) -> Run:
+    """Return the `run` function of `role`."""
+    run: Run = import_module(f"{role}.service").run
+    return run
