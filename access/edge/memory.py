@@ -11,7 +11,9 @@ from proto.priorities import Priority
 class MemoryConnection:
     """A client in memory: `sent` is what it received, `closed_with` the code it was closed with."""
 
-    def __init__(self, number: int, address: str, gone: Callable[["MemoryConnection"], None]) -> None:
+    def __init__(
+        self, number: int, address: str, gone: Callable[["MemoryConnection"], None]
+    ) -> None:
         self.id = number
         self.address = address
         self.state: Any = None

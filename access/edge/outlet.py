@@ -8,8 +8,8 @@ replies and urgent rounds never go: when only they are left, the client is too s
 from collections import deque
 from dataclasses import replace
 
-from access.edge.interface import Batch, EncodeSkipped, Skipped
 from access.edge.frames import encode_text
+from access.edge.interface import Batch, EncodeSkipped, Skipped
 from proto.priorities import Priority
 
 GAP_BYTES = 128
