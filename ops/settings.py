@@ -33,6 +33,7 @@ class NodeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
             "Loopback by default because the endpoints have no authentication; port 0 takes a "
             "free one.",
             pattern=r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}$",
+            examples=["127.0.0.1:7780"],
         ),
     ] = "127.0.0.1:0"
     state_dir: Annotated[

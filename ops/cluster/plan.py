@@ -50,9 +50,10 @@ class Plan(NamedTuple):
 
     @property
     def links(self) -> dict[str, int]:
-        """Links that this topology holds, and those of a full mesh of the same nodes."""
-        ends = len(self.nodes) - len(self.of("relay"))
-        return {"held": ends * len(self.of("relay")), "full_mesh": ends * (ends - 1) // 2}
+        """Links held through relays, and those if access nodes dialled routers and logic."""
+        access, relays = len(self.of("access")), len(self.of("relay"))
+        inner = len(self.of("router")) + len(self.of("logic"))
+        return {"held": (access + inner) * relays, "full_mesh": access * inner}
 
 
 def plan(port_base: int, *, routers: int, access: int, relays: int, logics: int) -> Plan:

@@ -47,7 +47,7 @@ async def run_cluster(
             )
             with trio.CancelScope() as starting:
                 nursery.start_soon(_watch_signals, signals, stopping, starting, nursery)
-                await supervisor.start(_redis_program(each) for each in cluster.redis)
+                await supervisor.start(redis_program(each) for each in cluster.redis)
                 await supervisor.start(_node_program(each, cluster) for each in cluster.plan.nodes)
                 announce(supervisor)
             await stopping.wait()
@@ -90,8 +90,11 @@ async def _watch_signals(
         starting.cancel()
 
 
-def _redis_program(redis: Redis) -> Program:
-    # The server knows nothing of supervision: the guard stands in front of it.
+def redis_program(redis: Redis) -> Program:
+    """Return the program of an embedded server: it knows nothing of supervision, so the guard
+    stands in front of it.
+    """
+
     def argv(fd: int) -> list[str]:
         return [sys.executable, "-I", "-S", guard.__file__, str(fd), *redis.command]
 

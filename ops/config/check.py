@@ -3,11 +3,11 @@
 import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 
-from ops.config.schema import Key, Path, Tables, is_array, keys_of, table_paths
+from ops.config.schema import Key, Path, Tables, is_array, keys_of, plain, table_paths
 from ops.config.sources import Given, Values
 from ops.errors import Refusal
 
@@ -41,7 +41,7 @@ def _put(
     try:
         value = msgspec.convert(_read(key, given), key.annotation, strict=not given.text)
     except (msgspec.ValidationError, tomllib.TOMLDecodeError) as error:
-        return f"{key.dotted}: {_expectation(error)}, {_kind(key, given)} ({given.source})"
+        return f"{key.dotted}: {_expectation(key, error)}, {_kind(key, given)} ({given.source})"
     table = nested
     for name in path[:-1]:
         table = table.setdefault(name, {})
@@ -67,8 +67,13 @@ def _convert(name: str, data: dict[str, Any], struct: type[msgspec.Struct]) -> m
         raise Refusal(f"[{name}] {error}") from None
 
 
-def _expectation(error: Exception) -> str:
+def _expectation(key: Key, error: Exception) -> str:
+    """Say what is allowed: the words of a choice, an example of a form, else what msgspec says."""
+    if get_origin(plain(key.annotation)) is Literal:
+        return "expected " + " or ".join(map(repr, get_args(plain(key.annotation))))
     message = str(error).split(" - at `")[0].split(", got ")[0]
+    if "matching regex" in message and key.examples:
+        return f"expected text such as {key.examples[0]}"
     return message[0].lower() + message[1:]
 
 

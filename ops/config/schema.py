@@ -21,6 +21,7 @@ class Key(NamedTuple):
     description: str
     default: Any
     secret: bool
+    examples: tuple[Any, ...]
 
     @property
     def dotted(self) -> str:
@@ -84,7 +85,8 @@ def _key(path: Path, annotation: Any, field: msgspec.structs.FieldInfo) -> Key:
     metas = [meta for meta in getattr(annotation, "__metadata__", ()) if _is_meta(meta)]
     descriptions = [meta.description for meta in metas if meta.description]
     secret = any((meta.extra or {}).get(SECRET_MARK) for meta in metas)
-    return Key(path, annotation, " ".join(descriptions), _default(field), secret)
+    examples = tuple(example for meta in metas for example in meta.examples or ())
+    return Key(path, annotation, " ".join(descriptions), _default(field), secret, examples)
 
 
 def _is_meta(value: object) -> bool:

@@ -1,0 +1,112 @@
+import json
+import os
+import socket
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ops.cluster.broker import require_broker
+from ops.cluster.free_ports import require_free_ports
+from ops.cluster.plan import plan
+from ops.cluster.state_dir import StateDir
+from ops.errors import Failure, Refusal
+
+HOLDER = """
+import sys
+from pathlib import Path
+from ops.cluster.state_dir import StateDir
+state = StateDir(Path(sys.argv[1]))
+state.take()
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_second_cluster_on_the_same_folder_gets_one_line(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", HOLDER, str(tmp_path / "s")]
+    with subprocess.Popen(command, stdin=-1, stdout=-1) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(Failure, match=f"another cluster .process {holder.pid}. uses"):
+            StateDir(tmp_path / "s").take()
+        holder.kill()
+        holder.wait()
+        StateDir(tmp_path / "s").take()
+
+
+def test_what_a_crashed_cluster_left_running_is_ended_and_nothing_else(tmp_path: Path) -> None:
+    state = StateDir(tmp_path / "s")
+    state.take()
+    wait = [sys.executable, "-c", "import sys; sys.stdin.read()"]
+    with (
+        subprocess.Popen([*wait, str(state.path)], stdin=-1) as ours,
+        subprocess.Popen(wait, stdin=-1) as stranger,
+    ):
+        state.record({"nodes": {"a": {"pid": ours.pid}, "b": {"pid": stranger.pid}}})
+        os.close(state._lock or -1)
+        StateDir(tmp_path / "s").take()
+        assert ours.wait(5) == -9
+        assert stranger.poll() is None
+        stranger.kill()
+
+
+def test_a_folder_of_another_version_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "layout").write_text("99\n")
+    with pytest.raises(Failure, match="has layout 99, this version uses layout 1"):
+        StateDir(tmp_path).take()
+
+
+def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("dear")
+    with pytest.raises(Failure, match="holds files that are not a cluster's"):
+        StateDir(tmp_path).take()
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Failure, match="Not a directory"):
+        StateDir(tmp_path / "file" / "s").take()
+
+
+def test_secrets_are_random_kept_and_private(tmp_path: Path) -> None:
+    one, two = StateDir(tmp_path / "1"), StateDir(tmp_path / "2")
+    one.take()
+    two.take()
+    assert one.secrets() == StateDir(tmp_path / "1").secrets()
+    assert one.secrets() != two.secrets()
+    assert len(set(one.secrets().values())) == len(one.secrets())
+    for file in (one.path / "secrets.json", one.write_config("a.toml", "x = 1\n")):
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_the_record_is_always_whole_json(tmp_path: Path) -> None:
+    state = StateDir(tmp_path / "s")
+    state.take()
+    state.record({"nodes": {}})
+    assert json.loads((state.path / "cluster.json").read_text()) == {"nodes": {}}
+    (state.path / "cluster.json").write_text("{")
+    assert state.recorded() == {}
+
+
+def test_a_port_in_use_is_named_with_the_option(free_port: int) -> None:
+    base = min(max(free_port, 1024), 65000)
+    made = plan(base, routers=1, access=1, relays=1, logics=1)
+    with (
+        socket.create_server(("127.0.0.1", base + 31)),
+        pytest.raises(Failure, match=rf"port {base + 31} .relay-1 normal. is in use.*--port-base"),
+    ):
+        require_free_ports(made)
+
+
+@pytest.mark.parametrize("address", ["", "host", "host:", ":1", "host:99999", "host:x"])
+def test_a_broker_address_of_another_form_is_refused(address: str) -> None:
+    with pytest.raises(Refusal, match="--bus-url HOST:PORT"):
+        require_broker(address)
+
+
+def test_a_broker_that_is_not_there_is_one_line(free_port: int) -> None:
+    with pytest.raises(Failure, match="no RocketMQ name server answers at 127"):
+        require_broker(f"127.0.0.1:{free_port}")
