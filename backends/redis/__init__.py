@@ -1,0 +1,1 @@
+"""Redis (or Valkey): the client that all Redis backends share, and their scripts."""

@@ -3,19 +3,18 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from backends.errors import StoreUnavailableError as StoreUnavailableError
 from proto.headers import HeadsHeader
 from proto.priorities import Priority
 from proto.services import FetchAnswer, FetchBody
-
-
-class StoreUnavailableError(Exception):
-    """The store did not answer: what was asked may or may not have been done."""
 
 
 @dataclass(frozen=True, slots=True)
 class Appended:
     """Where a message stands. `again`: the `mid` was known, and this is its first answer."""
 
+    priority: Priority
+    """What was asked for, or what the first message with this `mid` had."""
     epoch: str
     seq: int
     ts_ms: int
@@ -31,6 +30,7 @@ class RoomLog(Protocol):
         """Number and keep `push` (see `proto.server_frames.room_push`) in one atomic step.
 
         The same (`uid`, `mid`) in `room` within the deduplication age appends nothing.
+        Raises `StoreUnavailableError`, as all methods do: asking again with the same `mid` is safe.
         """
 
     async def heads(self, room: str) -> HeadsHeader:

@@ -1,0 +1,36 @@
+-- Number a message and keep it, unless its sender has sent it before.
+-- KEYS: head, seen, log of this priority, logs of the other priorities
+-- ARGV: priority, push, ts_ms, fresh epoch, most messages, age_ms, head_age_ms, seen_age_ms
+-- Returns: epoch, seq, ts_ms, priority, 1 if it was known
+local head, seen, log = KEYS[1], KEYS[2], KEYS[3]
+local priority, push, ts = ARGV[1], ARGV[2], ARGV[3]
+
+local first = redis.call('GET', seen)
+if first then
+  local e, s, t, p = string.match(first, '^(%S+) (%d+) (%d+) (%d)$')
+  return {e, tonumber(s), tonumber(t), tonumber(p), 1}
+end
+
+local epoch = redis.call('HGET', head, 'epoch')
+if not epoch then
+  -- The numbering starts anew: nothing of an older one may stay under the new numbers.
+  epoch = ARGV[4]
+  redis.call('HSET', head, 'epoch', epoch)
+  redis.call('DEL', KEYS[3], KEYS[4], KEYS[5])
+end
+
+local seq = redis.call('HINCRBY', head, priority, 1)
+redis.call('XADD', log, 'MAXLEN', '~', ARGV[5], seq .. '-0', 'p', push, 't', ts)
+redis.call('SET', seen, table.concat({epoch, seq, ts, priority}, ' '), 'PX', ARGV[8])
+redis.call('PEXPIRE', head, ARGV[7])
+redis.call('PEXPIRE', log, ARGV[6])
+
+-- Now and then drop what is too old, so that a quiet room does not keep a busy hour.
+if seq % 16 == 0 then
+  local too_old = tonumber(ts) - tonumber(ARGV[6])
+  for _, entry in ipairs(redis.call('XRANGE', log, '-', '+', 'COUNT', 64)) do
+    if tonumber(entry[2][4]) >= too_old then break end
+    redis.call('XDEL', log, entry[1])
+  end
+end
+return {epoch, seq, tonumber(ts), tonumber(priority), 0}

@@ -1,0 +1,144 @@
+"""The room log in Redis: a hash of heads and a stream for each priority, one script to append."""
+
+from collections.abc import Callable
+from zlib import crc32
+
+from backends.redis.client import RedisClient
+from backends.redis.pipeline import Reply
+from backends.redis.scripts import Command, script
+from backends.room_log.interface import Appended
+from backends.room_log.retention import Retention
+from proto.client_requests import MAX_FETCH
+from proto.headers import HeadsHeader
+from proto.ids import RandomBits, new_id
+from proto.priorities import Priority
+from proto.server_frames import numbered
+from proto.services import FetchAnswer, FetchBody
+
+ACTIVE_SHARDS = 16
+"""Spread the list of active rooms over the slots of a Redis Cluster."""
+
+_APPEND = script("append")
+_FETCH = script("fetch")
+
+
+class RedisRoomLog:
+    """Implements `RoomLog`. All keys of a room share the hash tag `{room}`.
+
+    What an answer of `append` survives: a killed process, this or the server's, where the server
+    syncs each write (`appendfsync always`). With a weaker setting a crash of the host may take
+    numbers back that clients have seen.
+    """
+
+    def __init__(
+        self,
+        redis: RedisClient,
+        retention: Retention,
+        *,
+        now_ms: Callable[[], int],
+        random_bits: RandomBits,
+    ) -> None:
+        self._redis = redis
+        self._now_ms = now_ms
+        self._random_bits = random_bits
+        self._age_ms = round(retention.age_s * 1000)
+        self._bounds = (
+            retention.messages,
+            self._age_ms,
+            round(retention.numbering_s * 1000),
+            round(retention.dedup_s * 1000),
+        )
+
+    async def append(
+        self, room: str, priority: Priority, push: bytes, *, uid: str, mid: str, ts_ms: int
+    ) -> Appended:
+        """See `RoomLog`."""
+        # Listed as active before it is appended: a crash between the two lists a room too many
+        # for a minute. The other way round a message might never be told of.
+        active: Command = ("ZADD", _active_key(room), ts_ms, room)
+        append = _APPEND.command(
+            [_head_key(room), _seen_key(room, uid, mid), *_log_keys(room, priority)],
+            int(priority),
+            push,
+            ts_ms,
+            new_id(self._random_bits),
+            *self._bounds,
+        )
+        _, reply = await self._redis.call_many(room, [active, append])
+        epoch, seq, first_ts_ms, first_priority, again = reply
+        return Appended(Priority(first_priority), epoch.decode(), seq, first_ts_ms, bool(again))
+
+    async def heads(self, room: str) -> HeadsHeader:
+        """See `RoomLog`."""
+        return _heads(await self._redis.call(room, _read_heads(room)))
+
+    async def active_heads(self) -> dict[str, HeadsHeader]:
+        """See `RoomLog`."""
+        rooms = await self._active_rooms()
+        if not rooms:
+            return {}
+        commands = [_read_heads(room) for room in rooms]
+        replies = await self._redis.call_spread(commands)
+        heads = {room: _heads(reply) for room, reply in zip(rooms, replies, strict=True)}
+        return {room: head for room, head in heads.items() if head.epoch}
+
+    async def fetch(self, room: str, body: FetchBody) -> FetchAnswer:
+        """See `RoomLog`."""
+        command = _FETCH.command(
+            [_head_key(room), _log_keys(room, Priority(body.priority))[0]],
+            body.priority,
+            body.epoch,
+            body.first_seq,
+            body.last_seq,
+            min(body.newest, MAX_FETCH),
+            self._now_ms() - self._age_ms,
+            MAX_FETCH,
+        )
+        epoch_bytes, head, oldest, entries = await self._redis.call(room, command)
+        epoch = epoch_bytes.decode()
+        return FetchAnswer(epoch, head, oldest, [_frame(epoch, entry) for entry in entries])
+
+    async def _active_rooms(self) -> list[str]:
+        too_old = self._now_ms() - self._age_ms
+        shards = [f"rm:active:{shard}" for shard in range(ACTIVE_SHARDS)]
+        # Trimmed a while after they have ended, in case the clocks of instances differ.
+        forget: list[Command] = [
+            ("ZREMRANGEBYSCORE", shard, "-inf", too_old - self._age_ms) for shard in shards
+        ]
+        read: list[Command] = [("ZRANGEBYSCORE", shard, too_old, "+inf") for shard in shards]
+        replies = await self._redis.call_many("rm:active", [*forget, *read])
+        return [room.decode() for reply in replies[ACTIVE_SHARDS:] for room in reply]
+
+
+def _read_heads(room: str) -> Command:
+    return ("HMGET", _head_key(room), "epoch", *(int(priority) for priority in Priority))
+
+
+def _head_key(room: str) -> str:
+    return f"rm:{{{room}}}:head"
+
+
+def _seen_key(room: str, uid: str, mid: str) -> str:
+    # The mid first: it has no colon, so that no two pairs make the same key.
+    return f"rm:{{{room}}}:mid:{mid}:{uid}"
+
+
+def _log_keys(room: str, first: Priority) -> list[str]:
+    ordered = [first, *(priority for priority in Priority if priority != first)]
+    return [f"rm:{{{room}}}:log:{priority.label}" for priority in ordered]
+
+
+def _active_key(room: str) -> str:
+    return f"rm:active:{crc32(room.encode()) % ACTIVE_SHARDS}"
+
+
+def _heads(reply: Reply) -> HeadsHeader:
+    epoch, urgent, normal, bulk = reply
+    seqs = (int(urgent or 0), int(normal or 0), int(bulk or 0))
+    return HeadsHeader((epoch or b"").decode(), seqs)
+
+
+def _frame(epoch: str, entry: Reply) -> tuple[int, bytes]:
+    entry_id, (_, push, _, _) = entry
+    seq = int(entry_id.partition(b"-")[0])
+    return seq, numbered(push, epoch, seq)
