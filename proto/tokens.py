@@ -42,7 +42,9 @@ def mint(claims: Claims, secret: str) -> str:
     for room in claims.host:
         if not is_room(room):
             raise ValueError(f"{room!r} can't be the name of a room")
-    return jwt.encode(msgspec.to_builtins(claims), secret, algorithm=ALGORITHM)
+    # The audience is a default and so left out by the Struct, but no token goes without one.
+    payload = msgspec.to_builtins(claims) | {"aud": claims.aud}
+    return jwt.encode(payload, secret, algorithm=ALGORITHM)
 
 
 def verify(token: str, secret: str, now_s: float) -> Claims:
