@@ -1,1 +1,1 @@
-"""Consumes the bus and decides where each message goes; the gateway tells clients where to connect."""
+"""Consumes the bus and decides where each message goes; its gateway says where to connect."""

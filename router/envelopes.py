@@ -1,0 +1,75 @@
+"""Records as envelopes: what a router puts on the mesh for each way of delivery."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from proto.envelopes import MAX_HEADER_BYTES, Kind, encode
+from proto.headers import HeadsHeader, RoomHeader, SpreadHeader, UsersHeader, encode_header
+from proto.ids import is_room, is_uid
+from proto.priorities import BY_LABEL, Priority
+from proto.records import MAX_RECORD_BODY_BYTES, MAX_UIDS_PER_RECORD, Record
+from router.spread import split_nodes, split_uids
+
+MAX_ID_BYTES = 256
+"""Of a record's id, trace and epoch: what is longer is no record of ours."""
+
+
+def flaw(record: Record) -> str | None:
+    """Return why `record` can't be routed, or `None`."""
+    header = record.header
+    if header.priority not in BY_LABEL:
+        return f"priority {header.priority[:20]!r} is none of {', '.join(BY_LABEL)}"
+    if len(record.body) > MAX_RECORD_BODY_BYTES:
+        return f"a body of {len(record.body)} bytes is over {MAX_RECORD_BODY_BYTES}"
+    if not header.id or max(map(len, (header.id, header.trace, header.epoch))) > MAX_ID_BYTES:
+        return f"id, trace or epoch is empty or longer than {MAX_ID_BYTES}"
+    if header.kind == "room":
+        return None if is_room(header.room) else "room is missing or no room's name"
+    if header.kind == "users":
+        return _flaw_of_uids(header.uids)
+    return f"kind {header.kind!r} is not for routers"
+
+
+def room(record: Record) -> bytes:
+    """Return the ROOM envelope of a room's record: no receivers, every interested node gets it."""
+    header = record.header
+    packed = encode_header(RoomHeader(header.epoch, header.seq, header.ts_ms, header.trace))
+    priority = Priority.of(header.priority)
+    return encode(Kind.ROOM, priority, header.room.encode(), packed, record.body)
+
+
+def heads(room_name: str, header: HeadsHeader, priority: Priority) -> bytes:
+    """Return the HEADS envelope of a room, for the lane of `priority`."""
+    return encode(Kind.HEADS, priority, room_name.encode(), encode_header(header))
+
+
+def to_everyone(record: Record) -> Iterator[bytes]:
+    """Yield the USERS envelopes that go to every access node, each with a part of the uids."""
+    limit = MAX_HEADER_BYTES - _header_bytes(record)
+    for uids in split_uids(list(dict.fromkeys(record.header.uids)), limit):
+        yield _users(record, uids)
+
+
+def to_nodes(record: Record, nodes: Mapping[str, Sequence[str]]) -> Iterator[bytes]:
+    """Yield the SPREAD envelopes for one relay, each with a part of `nodes` and their uids."""
+    header = record.header
+    for part in split_nodes(nodes, MAX_HEADER_BYTES - _header_bytes(record)):
+        packed = encode_header(SpreadHeader(header.id, part, header.ts_ms, header.trace))
+        yield encode(Kind.SPREAD, Priority.of(header.priority), b"", packed, record.body)
+
+
+def _users(record: Record, uids: list[str]) -> bytes:
+    header = record.header
+    packed = encode_header(UsersHeader(header.id, uids, header.ts_ms, header.trace))
+    return encode(Kind.USERS, Priority.of(header.priority), b"", packed, record.body)
+
+
+def _header_bytes(record: Record) -> int:
+    """Return what a USERS or SPREAD header takes besides its uids."""
+    header = record.header
+    return len(encode_header(UsersHeader(header.id, [], header.ts_ms, header.trace)))
+
+
+def _flaw_of_uids(uids: Sequence[str]) -> str | None:
+    if not 0 < len(uids) <= MAX_UIDS_PER_RECORD:
+        return f"{len(uids)} uids: 1 to {MAX_UIDS_PER_RECORD} are allowed"
+    return None if all(map(is_uid, uids)) else "a uid is malformed"

@@ -1,0 +1,153 @@
+"""The endpoints of the gateway: connect, publish, status, and the demo's tokens."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+
+from mesh.interface import Mesh
+from proto.errors import ErrorCode, RequestError
+from proto.ids import RandomBits, is_room, is_uid, new_id
+from proto.priorities import Priority
+from proto.services import Method, PushBody, encode
+from proto.tokens import Claims, mint
+from router.gateway.authority import Authority
+from router.gateway.balance import Balance
+from router.gateway.bodies import (
+    MAX_LIST_BODY_BYTES,
+    DemoToken,
+    Publish,
+    PublishToUsers,
+    checked_data,
+    decode,
+)
+from router.gateway.endpoint import answer, answer_raw, read_body
+from router.gateway.overview import overview
+from router.gateway.settings import GatewaySettings
+from router.presence import Presence
+
+RETRY_AFTER_MS = 1000
+"""A node that starts, or that comes back, says so within a second."""
+
+DEMO_TOKEN_S = 12 * 3600
+
+log = structlog.get_logger()
+
+
+class Api:
+    """Handlers for the endpoints, each with the request it takes and the response it gives."""
+
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        mesh: Mesh,
+        presence: Presence,
+        balance: Balance,
+        now_s: Callable[[], float],
+        random_bits: RandomBits,
+    ) -> None:
+        self._settings = settings
+        self._mesh = mesh
+        self._presence = presence
+        self._balance = balance
+        self._now_s = now_s
+        self._random_bits = random_bits
+        self._authority = Authority(settings.token_secret, now_s)
+        self.pending = 0
+        self.refused = 0
+        self.connects = 0
+        self.pushes = 0
+
+    async def connect(self, request: Request) -> Response:
+        """Answer where the token's holder connects, for `room` if it names one."""
+        claims = self._authority.claims(request)
+        # A client that listens to its own pushes alone names no room.
+        if "room" in request.query_params:
+            _checked_room(request.query_params["room"])
+        nodes = self._presence.living("access")
+        endpoints = self._balance.choose(claims.sub, nodes, self._settings.max_endpoints)
+        if not endpoints:
+            message = "No access node takes connections at the moment."
+            raise RequestError(ErrorCode.UNAVAILABLE, message, retry_after_ms=RETRY_AFTER_MS)
+        self.connects += 1
+        return answer({"endpoints": endpoints})
+
+    async def publish_to_room(self, request: Request) -> Response:
+        """Publish to the room in the path."""
+        claims = self._authority.server(request)
+        room = _checked_room(request.path_params["room"])
+        body = decode(await read_body(request), Publish)
+        return await self._push(claims, body, room=room)
+
+    async def publish_to_user(self, request: Request) -> Response:
+        """Publish to the user in the path."""
+        claims = self._authority.server(request)
+        uid = request.path_params["uid"]
+        if not is_uid(uid):
+            raise RequestError(ErrorCode.BAD_FRAME, "That is no user id.", field="uid")
+        body = decode(await read_body(request), Publish)
+        return await self._push(claims, body, uids=[uid])
+
+    async def publish_to_users(self, request: Request) -> Response:
+        """Publish to the users that the body lists."""
+        claims = self._authority.server(request)
+        body = decode(await read_body(request, MAX_LIST_BODY_BYTES), PublishToUsers)
+        return await self._push(claims, body, uids=list(dict.fromkeys(body.uids)))
+
+    async def status(self, request: Request) -> Response:
+        """Answer each living node, and the links held and those of a full mesh."""
+        if not self._settings.open_status:
+            self._authority.server(request)
+        return answer(overview(self._presence.leases))
+
+    async def demo_token(self, request: Request) -> Response:
+        """Mint a token for a visitor of the demo page."""
+        body = decode(await read_body(request), DemoToken)
+        now_s = int(self._now_s())
+        uid = f"demo-{new_id(self._random_bits)}"
+        hosted = (body.room,) if body.host else ()
+        claims = Claims(uid, now_s + DEMO_TOKEN_S, iat=now_s, name=body.name, host=hosted)
+        return answer({"token": mint(claims, self._settings.token_secret), "uid": uid})
+
+    async def _push(
+        self, claims: Claims, body: Publish, *, room: str = "", uids: list[str] | None = None
+    ) -> Response:
+        """Have logic publish it. With an id, the caller's or ours, a retry publishes it once."""
+        trace = new_id(self._random_bits)
+        mid = body.mid or new_id(self._random_bits)
+        push = PushBody(mid, body.priority, checked_data(body.data), room, uids or [])
+        async with self._admitted():
+            raw = await self._mesh.request(
+                Method.PUSH,
+                Priority.of(body.priority),
+                encode(push),
+                room=room,
+                uid=claims.sub,
+                name=claims.name,
+                role=claims.role,
+                trace=trace,
+                repeatable=True,
+            )
+        self.pushes += 1
+        log.debug("push_published", trace=trace, mid=mid, room=room, uids=len(push.uids))
+        return answer_raw(raw, {"X-Trace-Id": trace})
+
+    @asynccontextmanager
+    async def _admitted(self) -> AsyncIterator[None]:
+        if self.pending >= self._settings.max_pending:
+            self.refused += 1
+            raise RequestError(ErrorCode.OVERLOADED, retry_after_ms=RETRY_AFTER_MS)
+        self.pending += 1
+        try:
+            yield
+        finally:
+            self.pending -= 1
+
+
+def _checked_room(room: str) -> str:
+    if not is_room(room):
+        message = "Name a room: 1 to 64 of the characters A-Z a-z 0-9 _ . : -"
+        raise RequestError(ErrorCode.BAD_FRAME, message, field="room")
+    return room

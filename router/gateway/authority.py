@@ -1,0 +1,33 @@
+"""Who asks: the bearer token of an HTTP request."""
+
+from collections.abc import Callable
+
+from starlette.requests import Request
+
+from proto.errors import ErrorCode, RequestError
+from proto.tokens import Claims, verify
+
+NowS = Callable[[], float]
+
+
+class Authority:
+    """Verifies tokens against the cluster's secret."""
+
+    def __init__(self, secret: str, now_s: NowS) -> None:
+        self._secret = secret
+        self._now_s = now_s
+
+    def claims(self, request: Request) -> Claims:
+        """Return what the request's token says; raises `RequestError` `token_…`."""
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
+            message = "Send the header Authorization: Bearer TOKEN."
+            raise RequestError(ErrorCode.TOKEN_INVALID, message, field="authorization")
+        return verify(token.strip(), self._secret, self._now_s())
+
+    def server(self, request: Request) -> Claims:
+        """As `claims`, for role `server` alone; raises `RequestError` `forbidden` for others."""
+        claims = self.claims(request)
+        if claims.role != "server":
+            raise RequestError(ErrorCode.FORBIDDEN, "Only a token of role server may do this.")
+        return claims

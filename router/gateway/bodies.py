@@ -1,0 +1,79 @@
+"""What back ends send to the gateway: bodies of requests, checked field by field."""
+
+import re
+from typing import Annotated, TypeVar
+
+import msgspec
+
+from proto.errors import ErrorCode, RequestError
+from proto.ids import MESSAGE_ID_PATTERN, ROOM_PATTERN, UID_PATTERN
+from proto.priorities import BY_LABEL
+
+MAX_BODY_BYTES = 64 * 1024
+MAX_LIST_BODY_BYTES = 768 * 1024
+"""Room for 10,000 uids of 64 characters; one mesh envelope (1 MiB) carries the whole request."""
+
+MAX_UIDS = 10_000
+
+MAX_DATA_BYTES = 32 * 1024
+"""Of `data`: in base64, beside 1,000 uids of 64 characters, it fits a RocketMQ body of 128 KiB."""
+
+Mid = Annotated[str, msgspec.Meta(pattern=MESSAGE_ID_PATTERN)]
+PriorityLabel = Annotated[str, msgspec.Meta(pattern=f"^({'|'.join(BY_LABEL)})\\Z")]
+Uid = Annotated[str, msgspec.Meta(pattern=UID_PATTERN)]
+Room = Annotated[str, msgspec.Meta(pattern=ROOM_PATTERN)]
+
+
+class Publish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A message to a room or to one user: `data` is any JSON and reaches clients unchanged."""
+
+    data: msgspec.Raw
+    priority: PriorityLabel = "normal"
+    mid: Mid | None = None
+
+
+class PublishToUsers(Publish, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A message to a list of users, each named once."""
+
+    uids: Annotated[list[Uid], msgspec.Meta(min_length=1, max_length=MAX_UIDS)]
+
+
+class DemoToken(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Whom the demo page's visitor wants to be."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
+    room: Room
+    host: bool = False
+
+
+Body = TypeVar("Body", bound=msgspec.Struct)
+
+_PATH = re.compile(r" - at `\$\.?([^`]*)`$")
+_FIELD = re.compile(r"field `([^`]+)`")
+
+
+def decode(raw: bytes, kind: type[Body]) -> Body:
+    """Return `raw` as a `kind`; raises `RequestError` `bad_json`, or `bad_frame` and the field."""
+    try:
+        body = msgspec.json.decode(raw, type=kind)
+    except msgspec.ValidationError as error:
+        raise RequestError(ErrorCode.BAD_FRAME, str(error), field=_field(str(error))) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise RequestError(ErrorCode.BAD_JSON, f"The body is not JSON: {error}") from None
+    return body
+
+
+def checked_data(data: msgspec.Raw) -> bytes:
+    """Return `data` as bytes; raises `RequestError` where it is too large."""
+    packed = bytes(data)
+    if len(packed) > MAX_DATA_BYTES:
+        message = f"data has {len(packed)} bytes; at most {MAX_DATA_BYTES} are allowed"
+        raise RequestError(ErrorCode.TOO_LARGE, message, field="data")
+    return packed
+
+
+def _field(message: str) -> str:
+    """Return the field that a validation error is about; "" when it is the body as a whole."""
+    path, named = _PATH.search(message), _FIELD.search(message)
+    parts = [path.group(1) if path else "", named.group(1) if named else ""]
+    return ".".join(filter(None, parts))

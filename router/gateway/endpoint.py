@@ -1,0 +1,118 @@
+"""One endpoint of the HTTP API: its method, its body's bound, errors as the catalogue has them."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+import msgspec
+import trio
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from proto.errors import CATALOGUE, ErrorBody, ErrorCode, RequestError
+from router.gateway.bodies import MAX_BODY_BYTES
+
+BODY_TIMEOUT_S = 10.0
+"""For the whole body: one that trickles holds its place no longer."""
+
+API_HEADERS = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class Endpoint:
+    """An ASGI application for one path and one method.
+
+    Errors leave as `{"error": {"code", "message", "field", "retry_after_ms"}}` with the status that
+    the catalogue gives their code; another method is answered 405.
+    """
+
+    def __init__(self, method: str, handler: Handler) -> None:
+        self._method = method
+        self._handler = handler
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        response = await self._answer(Request(scope, receive))
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        if request.method != self._method and (request.method, self._method) != ("HEAD", "GET"):
+            return wrong_method(request.method, self._method)
+        try:
+            return await self._handler(request)
+        except RequestError as error:
+            return failure(error.body)
+
+
+def answer(value: object, headers: Mapping[str, str] | None = None) -> Response:
+    """Return `value` as a JSON response."""
+    return _json(msgspec.json.encode(value), 200, headers)
+
+
+def answer_raw(body: bytes, headers: Mapping[str, str] | None = None) -> Response:
+    """Return `body`, which is JSON, as a response."""
+    return _json(body, 200, headers)
+
+
+def failure(body: ErrorBody) -> Response:
+    """Return an error of the catalogue as a response."""
+    headers = {}
+    if body.retry_after_ms:
+        headers["Retry-After"] = str(-(-body.retry_after_ms // 1000))
+    if CATALOGUE[body.code].http_status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return _error(body, CATALOGUE[body.code].http_status, headers)
+
+
+def wrong_method(method: str, allowed: str) -> Response:
+    """Return 405 for a method that the path does not have."""
+    message = f"{method} is not allowed here; use {allowed}."
+    body = ErrorBody(ErrorCode.UNKNOWN_OP, message, field="method")
+    return _error(body, 405, {"Allow": allowed})
+
+
+async def not_found(_: Request) -> Response:
+    """Answer 404 for a path of the API that does not exist."""
+    return _error(ErrorBody(ErrorCode.UNKNOWN_OP, "No such path.", field="path"), 404, {})
+
+
+async def read_body(request: Request, most_bytes: int = MAX_BODY_BYTES) -> bytes:
+    """Return the request's body.
+
+    Raises `RequestError` `too_large` beyond `most_bytes`, before the rest is read, and `timeout`
+    when it takes longer than `BODY_TIMEOUT_S`.
+    """
+    declared = request.headers.get("content-length", "0")
+    if declared.isdecimal() and int(declared) > most_bytes:
+        raise _too_large(most_bytes)
+    with trio.move_on_after(BODY_TIMEOUT_S):
+        return await _read(request, most_bytes)
+    raise RequestError(ErrorCode.TIMEOUT, f"The body took longer than {BODY_TIMEOUT_S:.0f} s.")
+
+
+async def _read(request: Request, most_bytes: int) -> bytes:
+    body = bytearray()
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > most_bytes:
+                raise _too_large(most_bytes)
+    except ClientDisconnect:
+        raise RequestError(ErrorCode.BAD_JSON, "The body ended too early.") from None
+    return bytes(body)
+
+
+def _too_large(most_bytes: int) -> RequestError:
+    return RequestError(ErrorCode.TOO_LARGE, f"A body has at most {most_bytes} bytes.")
+
+
+def _error(body: ErrorBody, status: int, headers: Mapping[str, str]) -> Response:
+    return _json(msgspec.json.encode({"error": body}), status, headers)
+
+
+def _json(body: bytes, status: int, headers: Mapping[str, str] | None) -> Response:
+    return Response(body, status, {**API_HEADERS, **(headers or {})}, "application/json")

@@ -1,0 +1,84 @@
+"""The cluster at a glance: each node, and the links that are held against those of a full mesh."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from backends.leases.interface import NodeLease
+
+LANES = 3
+
+
+class Links(msgspec.Struct, frozen=True):
+    """The connection arithmetic. `held` counts each node and relay once, `lanes` the connections
+    that this takes; `full_mesh` is what access nodes times routers would take without relays."""
+
+    held: int
+    lanes: int
+    full_mesh: int
+
+
+class Node(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A living node, as its lease says."""
+
+    id: str
+    role: str
+    region: str
+    up: bool
+    url: str
+    incarnation: str
+    links: int
+    lane_depths: dict[str, Any]
+    connections: int
+    rooms: int
+    status: dict[str, Any]
+
+
+class Overview(msgspec.Struct, frozen=True):
+    """What `GET /v1/status` answers."""
+
+    links: Links
+    nodes: list[Node]
+
+
+def overview(leases: Sequence[NodeLease]) -> Overview:
+    """Return the overview of the nodes in `leases`."""
+    by_role: dict[str, int] = {}
+    for lease in leases:
+        by_role[lease.role] = by_role.get(lease.role, 0) + 1
+    relays = by_role.get("relay", 0)
+    held = sum(_links(lease, relays) for lease in leases)
+    full_mesh = by_role.get("access", 0) * by_role.get("router", 0)
+    return Overview(Links(held, held * LANES, full_mesh), [_node(each, relays) for each in leases])
+
+
+def _node(lease: NodeLease, relays: int) -> Node:
+    status = dict(lease.status)
+    depths = status.get("lane_depths")
+    return Node(
+        id=lease.node,
+        role=lease.role,
+        region=lease.region,
+        up=True,
+        url=lease.url,
+        incarnation=lease.incarnation,
+        links=_links(lease, relays),
+        lane_depths=depths if isinstance(depths, dict) else {},
+        connections=_count(status, "connections"),
+        rooms=_count(status, "rooms"),
+        status=status,
+    )
+
+
+def _links(lease: NodeLease, relays: int) -> int:
+    """Return how many relays the node is linked with: what it says, or else every one."""
+    if lease.role == "relay":
+        return 0
+    links = lease.status.get("links", relays)
+    return links if isinstance(links, int) else relays
+
+
+def _count(status: dict[str, Any], key: str) -> int:
+    value = status.get(key, 0)
+    return value if isinstance(value, int) else 0

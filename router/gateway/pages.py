@@ -1,0 +1,64 @@
+"""The demo page and the client library, served as files."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+PAGE_HEADERS = {
+    # The page speaks WebSocket to access nodes, which are other origins.
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self' data:; font-src 'self'; connect-src 'self' ws: wss:; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    # Revalidated each time: an upgrade of the cluster shows at the next load.
+    "Cache-Control": "no-cache",
+}
+
+LIBRARY = "relaymesh.js"
+DEMO = "demo"
+
+
+class Files(StaticFiles):
+    """Static files with the headers above."""
+
+    def file_response(
+        self,
+        full_path: str | os.PathLike[str],
+        stat_result: os.stat_result,
+        scope: Scope,
+        status_code: int = 200,
+    ) -> Response:
+        """Return the response for one file."""
+        response = super().file_response(full_path, stat_result, scope, status_code)
+        _add(response, PAGE_HEADERS)
+        return response
+
+
+def pages(folder: str) -> list[BaseRoute]:
+    """Return the routes for `folder`: `demo/` at `/`, and `relaymesh.js` beside it.
+
+    Raises `OSError` when the folder does not hold them.
+    """
+    root = Path(folder).resolve()
+    for part in (root / LIBRARY, root / DEMO / "index.html"):
+        if not part.is_file():
+            raise FileNotFoundError(f"router.gateway.pages: {part} is missing")
+    library = Files(directory=root)
+
+    async def serve_library(scope: Scope) -> Response:
+        return await library.get_response(LIBRARY, scope)
+
+    return [
+        Route(f"/{LIBRARY}", lambda request: serve_library(request.scope)),
+        Mount("/", Files(directory=root / DEMO, html=True)),
+    ]
+
+
+def _add(response: Response, headers: Mapping[str, str]) -> None:
+    response.headers.update(headers)

@@ -1,0 +1,43 @@
+"""The paths of the gateway."""
+
+from collections.abc import Sequence
+
+from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp
+
+from router.gateway.api import Api
+from router.gateway.endpoint import Endpoint, not_found
+from router.gateway.pages import pages
+from router.gateway.settings import GatewaySettings
+
+PREFLIGHT_AGE_S = 600
+
+
+def routes(api: Api, settings: GatewaySettings) -> list[BaseRoute]:
+    """Return the routes of the API and, where the settings name a folder, of the demo's pages.
+
+    Raises `OSError` when that folder does not hold the pages.
+    """
+    connect = _cross_origin(Endpoint("GET", api.connect), settings.allowed_origins)
+    found: list[BaseRoute] = [
+        Route("/v1/connect", connect),
+        Route("/v1/rooms/{room}/publish", Endpoint("POST", api.publish_to_room)),
+        Route("/v1/users/publish", Endpoint("POST", api.publish_to_users)),
+        Route("/v1/users/{uid}/publish", Endpoint("POST", api.publish_to_user)),
+        Route("/v1/status", Endpoint("GET", api.status)),
+    ]
+    if settings.demo:
+        found.append(Route("/v1/demo/token", Endpoint("POST", api.demo_token)))
+    found.append(Route("/v1/{rest:path}", not_found))
+    return found + (pages(settings.pages) if settings.pages else [])
+
+
+def _cross_origin(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
+    return CORSMiddleware(
+        app,
+        allow_origins=origins,
+        allow_methods=["GET"],
+        allow_headers=["Authorization"],
+        max_age=PREFLIGHT_AGE_S,
+    )

@@ -1,0 +1,65 @@
+"""What can be tuned at the gateway."""
+
+from typing import Annotated
+
+import msgspec
+
+from proto.settings_types import Secret
+
+
+class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The HTTP API: where clients connect, and how back ends publish."""
+
+    token_secret: Annotated[
+        Secret,
+        msgspec.Meta(
+            description="Key that tokens are signed with (HS256), at least 32 bytes and the same "
+            "on every access node. No default: a known secret is none."
+        ),
+    ] = ""
+    allowed_origins: Annotated[
+        tuple[str, ...],
+        msgspec.Meta(
+            description="Origins of web pages that may ask /v1/connect, exact or `*`. Any by "
+            "default: the answer needs a token in a header, which no browser adds by itself."
+        ),
+    ] = ("*",)
+    max_endpoints: Annotated[
+        int,
+        msgspec.Meta(
+            description="Access nodes in one answer of /v1/connect. 16: enough to try when some "
+            "are gone, still one packet.",
+            ge=1,
+            le=1000,
+        ),
+    ] = 16
+    max_pending: Annotated[
+        int,
+        msgspec.Meta(
+            description="Publish requests waiting for logic at a time; more are answered "
+            "`overloaded`. 256 of the largest are 200 MB.",
+            ge=1,
+            le=100_000,
+        ),
+    ] = 256
+    open_status: Annotated[
+        bool,
+        msgspec.Meta(
+            description="Whether /v1/status answers without a server's token. It names nodes and "
+            "their load; on by default as the HTTP address is loopback by default."
+        ),
+    ] = True
+    demo: Annotated[
+        bool,
+        msgspec.Meta(
+            description="Whether anybody may have a token from /v1/demo/token. Off: it is for a "
+            "local cluster's demo page alone."
+        ),
+    ] = False
+    pages: Annotated[
+        str,
+        msgspec.Meta(
+            description="Folder with relaymesh.js and demo/, served at / and /relaymesh.js. Empty: "
+            "no pages, as production serves its own."
+        ),
+    ] = ""

@@ -1,0 +1,121 @@
+"""The plan: look receivers up and send precisely, or send to every access node and filter there.
+
+A record for users goes one of two ways, and each of them has a price that can be told before
+anybody is looked up. With u receivers, n access nodes and k relays:
+
+- **precise**: u lookups; the receivers sit on about m = n·(1 − (1 − 1/n)^u) nodes, whose carriers
+  are about k·(1 − (1 − 1/k)^m) relays; one copy to each of these relays and one to each of these
+  nodes; each uid travels once on each of the two hops.
+- **broadcast**: no lookup; one copy to one relay and one to each of the n nodes; each uid travels
+  once to the relay and once to every node, which drops the body unread unless it knows a uid.
+
+The cheaper one is taken. Few receivers among many nodes are looked up; many receivers among few
+nodes are not. Where absence of a route does not mean that somebody is offline (`settled` is false),
+only broadcast is right, whatever it costs.
+
+The article's plan sends every copy by itself, without grouping: 3 for each receiver when precise
+(lookup, relay, node), u + n when broadcast. `ungrouped` tells it for comparison.
+"""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from proto.envelopes import MAX_HEADER_BYTES
+from router.costs import Costs
+
+
+class Mode(StrEnum):
+    """The way that a record goes."""
+
+    ROOM = "room"
+    PRECISE = "precise"
+    BROADCAST = "broadcast"
+
+
+class Load(NamedTuple):
+    """What is to be delivered: how many uids, their bytes together, and the bytes of the body."""
+
+    uids: int
+    uid_bytes: int
+    body_bytes: int
+
+
+class Cluster(NamedTuple):
+    """How many access nodes and relays it may go over."""
+
+    nodes: int
+    relays: int
+
+
+class Estimate(NamedTuple):
+    """What one mode is expected to take: lookups, copies on each tier, bytes of uids, and CPU."""
+
+    mode: Mode
+    lookups: int
+    relay_copies: float
+    node_copies: float
+    uid_bytes: float
+    cost_us: float
+
+    @property
+    def copies(self) -> float:
+        """Copies of both tiers together."""
+        return self.relay_copies + self.node_copies
+
+
+class Ungrouped(NamedTuple):
+    """The article's copies, for both of its modes."""
+
+    precise: int
+    broadcast: int
+
+
+def choose(load: Load, cluster: Cluster, costs: Costs, *, settled: bool) -> Estimate:
+    """Return the cheaper way for `load`; broadcast where routes can't be trusted."""
+    everywhere = broadcast(load, cluster, costs)
+    if not settled:
+        return everywhere
+    return min(precise(load, cluster, costs), everywhere, key=lambda each: each.cost_us)
+
+
+def precise(load: Load, cluster: Cluster, costs: Costs) -> Estimate:
+    """Return what it takes to look everybody up and send only where they are."""
+    nodes = occupied(load.uids, cluster.nodes)
+    relays = occupied(nodes, cluster.relays)
+    return _estimate(Mode.PRECISE, load.uids, relays, nodes, 2.0 * load.uid_bytes, load, costs)
+
+
+def broadcast(load: Load, cluster: Cluster, costs: Costs) -> Estimate:
+    """Return what it takes to send to every node; a long list of uids takes several envelopes."""
+    envelopes = max(1, -(-load.uid_bytes // MAX_HEADER_BYTES))
+    uid_bytes = float(load.uid_bytes * (1 + cluster.nodes))
+    copies = float(envelopes * cluster.nodes)
+    return _estimate(Mode.BROADCAST, 0, float(envelopes), copies, uid_bytes, load, costs)
+
+
+def occupied(balls: float, bins: int) -> float:
+    """Return how many of `bins` are expected to hold something after `balls` fell into them."""
+    return bins * (1.0 - (1.0 - 1.0 / bins) ** balls) if bins else 0.0
+
+
+def ungrouped(uids: int, nodes: int) -> Ungrouped:
+    """Return the copies of the article's plan: 3 a receiver, or one a receiver and a node."""
+    return Ungrouped(3 * uids, uids + nodes)
+
+
+def _estimate(
+    mode: Mode,
+    lookups: int,
+    relays: float,
+    nodes: float,
+    uid_bytes: float,
+    load: Load,
+    costs: Costs,
+) -> Estimate:
+    copies = relays + nodes
+    cost = (
+        lookups * costs.lookup_us
+        + copies * (costs.copy_us + load.body_bytes * costs.body_byte_us)
+        + uid_bytes * costs.uid_byte_us
+    )
+    return Estimate(mode, lookups, relays, nodes, uid_bytes, cost)

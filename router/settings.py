@@ -1,0 +1,38 @@
+"""What can be tuned in a router; the config's keys are the names here."""
+
+from typing import Annotated
+
+import msgspec
+from mesh.settings import MeshSettings
+
+from backends.bus.settings import BusSettings
+from backends.redis.settings import StoreSettings
+from router.costs import Costs
+from router.gateway.settings import GatewaySettings
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A router: consumes the bus, decides where each record goes, and runs the gateway."""
+
+    dedup_age_s: Annotated[
+        float,
+        msgspec.Meta(
+            description="Seconds that the ids of routed records are remembered. 120: four times "
+            "what RocketMQ takes to redeliver after a broker's crash.",
+            ge=1,
+            le=3600,
+        ),
+    ] = 120.0
+    dedup_ids: Annotated[
+        int,
+        msgspec.Meta(
+            description="Most ids remembered for each topic. 200,000 take about 40 MB.",
+            ge=1000,
+            le=10_000_000,
+        ),
+    ] = 200_000
+    mesh: MeshSettings = MeshSettings()
+    bus: BusSettings = BusSettings()
+    store: StoreSettings = StoreSettings()
+    costs: Costs = Costs()
+    gateway: GatewaySettings = GatewaySettings()

@@ -1,0 +1,124 @@
+"""Twins of the outer parts, small and faithful, for the router's tests."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import trio
+
+from backends.leases.interface import NodeLease
+from mesh.interface import RelayDownError
+from proto.envelopes import Envelope, split, BATCH_START
+from proto.priorities import Priority
+from proto.records import Record, RecordHeader
+from proto.rendezvous import ranked
+from proto.services import Method
+
+
+class FakeMesh:
+    """Relays that take everything, push back on `held` lanes, or are down."""
+
+    def __init__(self, relays: Sequence[str] = ("relay-1", "relay-2")) -> None:
+        self.up = list(relays)
+        self.broken: set[str] = set()
+        self.held: dict[Priority, trio.Event] = {}
+        self.full: set[str] = set()
+        self.sent: list[tuple[str, Priority, Envelope]] = []
+        self.requests: list[tuple[Method, Priority, bytes, dict[str, Any]]] = []
+        self.answer: Callable[[], bytes] = lambda: b'{"mid":"m"}'
+
+    def carriers(self, key: str) -> list[str]:
+        return ranked(key, self.up)
+
+    async def send(self, relay: str, priority: Priority, envelope: bytes) -> None:
+        await trio.lowlevel.checkpoint()
+        if relay in self.broken or relay not in self.up:
+            raise RelayDownError(relay)
+        if priority in self.held:
+            await self.held[priority].wait()
+        self._take(relay, priority, envelope)
+
+    def offer(self, relay: str, priority: Priority, envelope: bytes) -> bool:
+        if relay in self.full:
+            return False
+        self._take(relay, priority, envelope)
+        return True
+
+    def want(self, room: str) -> None:
+        raise AssertionError("a router wants no room")
+
+    def unwant(self, room: str) -> None:
+        raise AssertionError("a router wants no room")
+
+    async def confirmed(self, room: str) -> None:
+        raise AssertionError("a router wants no room")
+
+    async def request(
+        self, method: Method, priority: Priority, body: bytes = b"", **rest: Any
+    ) -> bytes:
+        await trio.lowlevel.checkpoint()
+        self.requests.append((method, priority, body, rest))
+        return self.answer()
+
+    def bodies(self, priority: Priority | None = None) -> list[bytes]:
+        return [e.body for _, lane, e in self.sent if priority in (None, lane)]
+
+    def _take(self, relay: str, priority: Priority, envelope: bytes) -> None:
+        (one,) = split(BATCH_START + envelope)
+        self.sent.append((relay, priority, one))
+
+
+def lease(node: str, role: str = "access", incarnation: str = "i1", **status: Any) -> NodeLease:
+    url = f"ws://{node}/v1" if role == "access" else f"http://{node}"
+    return NodeLease(node, role, "local", incarnation, url, status)
+
+
+class FixedRegistry:
+    """Leases as a test says; a failure where it says so."""
+
+    def __init__(self, *leases: NodeLease, settled: bool = True) -> None:
+        self.leases = list(leases)
+        self.is_settled = settled
+        self.failure: Exception | None = None
+        self.reads = 0
+        self.renewed: list[NodeLease] = []
+        self.resigned: list[tuple[str, str]] = []
+
+    async def renew(self, lease: NodeLease) -> None:
+        self.renewed.append(lease)
+
+    async def resign(self, node: str, incarnation: str) -> None:
+        self.resigned.append((node, incarnation))
+
+    async def living(self) -> list[NodeLease]:
+        await trio.lowlevel.checkpoint()
+        self.reads += 1
+        if self.failure:
+            raise self.failure
+        return list(self.leases)
+
+    async def settled(self) -> bool:
+        await trio.lowlevel.checkpoint()
+        return self.is_settled
+
+
+def room_record(room: str, seq: int, priority: str = "normal", **fields: Any) -> Record:
+    header = RecordHeader(
+        id=fields.pop("id", f"{room}-{priority}-{seq}"),
+        kind="room",
+        ts_ms=0,
+        room=room,
+        priority=priority,
+        epoch="e1",
+        seq=seq,
+        **fields,
+    )
+    return Record(header, f"{room}/{priority}/{seq}".encode())
+
+
+def users_record(
+    record_id: str, uids: Sequence[str], priority: str = "normal", body: bytes = b"hi"
+) -> Record:
+    header = RecordHeader(
+        id=record_id, kind="users", ts_ms=0, priority=priority, uids=tuple(uids)
+    )
+    return Record(header, body)
