@@ -1,0 +1,1 @@
+"""The links of the mesh: pynng, and a twin inside the process."""

@@ -1,0 +1,176 @@
+"""Links inside one process: the twin of `nng`, with the same credit, for tests and simulations.
+
+A `MemoryNetwork` is the wire: it can `cut` links, `freeze` them (what is sent is swallowed and
+nobody is told, as by a pulled cable), and refuse addresses until somebody listens.
+"""
+
+import errno
+from collections import deque
+from collections.abc import Sequence
+
+import trio
+
+from backends.links.end import FlowLink, Ledger
+from backends.links.flow import dialer_flow, listener_flow
+from backends.links.interface import Dialed, Endpoint, Event, Happened
+
+RETRY_S = 0.05
+"""How often a dialer tries again, as nng does."""
+
+
+class MemoryNetwork:
+    """All listeners of the process, by URL; it is a `Links`."""
+
+    def __init__(self) -> None:
+        self._listeners: dict[str, _MemoryListener] = {}
+        self._wires: list[_Wire] = []
+
+    async def dial(self, url: str) -> Dialed:
+        """Connect to the listener at `url`, trying again until it is there."""
+        await trio.lowlevel.checkpoint()
+        while url not in self._listeners:
+            await trio.sleep(RETRY_S)
+        wire = _Wire(url, self._listeners[url])
+        self._wires.append(wire)
+        return wire.dialed
+
+    def listen(self, url: str) -> Endpoint:
+        """Listen at `url`; raises `OSError` when somebody does already."""
+        if url in self._listeners:
+            raise OSError(errno.EADDRINUSE, f"can't listen at {url}: Address in use")
+        self._listeners[url] = _MemoryListener(self, url)
+        return self._listeners[url]
+
+    def cut(self, url: str) -> None:
+        """Cut every link to `url`: both ends see it gone; dialers may come back."""
+        for wire in self._open_wires(url):
+            wire.cut()
+
+    def freeze(self, url: str) -> None:
+        """Swallow what is sent on the links to `url` that are open now, without telling anybody."""
+        for wire in self._open_wires(url):
+            wire.frozen = True
+
+    def inject(self, url: str, message: bytes) -> None:
+        """Put raw bytes on each link to `url`, as a peer of another version would."""
+        for wire in self._open_wires(url):
+            wire.to_listener(message)
+
+    def forget(self, url: str) -> None:
+        """Take the listener at `url` off the network."""
+        del self._listeners[url]
+
+    def _open_wires(self, url: str) -> "list[_Wire]":
+        self._wires = [wire for wire in self._wires if wire.open]
+        return [wire for wire in self._wires if wire.url == url]
+
+
+class _MemoryEnd:
+    """An inbox of messages and events, with somebody who may wait for it."""
+
+    def __init__(self) -> None:
+        self._inbox: deque[tuple[FlowLink, bytes | Happened]] = deque()
+        self._arrived = trio.Event()
+        self._ledger = Ledger()
+
+    @property
+    def bad(self) -> int:
+        """Messages that cut their link."""
+        return self._ledger.bad
+
+    def poll(self, limit: int) -> Sequence[Event]:
+        """Return what has happened, at most `limit` messages of it."""
+        self._ledger.tell()
+        found: list[Event] = []
+        for _ in range(min(limit, len(self._inbox))):
+            link, what = self._inbox.popleft()
+            if isinstance(what, bytes):
+                found += self._ledger.events(link, what)
+            else:
+                found.append(self._state(link, what))
+        return found
+
+    async def wait(self) -> None:
+        """Wait until something has arrived."""
+        self._ledger.tell()
+        if self._inbox:
+            await trio.lowlevel.checkpoint()
+        else:
+            self._arrived = trio.Event()
+            await self._arrived.wait()
+
+    def arrive(self, link: FlowLink, what: bytes | Happened) -> None:
+        """Take in a message or an event of `link`."""
+        self._inbox.append((link, what))
+        self._arrived.set()
+
+    def admit(self, link: FlowLink) -> None:
+        """Take in a new link."""
+        self._ledger.admit(link)
+        self.arrive(link, Happened.OPENED)
+
+    def _state(self, link: FlowLink, what: Happened) -> Event:
+        if what is Happened.GONE:
+            link.end()
+        return Event(link, what)
+
+
+class _MemoryListener(_MemoryEnd):
+    def __init__(self, network: MemoryNetwork, url: str) -> None:
+        super().__init__()
+        self._network = network
+        self._url = url
+
+    def close(self) -> None:
+        """Cut all links and give the address back."""
+        self._network.cut(self._url)
+        self._network.forget(self._url)
+
+
+class _MemoryDialed(_MemoryEnd):
+    def __init__(self, link: FlowLink) -> None:
+        super().__init__()
+        self._link = link
+        self.admit(link)
+
+    @property
+    def link(self) -> FlowLink:
+        """The one link."""
+        return self._link
+
+    def close(self) -> None:
+        """Cut the link."""
+        self._link.close()
+        self._link.end()
+
+
+class _Wire:
+    """One connection: what each side sends arrives at the other, in order."""
+
+    def __init__(self, url: str, listener: _MemoryEnd) -> None:
+        self.url = url
+        self.open = True
+        self.frozen = False
+        self._listener = listener
+        self._far = FlowLink("dialer", listener_flow(), self._to_dialer, self.cut)
+        self.dialed = _MemoryDialed(FlowLink(url, dialer_flow(), self.to_listener, self.cut))
+        listener.admit(self._far)
+
+    def cut(self) -> None:
+        """End the connection for both."""
+        if self.open:
+            self.open = False
+            self._listener.arrive(self._far, Happened.GONE)
+            self.dialed.arrive(self.dialed.link, Happened.GONE)
+
+    def to_listener(self, message: bytes) -> bool:
+        """Carry a message up."""
+        return self._carry(self._listener, self._far, message)
+
+    def _to_dialer(self, message: bytes) -> bool:
+        return self._carry(self.dialed, self.dialed.link, message)
+
+    def _carry(self, end: _MemoryEnd, link: FlowLink, message: bytes) -> bool:
+        if self.open and not self.frozen:
+            end.arrive(link, message)
+        return True
