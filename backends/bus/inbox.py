@@ -27,7 +27,7 @@ class Settler(Protocol[Key]):
         """The pack is done with: see to it that the broker forgets it."""
 
     def count_attempt(self, key: Key, attempt: int) -> None:
-        """The pack is about to be delivered for the `attempt`-th time: remember that if possible."""
+        """The `attempt`-th delivery of the pack is about to happen: remember it if possible."""
 
     async def bury(self, letter: DeadLetter) -> None:
         """Return when the dead-letter topic keeps `letter`; wait out a broker that is away."""
@@ -157,7 +157,7 @@ class Inbox(Generic[Key]):
 
 
 class InboxDelivery(Generic[Key]):
-    """See `interface.Delivery`. The first of `ack`, `retry` and `bury` counts, others do nothing."""
+    """See `interface.Delivery`. The first of `ack`, `retry`, `bury` counts, others do nothing."""
 
     def __init__(self, inbox: Inbox[Key], pack: Pack[Key], records: Sequence[Record]) -> None:
         self._inbox = inbox

@@ -102,7 +102,8 @@ class Outbox:
         return self._counters.waiting + len(waiter.records) > self._settings.outbox_records
 
     def _take_batch(self) -> list[_Waiter]:
-        batch, size = [], 0
+        batch: list[_Waiter] = []
+        size = 0
         while self._queue and (not batch or size < MAX_BATCH_RECORDS):
             batch.append(self._queue.popleft())
             size += len(batch[-1].records)

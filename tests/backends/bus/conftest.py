@@ -1,0 +1,146 @@
+"""The three buses behind one harness: what the suite does to a broker beside its public surface."""
+
+import abc
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import pytest
+import trio
+
+from backends.bus.connect import AnyBus, open_bus
+from backends.bus.dead_letters import DeadLetter
+from backends.bus.memory import MemoryBroker
+from backends.bus.settings import BusSettings
+from proto.topics import Topic
+
+ROCKETMQ_ADDRESS = os.environ.get("RELAYMESH_TEST_ROCKETMQ", "127.0.0.1:9876")
+ROCKETMQ_SCRIPT = Path(__file__).parents[3] / "scripts" / "rocketmq.sh"
+
+
+class Harness(abc.ABC):
+    """A broker, and the settings with which the tests open buses on it."""
+
+    crash_recovery_s = 5.0
+    """How long records may stay away after the broker was killed and started again."""
+
+    def __init__(self, kind: str, url: str) -> None:
+        self.settings = BusSettings(
+            kind=kind,
+            url=url,
+            prefix=f"t{uuid.uuid4().hex[:8]}",
+            publish_timeout_s=3.0,
+            max_attempts=3,
+            backoff_first_s=0.05,
+            backoff_most_s=0.5,
+            claim_after_s=0.6,
+            partitions=2,
+        )
+
+    def open(self, **changes) -> AbstractAsyncContextManager[AnyBus]:
+        return open_bus(self.settings_with(**changes))
+
+    def settings_with(self, **changes) -> BusSettings:
+        import msgspec
+
+        return msgspec.structs.replace(self.settings, **changes)
+
+    @abc.abstractmethod
+    def stop(self) -> None:
+        """Kill the broker."""
+
+    @abc.abstractmethod
+    def start(self) -> None: ...
+
+    @abc.abstractmethod
+    async def plant(self, topic: Topic, body: bytes) -> None:
+        """Put `body` on the topic past the bus."""
+
+    @abc.abstractmethod
+    async def dead_letters(self, topic: Topic, count: int) -> list[DeadLetter]:
+        """Wait for `count` letters."""
+
+
+class MemoryHarness(Harness):
+    def __init__(self) -> None:
+        super().__init__("memory", "memory")
+        self.broker = MemoryBroker()
+
+    def open(self, **changes):
+        return open_bus(self.settings_with(**changes), self.broker)
+
+    def stop(self) -> None:
+        self.broker.stop()
+
+    def start(self) -> None:
+        self.broker.start()
+
+    async def plant(self, topic: Topic, body: bytes) -> None:
+        self.broker.append(f"{self.settings.prefix}-{topic}", [body], 100)
+
+    async def dead_letters(self, topic: Topic, count: int) -> list[DeadLetter]:
+        kept = self.broker.topic(f"{self.settings.prefix}-{topic}").dead_letters
+        while len(kept) < count:
+            await trio.sleep(0.01)
+        return [DeadLetter.decode(text) for text in kept]
+
+
+class RedisHarness(Harness):
+    def __init__(self, server) -> None:
+        super().__init__("redis", server.url)
+        self.server = server
+
+    def stop(self) -> None:
+        self.server.kill()
+
+    def start(self) -> None:
+        self.server.start()
+
+    def key(self, topic: Topic) -> str:
+        return f"{self.settings.prefix}:bus:{topic}"
+
+    async def plant(self, topic: Topic, body: bytes) -> None:
+        with self.server.client() as client:
+            client.xadd(self.key(topic), {"pack": body})
+
+    async def dead_letters(self, topic: Topic, count: int) -> list[DeadLetter]:
+        with self.server.client() as client:
+            while client.xlen(f"{self.key(topic)}:dead") < count:
+                await trio.sleep(0.01)
+            entries = client.xrange(f"{self.key(topic)}:dead")
+        return [DeadLetter.decode(fields[b"pack"]) for _, fields in entries]
+
+
+@asynccontextmanager
+async def doomed_consumer(settings: BusSettings, topic: Topic) -> AsyncIterator[list[str]]:
+    """A process that takes one delivery and never settles it; killed when the block ends."""
+    import msgspec
+
+    argument = msgspec.json.encode(settings).decode()
+    process = await trio.lowlevel.open_process(
+        [sys.executable, Path(__file__).with_name("doomed_consumer.py"), argument, topic],
+        stdout=subprocess.PIPE,
+    )
+    try:
+        assert process.stdout is not None
+        received: list[str] = []
+        assert await process.stdout.receive_some() == b"subscribed\n"
+        yield received
+        received += (await process.stdout.receive_some()).decode().split()
+    finally:
+        process.kill()
+        await process.wait()
+
+
+@pytest.fixture(params=["memory", "redis", pytest.param("rocketmq", marks=pytest.mark.rocketmq)])
+def harness(request) -> Iterator[Harness]:
+    if request.param == "memory":
+        yield MemoryHarness()
+    elif request.param == "redis":
+        yield RedisHarness(request.getfixturevalue("redis_server"))
+    else:
+        yield request.getfixturevalue("rocketmq_harness")
