@@ -50,10 +50,13 @@ class Plan(NamedTuple):
 
     @property
     def links(self) -> dict[str, int]:
-        """Links held through relays, and those if access nodes dialled routers and logic."""
-        access, relays = len(self.of("access")), len(self.of("relay"))
-        inner = len(self.of("router")) + len(self.of("logic"))
-        return {"held": (access + inner) * relays, "full_mesh": access * inner}
+        """Links held through relays, and those if each access node dialled each router.
+
+        A held link is a node and a relay; it has a connection for each lane.
+        """
+        relays, ends = len(self.of("relay")), len(self.nodes) - len(self.of("relay"))
+        full_mesh = len(self.of("access")) * len(self.of("router"))
+        return {"held": ends * relays, "full_mesh": full_mesh}
 
 
 def plan(port_base: int, *, routers: int, access: int, relays: int, logics: int) -> Plan:

@@ -59,6 +59,7 @@ async def run_cluster(
 def record(cluster: Cluster, supervisor: Supervisor) -> dict[str, object]:
     """Return what `cluster.json` says about the cluster now."""
     plan = cluster.plan
+    http = {node.id: f"http://{node.address('http')}" for node in plan.nodes}
     children = supervisor.children.items()
     return {
         "port_base": plan.port_base,
@@ -68,6 +69,7 @@ def record(cluster: Cluster, supervisor: Supervisor) -> dict[str, object]:
             name: {
                 "role": child.program.role,
                 "pid": child.pid,
+                "http": http.get(name),
                 "restarts": child.restarts,
                 "ready": child.ready.is_set(),
             }

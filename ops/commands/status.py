@@ -73,7 +73,9 @@ def table(status: dict[str, Any]) -> str:
         for row in [list(COLUMNS), *rows]
     ]
     links = status["links"]
-    return "\n".join([*lines, "", f"links: {links['held']} held, {links['full_mesh']} in a mesh"])
+    return "\n".join(
+        [*lines, "", f"links: {links['held']} held, {links['full_mesh']} in a full mesh"]
+    )
 
 
 def _cell(value: Any) -> str:

@@ -159,9 +159,8 @@ async def test_a_drain_that_takes_too_long_is_cut(free_port: int) -> None:
 
 
 async def test_an_address_in_use_is_one_line(free_port: int) -> None:
-    with socket.create_server(("127.0.0.1", free_port)):
-        with pytest.raises(ExceptionGroup) as caught:
-            await run_node(config(free_port), FakeRole().run, Supervision(None))
+    with socket.create_server(("127.0.0.1", free_port)), pytest.raises(ExceptionGroup) as caught:
+        await run_node(config(free_port), FakeRole().run, Supervision(None))
     assert "Address already in use" in one_line(caught.value)
 
 
