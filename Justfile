@@ -1,0 +1,23 @@
+# Recipes for those who work on relaymesh. `just` alone lists them.
+
+_list:
+    @just --list
+
+# Run the tests
+test *arguments:
+    python -m pytest {{arguments}}
+
+# Style, types and the folder rule
+lint:
+    ruff check .
+    ruff format --check .
+    mypy
+    lint-imports
+
+# Write configs/*.toml from the settings, after a key or its documentation has changed
+configs:
+    for role in access relay router logic; do python -m ops config example $role > configs/$role.toml; done
+
+# Everything that CI checks
+ci:
+    .ci/run
