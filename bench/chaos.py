@@ -1,7 +1,7 @@
 """`relaymesh chaos room`: processes killed with SIGKILL while viewers watch.
 
 Starts a cluster of its own. Publishers send chat, gifts and host speech, each with a `mid` and
-repeated until answered; viewers watch through the gateway and resume wherever they come back. Prints
+repeated until answered; viewers watch through the gateway and resume where they come back. Prints
 
 - `kills`, `killed` (by part), `sent`, `acked`; `resumed`: reconnects of viewers;
 - `lost`: acknowledged urgent and normal messages that a viewer did not see, over all viewers;
@@ -116,14 +116,14 @@ async def run(parts: list[str], kills: int, seed: int, options: list[str]) -> di
     async with running_cluster(*options) as cluster, trio.open_nursery() as nursery:
         for number in range(VIEWERS):
             await nursery.start(_watch, cluster, story, f"viewer-{number}")
-        publishing = trio.CancelScope()
+        enough = trio.Event()
         async with trio.open_nursery() as publishers:
             for number in range(PUBLISHERS):
-                publishers.start_soon(_publish, cluster, story, f"host-{number}", publishing)
+                publishers.start_soon(_publish, cluster, story, f"host-{number}", enough)
             await trio.sleep(CALM_S)
             await _kill(cluster, story, _targets(parts, kills, chance), chance)
             await trio.sleep(CALM_S)
-            publishing.cancel()
+            enough.set()
         with trio.move_on_after(FINISH_S):
             while story.lost():
                 await trio.sleep(0.1)
@@ -167,16 +167,15 @@ async def _watch(
             witness.take(event, trio.current_time())
 
 
-async def _publish(cluster: Cluster, story: Story, uid: str, until: trio.CancelScope) -> None:
+async def _publish(cluster: Cluster, story: Story, uid: str, enough: trio.Event) -> None:
     token = cluster.token(uid, host=[ROOM])
     async with connect(gateway(cluster.gateway), token, rooms=[ROOM]) as client:
         await client.join(ROOM)
         async with trio.open_nursery() as nursery:
-            with until:
-                for number in itertools.count():
-                    story.sent += 1
-                    nursery.start_soon(_send, client, story, f"{uid}-{number}", number)
-                    await trio.sleep(1 / MESSAGES_PER_PUBLISHER_AND_S)
+            for number in itertools.takewhile(lambda _: not enough.is_set(), itertools.count()):
+                story.sent += 1
+                nursery.start_soon(_send, client, story, f"{uid}-{number}", number)
+                await trio.sleep(1 / MESSAGES_PER_PUBLISHER_AND_S)
 
 
 async def _send(client: Client, story: Story, mid: str, number: int) -> None:
