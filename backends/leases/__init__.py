@@ -1,0 +1,1 @@
+"""Leases of nodes and duties: in Redis, and in memory for tests."""

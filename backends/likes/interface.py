@@ -3,8 +3,28 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
+from zlib import crc32
 
 from proto.services import LikeCount, RoomCensus
+
+SHARDS = 16
+"""Changed rooms are spread over so many duties, so that the instances of logic share them."""
+
+MAX_ENTERED = 10
+"""Most names of who came in that are kept for a room: more is no use on a screen."""
+
+
+def shard_of(room: str) -> int:
+    """Return the shard of changed rooms that `room` is in."""
+    return crc32(room.encode()) % SHARDS
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """How many came into a room, and a few of their uids."""
+
+    count: int
+    uids: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +54,10 @@ class Census(Protocol):
 
     async def online(self, room: str, living: frozenset[tuple[str, str]]) -> int:
         """Return the members of `room` on the (node, incarnation)s that live."""
+
+    async def take_entered(self, room: str) -> Entered:
+        """Return who came in since the last call, and forget them. For show: a report that is
+        repeated counts twice, an answer that is lost is lost."""
 
 
 class ChangedRooms(Protocol):

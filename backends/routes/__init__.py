@@ -1,0 +1,1 @@
+"""The route map: in Redis, and in memory for tests."""

@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+MAX_ROUTES = 20
+"""Most connections of a user that are kept: more than a person's devices. The oldest go first."""
+
 
 @dataclass(frozen=True, slots=True)
 class Route:
@@ -18,7 +21,10 @@ class Routes(Protocol):
     """uid -> connections, written by access nodes and read by routers."""
 
     async def add(self, uid: str, route: Route) -> None:
-        """Register a connection; several devices of a user have a route each."""
+        """Register a connection; several devices of a user have a route each.
+
+        Routes outlive the last `add` of their user by a day: add again those that last longer.
+        """
 
     async def remove(self, uid: str, route: Route) -> None:
         """Remove exactly this connection's route, and no other."""

@@ -1,0 +1,1 @@
+"""First answers, kept for those who ask twice."""

@@ -1,0 +1,96 @@
+"""Leases in Redis: keys that expire by the server's own clock, so that no two clocks need agree."""
+
+import msgspec
+
+from backends.leases.interface import NodeLease
+from backends.redis.client import RedisClient
+from backends.redis.scripts import Command, script
+
+_RENEW = script("lease_renew")
+_RESIGN = script("lease_resign")
+_FORGET = script("lease_forget")
+_HOLD = script("duty_hold")
+_RELEASE = script("duty_release")
+
+_INDEX = "rm:{nodes}:index"
+_PULSE = "rm:{nodes}:pulse"
+_SETTLING = "rm:{nodes}:settling"
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(NodeLease).decode
+
+
+class RedisRegistry:
+    """Implements `Registry`. Nodes renew every `ttl_s` / 3.
+
+    The pulse is a key that each renewal of any node extends by half a lease. Where it is gone, the
+    store was away, or empty, for so long that leases of living nodes may have run out: the next
+    renewal starts the time in which absence means nothing.
+    """
+
+    def __init__(self, redis: RedisClient, ttl_s: float = 3.0) -> None:
+        self._redis = redis
+        self._ttl_ms = round(ttl_s * 1000)
+
+    async def renew(self, lease: NodeLease) -> None:
+        """See `Registry`."""
+        value = f"{lease.incarnation} ".encode() + _encode(lease)
+        keys = [_lease_key(lease.node), _INDEX, _PULSE, _SETTLING]
+        command = _RENEW.command(keys, lease.node, value, self._ttl_ms, self._ttl_ms // 2)
+        await self._redis.call(_INDEX, command)
+
+    async def resign(self, node: str, incarnation: str) -> None:
+        """See `Registry`."""
+        await self._redis.call(
+            _INDEX, _RESIGN.command([_lease_key(node), _INDEX], node, incarnation)
+        )
+
+    async def living(self) -> list[NodeLease]:
+        """See `Registry`."""
+        members = await self._redis.call(_INDEX, ("SMEMBERS", _INDEX))
+        nodes = sorted(member.decode() for member in members)
+        read: list[Command] = [("GET", _lease_key(node)) for node in nodes]
+        replies = dict(zip(nodes, await self._redis.call_many(_INDEX, read), strict=True))
+        await self._forget([node for node, reply in replies.items() if reply is None])
+        return [_lease(reply) for reply in replies.values() if reply is not None]
+
+    async def settled(self) -> bool:
+        """See `Registry`."""
+        pulse, settling = await self._redis.call_many(
+            _INDEX, [("EXISTS", _PULSE), ("EXISTS", _SETTLING)]
+        )
+        return bool(pulse) and not settling
+
+    async def _forget(self, nodes: list[str]) -> None:
+        commands = [_FORGET.command([_lease_key(node), _INDEX], node) for node in nodes]
+        await self._redis.call_many(_INDEX, commands)
+
+
+class RedisDuties:
+    """Implements `Duties`. Fencing numbers are at least the server's time in milliseconds."""
+
+    def __init__(self, redis: RedisClient) -> None:
+        self._redis = redis
+
+    async def hold(self, duty: str, holder: str, ttl_s: float) -> int | None:
+        """See `Duties`."""
+        keys = [_duty_key(duty), f"{_duty_key(duty)}:fence"]
+        command = _HOLD.command(keys, holder, round(ttl_s * 1000))
+        fence: int | None = await self._redis.call(duty, command)
+        return fence
+
+    async def release(self, duty: str, holder: str) -> None:
+        """See `Duties`."""
+        await self._redis.call(duty, _RELEASE.command([_duty_key(duty)], holder))
+
+
+def _lease_key(node: str) -> str:
+    return f"rm:{{nodes}}:lease:{node}"
+
+
+def _duty_key(duty: str) -> str:
+    return f"rm:{{duty-{duty}}}"
+
+
+def _lease(value: bytes) -> NodeLease:
+    return _decode(value.partition(b" ")[2])

@@ -1,0 +1,26 @@
+"""A rate limit within one process, for tests: generic cell rate algorithm (ITU-T I.371)."""
+
+import math
+from collections.abc import Callable
+
+from backends.rate_limit.interface import Rate
+
+
+class MemoryRateLimit:
+    """Implements `RateLimit`."""
+
+    def __init__(self, rate: Rate, now_ms: Callable[[], int]) -> None:
+        self._gap_ms = 1000 / rate.per_s
+        self._burst = rate.burst
+        self._now_ms = now_ms
+        self._arrivals: dict[str, float] = {}
+
+    async def take(self, key: str) -> int:
+        """See `RateLimit`."""
+        now_ms = self._now_ms()
+        arrival = max(self._arrivals.get(key, 0.0), now_ms)
+        wait_ms = arrival - (self._burst - 1) * self._gap_ms - now_ms
+        if wait_ms > 0:
+            return math.ceil(wait_ms)
+        self._arrivals[key] = arrival + self._gap_ms
+        return 0
