@@ -55,10 +55,16 @@ class RoomHeader(msgspec.Struct, frozen=True, array_like=True):
 
 
 class HeadsHeader(msgspec.Struct, frozen=True, array_like=True):
-    """The last sequence number of each priority of a room, and its epoch ("" = nothing yet)."""
+    """The last sequence number of each priority of a room, and its epoch ("" = nothing yet).
+
+    `likes` and `online` are the room's totals, set in the answer to `Method.HEADS` alone: what a
+    joiner is told until the next push of each.
+    """
 
     epoch: str
     seqs: tuple[int, int, int]
+    likes: int = 0
+    online: int = 0
 
 
 class UsersHeader(msgspec.Struct, frozen=True, array_like=True):
