@@ -1,6 +1,7 @@
 """HTTP of a node: `/healthz`, `/readyz`, `/metrics`, `/statusz`, and the role's own routes."""
 
 import logging
+import socket
 from typing import cast
 
 import trio
@@ -14,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from ops.errors import Failure
 from ops.roles import Service
 
 
@@ -42,19 +44,37 @@ def application(service: Service) -> Starlette:
     return Starlette(routes=own + _routes_of(service))
 
 
+def listen(address: str) -> socket.socket:
+    """Return a socket that listens at `address` (HOST:PORT).
+
+    Raises `Failure` with one line if that is not possible.
+    """
+    host, _, port = address.rpartition(":")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        server = socket.create_server((host.strip("[]"), int(port)), family=family, backlog=100)
+    except (OSError, OverflowError) as error:
+        raise Failure(f"node.http: can't listen at {address}: {error}") from None
+    server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return server
+
+
+def url_of(server: socket.socket) -> str:
+    """Return the `http://` URL of a listening socket."""
+    host, port = server.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 async def serve_http(
     app: Starlette,
-    listen: str,
+    server: socket.socket,
     *,
     stopping: trio.Event,
     task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve `app` at `listen` (HOST:PORT) until `stopping`; raises `OSError` if it can't listen.
-
-    `task_status` gets the addresses as URLs once connections are taken.
-    """
+    """Serve `app` on the listening socket `server`, which this owns from now, until `stopping`."""
     config = Config()
-    config.bind = [listen]
+    config.bind = [f"fd://{server.detach()}"]
     config.accesslog = None
     # Through the standard logger, so that its lines take the form of ours (ops.logging).
     config.errorlog = logging.getLogger("hypercorn.error")

@@ -2,18 +2,19 @@
 
 import os
 import signal
-from collections.abc import Awaitable, Callable
+import socket
 from functools import partial
 
 import structlog
 import trio
-from starlette.applications import Starlette
 
 from ops.config.load import NodeConfig
 from ops.errors import Failure
-from ops.health import application, serve_http
+from ops.health import application, listen, serve_http, url_of
 from ops.roles import Run, Service
 from ops.supervision import Supervision
+from proto.identity import NodeIdentity
+from proto.ids import new_id
 
 READY_POLL_S = 0.02
 log = structlog.get_logger()
@@ -27,49 +28,61 @@ def node_id(config: NodeConfig) -> str:
 async def run_node(config: NodeConfig, run: Run, supervision: Supervision) -> None:
     """Run the role until SIGTERM or SIGINT, then drain it within `node.drain_s` seconds.
 
-    Raises, in an exception group, what the role raised, `OSError` if an address can't be listened
-    at, or `Failure` if the role ended by itself.
+    Raises `Failure` if `node.http` can't be listened at; in an exception group, what the role
+    raised, or `Failure` if it ended by itself.
     """
+    server = listen(config.node.http)
     stopping = trio.Event()
     async with trio.open_nursery() as background:
         background.start_soon(_stop_on_signal, stopping)
         background.start_soon(supervision.die_when_orphaned)
         with trio.CancelScope() as scope:
             background.start_soon(_cut_after, stopping, config.node.drain_s, scope)
-            await _serve(config, run, supervision, stopping)
+            await _serve(config, run, server, supervision, stopping)
         background.cancel_scope.cancel()
     if scope.cancelled_caught:
         log.warning("drain_cut", after_s=config.node.drain_s)
 
 
 async def _serve(
-    config: NodeConfig, run: Run, supervision: Supervision, stopping: trio.Event
+    config: NodeConfig,
+    run: Run,
+    server: socket.socket,
+    supervision: Supervision,
+    stopping: trio.Event,
 ) -> None:
     drained = trio.Event()
+    identity = _identity(config, server)
     async with trio.open_nursery() as http:
         async with trio.open_nursery() as role:
-            service = await role.start(partial(run, config.own, stopping=stopping))
-            urls = await http.start(_http(application(service), config.node.http, drained))
-            role.start_soon(_announce, service, supervision, urls, stopping)
+            service = await role.start(partial(run, config.own, identity, stopping=stopping))
+            serve = partial(serve_http, application(service), server, stopping=drained)
+            await http.start(serve)
+            role.start_soon(_announce, service, identity, supervision, stopping)
         drained.set()
     if not stopping.is_set():
         raise Failure(f"the {config.role} role ended by itself")
     log.info("node_stopped")
 
 
-def _http(app: Starlette, listen: str, stopping: trio.Event) -> Callable[..., Awaitable[None]]:
-    return partial(serve_http, app, listen, stopping=stopping)
+def _identity(config: NodeConfig, server: socket.socket) -> NodeIdentity:
+    return NodeIdentity(
+        node=node_id(config),
+        region=config.node.region,
+        incarnation=new_id(),
+        http_url=url_of(server),
+    )
 
 
 async def _announce(
-    service: Service, supervision: Supervision, urls: list[str], stopping: trio.Event
+    service: Service, identity: NodeIdentity, supervision: Supervision, stopping: trio.Event
 ) -> None:
     """Say once that the node is ready."""
     while not service.ready():
         if stopping.is_set():
             return
         await trio.sleep(READY_POLL_S)
-    log.info("node_ready", http=urls[0])
+    log.info("node_ready", http=identity.http_url)
     supervision.say_ready()
 
 

@@ -1,7 +1,7 @@
 """The roles: which packages they are and how ops talks to them.
 
 A role package has `settings.Settings` (a msgspec Struct, defaults for every field) and
-`service.run(settings, *, stopping, task_status)`. Nothing in ops reaches deeper than that.
+`service.run(settings, identity, *, stopping, task_status)`. Nothing in ops reaches deeper.
 """
 
 from collections.abc import Iterable
@@ -11,6 +11,8 @@ from typing import Any, Protocol
 import msgspec
 import trio
 from prometheus_client.registry import Collector
+
+from proto.identity import NodeIdentity
 
 ROLES = ("access", "relay", "router", "logic")
 
@@ -34,6 +36,8 @@ class Run(Protocol):
     async def __call__(
         self,
         settings: msgspec.Struct,
+        identity: NodeIdentity,
+        /,
         *,
         stopping: trio.Event,
         task_status: trio.TaskStatus[Service],

@@ -36,14 +36,6 @@ class NodeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
             examples=["127.0.0.1:7780"],
         ),
     ] = "127.0.0.1:0"
-    state_dir: Annotated[
-        str,
-        msgspec.Meta(
-            description="Folder for what the node keeps on disk, relative to the working "
-            "directory.",
-            min_length=1,
-        ),
-    ] = ".relaymesh"
     drain_s: Annotated[
         float,
         msgspec.Meta(

@@ -13,7 +13,6 @@ Table = dict[str, Any]
 class Shared(NamedTuple):
     """What all nodes of one cluster are told alike."""
 
-    state_dir: str
     log_level: str
     token_secret: str
     store_url: str
@@ -27,7 +26,6 @@ class Shared(NamedTuple):
         """Return it for the cluster of `plan`; `redis` are the store and, if embedded, the bus."""
         urls = {each.name: each.url for each in redis}
         return cls(
-            state_dir=str(state.path),
             log_level=options.log_level,
             token_secret=state.secrets()["token_secret"],
             store_url=urls["redis-store"],
@@ -45,7 +43,7 @@ def node_tables(node: Node, shared: Shared) -> Table:
     """Return the tables of the config of `node`."""
     own = {"access": _access, "relay": _relay, "router": _router, "logic": _logic}[node.role]
     return {
-        "node": {"id": node.id, "http": node.address("http"), "state_dir": shared.state_dir},
+        "node": {"id": node.id, "http": node.address("http")},
         "log": {"level": shared.log_level, "format": "json"},
         node.role: own(node, shared),
     }

@@ -18,7 +18,7 @@ from ops.config.sources import from_flags
 from ops.config.toml import document
 from ops.errors import Refusal
 
-OF_ONE_NODE = ("RELAYMESH_NODE__ID", "RELAYMESH_NODE__HTTP", "RELAYMESH_NODE__STATE_DIR")
+OF_ONE_NODE = ("RELAYMESH_NODE__ID", "RELAYMESH_NODE__HTTP")
 
 
 def prepare_cluster(options: UpOptions) -> Cluster:

@@ -92,10 +92,14 @@ def _is_table(path: Path, value: object) -> bool:
 
 
 def _documented(key: Key) -> list[str]:
-    lines = _wrapped(key.description)
+    lines = _wrapped(_sentence(key.description))
     if key.default is msgspec.NODEFAULT or key.default is None:
         return [*lines, f"# {key.path[-1]} ="]
     return [*lines, f"{key.path[-1]} = {value_text(key.default)}"]
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
 
 
 def _wrapped(text: str) -> list[str]:
