@@ -8,9 +8,11 @@ import trio
 from backends.bus.memory import MemoryBroker, MemoryBus
 from backends.bus.redis_streams.bus import RedisBus
 from backends.bus.redis_streams.stream import connect
+from backends.bus.rocketmq.bus import RocketMQBus, open_rocketmq
+from backends.bus.rocketmq.loader import load_client
 from backends.bus.settings import BusSettings
 
-AnyBus = MemoryBus | RedisBus
+AnyBus = MemoryBus | RedisBus | RocketMQBus
 
 
 @asynccontextmanager
@@ -28,6 +30,10 @@ async def open_bus(
             async with trio.open_nursery() as nursery:
                 yield RedisBus(settings, client, nursery)
                 nursery.cancel_scope.cancel()
+    elif settings.kind == "rocketmq":
+        client = load_client()
+        async with trio.open_nursery() as nursery, open_rocketmq(settings, client, nursery) as bus:
+            yield bus
     else:
         async with trio.open_nursery() as nursery:
             yield MemoryBus(settings, memory or MemoryBroker(), nursery)

@@ -15,6 +15,9 @@ import trio
 from backends.bus.connect import AnyBus, open_bus
 from backends.bus.dead_letters import DeadLetter
 from backends.bus.memory import MemoryBroker
+from backends.bus.rocketmq.consumer import Consumer, Handed
+from backends.bus.rocketmq.loader import load_client
+from backends.bus.rocketmq.producer import Producer
 from backends.bus.settings import BusSettings
 from proto.topics import Topic
 
@@ -115,6 +118,55 @@ class RedisHarness(Harness):
         return [DeadLetter.decode(fields[b"pack"]) for _, fields in entries]
 
 
+class RocketMQHarness(Harness):
+    """A broker that runs already, of which `scripts/rocketmq.sh` can kill and start one."""
+
+    crash_recovery_s = 60.0
+
+    def __init__(self) -> None:
+        super().__init__("rocketmq", ROCKETMQ_ADDRESS)
+
+    def stop(self) -> None:
+        subprocess.run([ROCKETMQ_SCRIPT, "kill-broker"], check=True, stdout=subprocess.DEVNULL)
+
+    def start(self) -> None:
+        subprocess.run([ROCKETMQ_SCRIPT, "start-broker"], check=True, stdout=subprocess.DEVNULL)
+
+    async def plant(self, topic: Topic, body: bytes) -> None:
+        producer = Producer(load_client(), "planters", uuid.uuid4().hex, self.settings.url)
+        producer.start()
+        try:
+            producer.send(f"{self.settings.prefix}-{topic}", body, 0)
+        finally:
+            producer.shut_down()
+
+    async def dead_letters(self, topic: Topic, count: int) -> list[DeadLetter]:
+        letters: list[DeadLetter] = []
+
+        def arrive(handed: Handed) -> None:
+            letters.append(DeadLetter.decode(handed.body))
+            handed.settle(done=True)
+
+        consumer = Consumer(
+            load_client(),
+            f"{self.settings.prefix}-readers",
+            uuid.uuid4().hex,
+            self.settings.url,
+            threads=1,
+            broadcasting=False,
+        )
+        name = f"{self.settings.prefix}-{topic}-dead"
+        token = trio.lowlevel.current_trio_token()
+        await trio.to_thread.run_sync(consumer.start, name, arrive, token)
+        try:
+            while len(letters) < count:
+                await trio.sleep(0.05)
+        finally:
+            with trio.CancelScope(shield=True):
+                await trio.to_thread.run_sync(consumer.shut_down)
+        return letters
+
+
 @asynccontextmanager
 async def doomed_consumer(settings: BusSettings, topic: Topic) -> AsyncIterator[list[str]]:
     """A process that takes one delivery and never settles it; killed when the block ends."""
@@ -143,4 +195,4 @@ def harness(request) -> Iterator[Harness]:
     elif request.param == "redis":
         yield RedisHarness(request.getfixturevalue("redis_server"))
     else:
-        yield request.getfixturevalue("rocketmq_harness")
+        yield RocketMQHarness()

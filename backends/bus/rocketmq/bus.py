@@ -1,0 +1,214 @@
+"""See `interface.Bus`: publishing, and the way to the subscriptions."""
+
+import random
+import uuid
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from types import ModuleType
+from typing import TypeVar
+from zlib import crc32
+
+import structlog
+import trio
+
+from backends.bus.backoff import backoff_s
+from backends.bus.counters import BusCounters
+from backends.bus.dead_letters import DeadLetter
+from backends.bus.interface import Subscription
+from backends.bus.outbox import Outbox, OutgoingRecord, SendError
+from backends.bus.rocketmq.admin import Admin
+from backends.bus.rocketmq.consumer import Consumer
+from backends.bus.rocketmq.producer import Producer
+from backends.bus.rocketmq.remoting import RemotingError
+from backends.bus.rocketmq.subscription import SHUT_DOWN_WITHIN_S, RocketMQSubscription
+from backends.bus.settings import BusSettings
+from proto.packs import EMPTY_PACK, join_packs
+from proto.records import Record
+from proto.topics import Topic
+
+log = structlog.get_logger(__name__)
+
+Result = TypeVar("Result")
+
+DEAD_LETTER_QUEUES = 1
+PROBE_EVERY_S = 0.2
+
+
+class RocketMQBus:
+    """See `interface.Bus`; lives between `start` and `stop`."""
+
+    def __init__(self, settings: BusSettings, client: ModuleType, nursery: trio.Nursery) -> None:
+        self.counters = BusCounters()
+        self._settings = settings
+        self._client = client
+        self._nursery = nursery
+        self._admin = Admin(settings.url)
+        self._sender = trio.CapacityLimiter(1)
+        self._topics_made = trio.Event()
+        group, instance = f"{settings.prefix}-publishers", uuid.uuid4().hex
+        self._producer = Producer(client, group, instance, settings.url)
+        self._outboxes = {
+            topic: Outbox(topic, partial(self._send, topic), settings, self.counters[topic])
+            for topic in Topic
+        }
+
+    async def start(self) -> None:
+        """Start the native producer and this bus's tasks."""
+        await trio.to_thread.run_sync(self._producer.start)
+        self._nursery.start_soon(self._make_topics)
+        for outbox in self._outboxes.values():
+            self._nursery.start_soon(outbox.run)
+
+    async def stop(self) -> None:
+        """End the native producer."""
+        with trio.move_on_after(SHUT_DOWN_WITHIN_S, shield=True):
+            await self._in_sender(self._producer.shut_down)
+
+    async def publish(self, topic: Topic, records: Sequence[Record]) -> None:
+        """See `interface.Bus.publish`."""
+        await self._outboxes[topic].publish(records)
+
+    @asynccontextmanager
+    async def subscribe(self, topic: Topic, group: str) -> AsyncIterator[Subscription]:
+        """See `interface.Bus.subscribe`."""
+        await self._topics_made.wait()
+        full_group = f"{self._name(topic)}-{group}"
+        await self._until_done(partial(self._admin.start_at_end, full_group, self._name(topic)))
+        ask_lag = partial(self._admin.lag, full_group, self._name(topic))
+        subscription = self._subscription(
+            topic, group, self._consumer(full_group, broadcasting=False), ask_lag
+        )
+        async with self._running(topic, subscription):
+            yield subscription
+
+    @asynccontextmanager
+    async def subscribe_broadcast(self, topic: Topic, name: str) -> AsyncIterator[Subscription]:
+        """See `interface.Bus.subscribe_broadcast`."""
+        await self._topics_made.wait()
+        # One group for all: in this mode the client keeps the offsets, and the broker nothing.
+        consumer = self._consumer(f"{self._name(topic)}-broadcast", broadcasting=True)
+        subscription = self._subscription(topic, name, consumer, lambda: 0)
+        async with self._running(topic, subscription):
+            await self._until_every_queue_is_read(topic, subscription)
+            yield subscription
+
+    def _subscription(
+        self, topic: Topic, group: str, consumer: Consumer, ask_lag: Callable[[], int]
+    ) -> RocketMQSubscription:
+        return RocketMQSubscription(
+            topic,
+            group,
+            consumer,
+            partial(self._until_done, ask_lag),
+            self._keep_letter,
+            self._settings,
+            self.counters[topic],
+            self._nursery,
+        )
+
+    def _consumer(self, group: str, *, broadcasting: bool) -> Consumer:
+        return Consumer(
+            self._client,
+            group,
+            uuid.uuid4().hex,
+            self._settings.url,
+            threads=self._settings.in_flight,
+            broadcasting=broadcasting,
+        )
+
+    @asynccontextmanager
+    async def _running(
+        self, topic: Topic, subscription: RocketMQSubscription
+    ) -> AsyncIterator[None]:
+        token = trio.lowlevel.current_trio_token()
+        await trio.to_thread.run_sync(subscription.start, self._name(topic), token)
+        try:
+            yield
+        finally:
+            await subscription.leave()
+
+    async def _until_every_queue_is_read(
+        self, topic: Topic, subscription: RocketMQSubscription
+    ) -> None:
+        """Send empty packs until each queue's comes: what is published before may be missed."""
+        queues = await self._until_done(partial(self._admin.queues, self._name(topic)))
+        numbers = {queue.number for queue in queues}
+        while missing := numbers - subscription.probed_queues:
+            for number in missing:
+                await self._keep(self._name(topic), EMPTY_PACK, number)
+            await trio.sleep(PROBE_EVERY_S)
+
+    async def _send(self, topic: Topic, records: Sequence[OutgoingRecord]) -> None:
+        if not self._topics_made.is_set():
+            raise SendError("RocketMQ has not made the topics yet")
+        packs = self._partition(records)
+        await self._in_sender(partial(self._send_packs, self._name(topic), packs))
+        self.counters[topic].packs_published += len(packs)
+
+    def _partition(self, records: Sequence[OutgoingRecord]) -> list[tuple[int, bytes]]:
+        partitions: dict[int, list[OutgoingRecord]] = {}
+        for record in records:
+            partition = crc32(record.order_key.encode()) % self._settings.partitions
+            partitions.setdefault(partition, []).append(record)
+        return [
+            (partition, body)
+            for partition, members in partitions.items()
+            for body in join_packs([record.encoded for record in members])
+        ]
+
+    def _send_packs(self, topic: str, packs: list[tuple[int, bytes]]) -> None:
+        for partition, body in packs:
+            self._producer.send(topic, body, partition)
+
+    async def _in_sender(self, call: Callable[[], Result]) -> Result:
+        """Run `call` in the one thread that may use the producer; turns are taken in order."""
+        return await trio.to_thread.run_sync(call, limiter=self._sender, abandon_on_cancel=True)
+
+    async def _make_topics(self) -> None:
+        for topic in Topic:
+            name, dead = self._name(topic), self._dead_name(topic)
+            make = self._admin.make_topic
+            await self._until_done(partial(make, name, self._settings.partitions))
+            await self._until_done(partial(make, dead, DEAD_LETTER_QUEUES))
+        self._topics_made.set()
+
+    async def _keep_letter(self, letter: DeadLetter) -> None:
+        await self._keep(self._dead_name(Topic(letter.topic)), letter.encode(), 0)
+
+    async def _keep(self, topic: str, body: bytes, partition: int) -> None:
+        send = partial(self._producer.send, topic, body, partition)
+        await self._until_done(send, self._sender)
+
+    async def _until_done(
+        self, call: Callable[[], Result], limiter: trio.CapacityLimiter | None = None
+    ) -> Result:
+        attempt = 1
+        while True:
+            try:
+                return await trio.to_thread.run_sync(call, limiter=limiter, abandon_on_cancel=True)
+            except (SendError, RemotingError, OSError) as error:
+                log.warning("bus_call_failed", attempt=attempt, problem=str(error))
+            first_s, most_s = self._settings.backoff_first_s, self._settings.backoff_most_s
+            await trio.sleep(backoff_s(attempt, first_s, most_s, random.random))
+            attempt += 1
+
+    def _name(self, topic: Topic) -> str:
+        return f"{self._settings.prefix}-{topic}"
+
+    def _dead_name(self, topic: Topic) -> str:
+        return f"{self._name(topic)}-dead"
+
+
+@asynccontextmanager
+async def open_rocketmq(
+    settings: BusSettings, client: ModuleType, nursery: trio.Nursery
+) -> AsyncIterator[RocketMQBus]:
+    """Start a bus, and shut its native producer down in the end, whatever happens."""
+    bus = RocketMQBus(settings, client, nursery)
+    try:
+        await bus.start()
+        yield bus
+    finally:
+        nursery.cancel_scope.cancel()
+        await bus.stop()
