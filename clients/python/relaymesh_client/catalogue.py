@@ -1,0 +1,60 @@
+"""The protocol's catalogues as data: which errors may be sent again, which closes permit a return.
+
+They equal those of the server (a test compares them), which this package does not import.
+"""
+
+RETRY_BY_ERROR: dict[str, bool] = {
+    "bad_json": False,
+    "bad_frame": False,
+    "unknown_op": False,
+    "hello_first": False,
+    "hello_twice": False,
+    "token_invalid": False,
+    "token_expired": False,
+    "forbidden": False,
+    "not_joined": False,
+    "too_many_rooms": False,
+    "too_large": False,
+    "rate_limited": True,
+    "overloaded": True,
+    "unavailable": True,
+    "timeout": True,
+}
+"""Error code to whether the same request may be sent again as it is."""
+
+NOT_DONE = frozenset({"rate_limited", "overloaded"})
+"""Errors that promise that nothing was done: even a request without a `mid` may be repeated."""
+
+RECONNECT_BY_CLOSE: dict[int, bool] = {
+    1000: False,
+    1002: False,
+    1003: False,
+    1007: False,
+    1009: False,
+    1011: True,
+    1012: True,
+    4000: True,
+    4001: False,
+    4002: False,
+    4003: True,
+    4004: False,
+    4008: True,
+    4009: True,
+}
+"""Close code to whether the client may come back by itself."""
+
+TOKEN_EXPIRED = 4002
+"""The one refusal that a fresh token mends."""
+
+
+def may_retry(code: str) -> bool:
+    """Say whether a request answered with error `code` may be repeated; unknown codes: no."""
+    return RETRY_BY_ERROR.get(code, False)
+
+
+def may_reconnect(code: int | None) -> bool:
+    """Say whether to come back after close `code`; `None` is a connection that broke: yes.
+
+    A code of nobody's catalogue (1001 of a proxy, say) is no verdict on this client: yes.
+    """
+    return True if code is None else RECONNECT_BY_CLOSE.get(code, True)

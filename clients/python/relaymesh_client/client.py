@@ -1,0 +1,200 @@
+"""The client as an application uses it (docs/clients.md has a tour)."""
+
+import math
+import random
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+
+import trio
+
+from relaymesh_client.backoff import Backoff
+from relaymesh_client.driver import Driver, TokenSource
+from relaymesh_client.errors import Closed
+from relaymesh_client.event_queue import EventQueue
+from relaymesh_client.events import Event, Frame, Priority
+from relaymesh_client.gateway import EndpointSource
+from relaymesh_client.protocol import Protocol
+
+CONNECT_S = 30.0
+
+
+class Published(NamedTuple):
+    """A message that the room's log keeps: where it stands in its stream."""
+
+    room: str
+    priority: str
+    epoch: str
+    seq: int
+    ts: int
+    """Unix milliseconds at which the server accepted it."""
+    mid: str
+
+
+class Client:
+    """One user's connection to the cluster, with its rooms; made by `connect`.
+
+    Every method that waits raises `Refused` (the server's error), `Unanswered` (no answer in time:
+    it may or may not have been done), `OutboxFull` or `Closed`.
+    """
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+        self._protocol = driver.protocol
+
+    def events(self, room: str | None = None, *, capacity: int = 10_000) -> EventQueue:
+        """Return an iterator over all events from now on, or over those of one `room`.
+
+        Its queue is bounded by `capacity`; see `EventQueue` for what goes when it is full.
+        """
+        queue = EventQueue(lambda event: room is None or _room_of(event) == room, capacity)
+        if self._driver.closed is not None:
+            queue.end(self._driver.closed)
+        self._driver.queues.append(queue)
+        return queue
+
+    def forget(self, events: EventQueue) -> None:
+        """Stop filling an iterator that `events` returned."""
+        self._driver.queues.remove(events)
+
+    async def join(self, room: str, *, history: int = 0, timeout_s: float = 30.0) -> Frame:
+        """Join `room` and stay in it over reconnects; returns what the server says of the room.
+
+        Up to `history` (0–100) older messages of urgent and normal come first.
+        """
+        self._require_open()
+        self._driver.room_hint = self._driver.room_hint or room
+        now = trio.current_time()
+        ticket = self._protocol.join(room, now=now, history=history, give_up_s=timeout_s)
+        return await self._driver.answer(ticket)
+
+    async def leave(self, room: str) -> None:
+        """Leave `room`."""
+        self._require_open()
+        await self._driver.answer(self._protocol.leave(room, now=trio.current_time()))
+
+    async def chat(
+        self, room: str, text: str, *, mid: str = "", timeout_s: float = 60.0
+    ) -> Published:
+        """Say `text` in `room`; repeated over reconnects until answered, published once."""
+        return await self._publish("chat", {"room": room, "text": text}, mid, timeout_s)
+
+    async def speech(
+        self, room: str, text: str, *, mid: str = "", timeout_s: float = 60.0
+    ) -> Published:
+        """Say `text` as a host of `room`: urgent."""
+        return await self._publish("speech", {"room": room, "text": text}, mid, timeout_s)
+
+    async def gift(
+        self,
+        room: str,
+        gift: str,
+        value: int,
+        *,
+        count: int = 1,
+        text: str = "",
+        mid: str = "",
+        timeout_s: float = 60.0,
+    ) -> Published:
+        """Give `count` of `gift`, each worth `value`; the server decides whether it is urgent."""
+        fields = {"room": room, "gift": gift, "value": value, "count": count, "text": text}
+        return await self._publish("gift", fields, mid, timeout_s)
+
+    def like(self, room: str, count: int = 1) -> None:
+        """Like `room`; likes are merged and sent within 200 ms, and never counted twice."""
+        self._require_open()
+        self._protocol.like(room, count, now=trio.current_time())
+        self._driver.flush()
+
+    async def likes_confirmed(self, room: str) -> None:
+        """Wait until no like of `room` is on its way any more."""
+        while self._protocol.unconfirmed_likes(room) and self._driver.closed is None:
+            await trio.sleep(0.02)
+
+    async def fetch(
+        self, room: str, priority: Priority, epoch: str, first: int, last: int
+    ) -> Frame:
+        """Return messages `first`..`last` of a stream, at most 200, as far as the log has them."""
+        fields = {"room": room, "priority": priority, "epoch": epoch, "from": first, "to": last}
+        return await self._request("fetch", fields)
+
+    async def ping(self) -> float:
+        """Return the seconds that a `ping` to the access node and back took."""
+        began = trio.current_time()
+        await self._request("ping", {})
+        return trio.current_time() - began
+
+    @property
+    def uncertain_likes(self) -> int:
+        """Likes that were sent and may or may not have been counted: a connection broke."""
+        return self._protocol.uncertain_likes
+
+    async def _publish(self, op: str, fields: Frame, mid: str, timeout_s: float) -> Published:
+        self._require_open()
+        fields = {**fields, "mid": mid} if mid else fields
+        now = trio.current_time()
+        ok = await self._driver.answer(
+            self._protocol.publish(op, fields, now=now, give_up_s=timeout_s)
+        )
+        return Published(*(ok[name] for name in Published._fields))
+
+    async def _request(self, op: str, fields: Frame) -> Frame:
+        self._require_open()
+        now = trio.current_time()
+        return await self._driver.answer(self._protocol.request(op, fields, now=now))
+
+    def _require_open(self) -> None:
+        if self._driver.closed is not None:
+            raise self._driver.closed
+
+
+@asynccontextmanager
+async def connect(
+    source: EndpointSource,
+    token: TokenSource,
+    *,
+    rooms: Sequence[str] = (),
+    connect_timeout_s: float = CONNECT_S,
+    seed: random.Random | None = None,
+) -> AsyncIterator[Client]:
+    """Connect, hold the connection (again and again) inside the block, close it at the end.
+
+    `source` says where (`gateway(url)` or `fixed(*urls)`), `token` who (a token, or a function that
+    gives a fresh one for each connection). `rooms` are joined with `hello`. `seed` decides the
+    jitter and the ids of messages. Raises `Closed` when the cluster refuses the client, or can't be
+    reached in `connect_timeout_s`.
+    """
+    chance = seed or random.SystemRandom()
+    protocol = Protocol(chance)
+    driver = Driver(protocol, source, token, Backoff(chance))
+    for room in rooms:
+        driver.room_hint = driver.room_hint or room
+        protocol.join(room, now=trio.current_time(), give_up_s=math.inf)
+    problem: Exception | None = None
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(driver.run)
+        try:
+            await _connected(driver, connect_timeout_s)
+            yield Client(driver)
+        except Exception as error:
+            # Raised outside of the nursery: the application should not see an exception group.
+            problem = error
+        finally:
+            driver.end(Closed("the client is closed", 1000))
+            await driver.say_goodbye()
+            nursery.cancel_scope.cancel()
+    if problem is not None:
+        raise problem
+
+
+async def _connected(driver: Driver, timeout_s: float) -> None:
+    with trio.move_on_after(timeout_s):
+        await driver.connected.wait()
+    if driver.closed is not None:
+        raise driver.closed
+    if not driver.connected.is_set():
+        raise Closed(f"not connected within {timeout_s:g} s: {driver.last_failure or 'no answer'}")
+
+
+def _room_of(event: Event) -> str:
+    return getattr(event, "room", "")

@@ -1,0 +1,245 @@
+"""The thin shell: runs a `Protocol` over WebSockets, one after the other, on trio."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from inspect import isawaitable
+from typing import Any
+
+import trio
+import trio_websocket as tws
+
+from relaymesh_client import catalogue
+from relaymesh_client.backoff import Backoff, Endpoint, EndpointChoice
+from relaymesh_client.errors import Closed, Refused
+from relaymesh_client.event_queue import EventQueue
+from relaymesh_client.events import Frame
+from relaymesh_client.gateway import EndpointSource
+from relaymesh_client.outbox import Answer
+from relaymesh_client.protocol import Protocol
+
+SUBPROTOCOL = "relaymesh.v1.json"
+MAX_MESSAGE_BYTES = 4 << 20
+HANDSHAKE_S = 10.0
+GOODBYE_S = 1.0
+SETTLED_S = 5.0
+"""A connection that held this long starts the delays between attempts anew."""
+
+TokenSource = str | Callable[[], str | Awaitable[str]]
+"""A token, or a function that gives a fresh one for each connection."""
+
+
+class Bell:
+    """An event that may be rung before anybody listens, and again and again."""
+
+    def __init__(self) -> None:
+        self._event = trio.Event()
+
+    def ring(self) -> None:
+        """Wake who waits, or who waits next."""
+        self._event.set()
+
+    async def wait(self) -> None:
+        """Wait until the bell was rung since the last wait."""
+        await self._event.wait()
+        self._event = trio.Event()
+
+
+class Driver:
+    """Connects, reads, writes, keeps time and comes back, until it is told to end or may not."""
+
+    def __init__(
+        self, protocol: Protocol, source: EndpointSource, token: TokenSource, backoff: Backoff
+    ) -> None:
+        self.protocol = protocol
+        self.queues: list[EventQueue] = []
+        self.connected = trio.Event()
+        """`hello` was accepted once, or the client is closed for good."""
+        self.closed: Closed | None = None
+        self.room_hint = ""
+        """The room that the gateway is asked for."""
+        self.last_failure = ""
+        """Why the last attempt to connect failed, for a person."""
+        self._source = source
+        self._token = token
+        self._backoff = backoff
+        self._choice = EndpointChoice()
+        self._answers: dict[int, Answer | None] = {}
+        self._answered = trio.lowlevel.ParkingLot()
+        self._to_write = Bell()
+        self._to_time = Bell()
+        self._refused_token = ""
+        self._connection: Any = None
+
+    async def run(self) -> None:
+        """Keep a connection until one ends for good; then `closed` says why."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._keep_time)
+            while True:
+                problem = await self._connect_once()
+                if problem is not None:
+                    break
+                await trio.sleep(self._backoff.next_s())
+            self.end(problem)
+            nursery.cancel_scope.cancel()
+
+    def end(self, problem: Closed) -> None:
+        """Close for good: open requests end with `problem`, event queues after their last."""
+        if self.closed is None:
+            self.closed = problem
+            self.protocol.end(problem)
+            self.flush()
+            for queue in self.queues:
+                queue.end(problem)
+            self.connected.set()
+
+    def flush(self) -> None:
+        """Hand on what the protocol has put out: events, answers, messages."""
+        protocol = self.protocol
+        events, protocol.events = protocol.events, []
+        for event in events:
+            for queue in self.queues:
+                queue.put(event)
+        answers, protocol.answers = protocol.answers, []
+        for answer in answers:
+            if answer.id in self._answers:
+                self._answers[answer.id] = answer
+        if answers:
+            self._answered.unpark_all()
+        if protocol.ready:
+            self.connected.set()
+        self._to_write.ring()
+        self._to_time.ring()
+
+    async def say_goodbye(self) -> None:
+        """Close the present connection as the protocol wants it, within `GOODBYE_S`."""
+        if self._connection is not None:
+            with trio.move_on_after(GOODBYE_S, shield=True):
+                await self._connection.aclose(1000)
+
+    async def answer(self, ticket: int) -> Frame:
+        """Return the `ok` of request `ticket`; raises what it ended with instead.
+
+        Call it without a checkpoint after the protocol gave the ticket out.
+        """
+        self._answers[ticket] = None
+        try:
+            self.flush()
+            while (answer := self._answers[ticket]) is None:
+                await self._answered.park()
+        finally:
+            del self._answers[ticket]
+        if answer.error is not None:
+            raise answer.error
+        return answer.ok
+
+    async def _keep_time(self) -> None:
+        while True:
+            at = self.protocol.next_tick()
+            with trio.move_on_at(at if at is not None else float("inf")):
+                await self._to_time.wait()
+            due = self.protocol.next_tick()
+            if due is not None and due <= trio.current_time():
+                self.protocol.tick(trio.current_time())
+                self.flush()
+
+    async def _connect_once(self) -> Closed | None:
+        """Hold one connection; returns why there should be no other, or `None`."""
+        try:
+            token = await self._fresh_token()
+            if token == self._refused_token:
+                return Closed("the token has expired", catalogue.TOKEN_EXPIRED)
+            endpoint = self._choice.choose(_some(await self._source(self.room_hint, token)))
+        except Refused as problem:
+            return Closed(f"the gateway refused: {problem}")
+        except OSError as error:
+            self.last_failure = str(error)
+            return None
+        return await self._hold(endpoint.url, token)
+
+    async def _hold(self, url: str, token: str) -> Closed | None:
+        connection: Any = None
+        try:
+            async with _websocket(url) as connection:
+                await self._talk(connection, token)
+        except tws.ConnectionRejected as error:
+            self.last_failure = f"{url} answered {error.status_code}"
+            if error.status_code in (400, 401, 403, 404):
+                return Closed(self.last_failure)
+        except tws.HandshakeError as error:
+            self.last_failure = f"{url}: {error.__cause__ or type(error).__name__}"
+        self._choice.failed(url)
+        return self._ended(connection.closed, token) if connection is not None else None
+
+    async def _talk(self, connection: Any, token: str) -> None:
+        began = trio.current_time()
+        self._connection = connection
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._write, connection)
+            self.protocol.opened(token, now=began)
+            self.flush()
+            await self._read(connection)
+            nursery.cancel_scope.cancel()
+        self._connection = None
+        if trio.current_time() - began > SETTLED_S:
+            self._backoff.settle()
+
+    def _ended(self, reason: Any, token: str) -> Closed | None:
+        """Tell the protocol how the connection ended; returns why there should be no other."""
+        code = reason.code if reason and not self.protocol.must_drop else None
+        code = None if code == 1006 else code
+        text = (reason.reason if reason else None) or ""
+        if code == catalogue.TOKEN_EXPIRED and callable(self._token):
+            self._refused_token = token
+            may_return = True
+        else:
+            may_return = catalogue.may_reconnect(code)
+        self.protocol.closed(code, text, now=trio.current_time(), reconnecting=may_return)
+        self.flush()
+        if may_return:
+            return None
+        why = self.protocol.hello_error or text
+        return Closed(f"closed with {code}" + (f": {why}" if why else ""), code)
+
+    async def _read(self, connection: Any) -> None:
+        while True:
+            try:
+                message = await connection.get_message()
+            except tws.ConnectionClosed:
+                return
+            if isinstance(message, str):
+                self.protocol.received(message, now=trio.current_time())
+                self.flush()
+
+    async def _write(self, connection: Any) -> None:
+        while True:
+            await self._to_write.wait()
+            messages, self.protocol.outgoing = self.protocol.outgoing, []
+            try:
+                for message in messages:
+                    await connection.send_message(message)
+                if self.protocol.must_drop:
+                    await connection.aclose(1000, "silent")
+            except tws.ConnectionClosed:
+                return
+
+    async def _fresh_token(self) -> str:
+        if isinstance(self._token, str):
+            return self._token
+        token = self._token()
+        return await token if isawaitable(token) else token
+
+
+def _websocket(url: str) -> Any:
+    return tws.open_websocket_url(
+        url,
+        subprotocols=[SUBPROTOCOL],
+        max_message_size=MAX_MESSAGE_BYTES,
+        message_queue_size=16,
+        connect_timeout=HANDSHAKE_S,
+        disconnect_timeout=GOODBYE_S,
+    )
+
+
+def _some(endpoints: Sequence[Endpoint]) -> Sequence[Endpoint]:
+    if not endpoints:
+        raise OSError("the gateway knows no access node at the moment")
+    return endpoints

@@ -1,0 +1,126 @@
+"""What an application hears: pushes in order, and what became of streams, rooms, connection."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from relaymesh_client.errors import Refused
+
+Priority = Literal["urgent", "normal", "bulk"]
+PRIORITIES: tuple[Priority, ...] = ("urgent", "normal", "bulk")
+Frame = dict[str, Any]
+"""A JSON object as it came."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """The last message that a client has of one stream."""
+
+    epoch: str
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """A message of a room: each comes once and in its stream's order.
+
+    `kind` is `chat`, `speech`, `gift`, `notice`, `likes`, `online` or one of a later version;
+    `frame` is all that the server sent.
+    """
+
+    room: str
+    kind: str
+    priority: Priority
+    epoch: str
+    seq: int
+    frame: Frame
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Messages `first`..`last` were thinned on purpose by the server; `fetch` may have them."""
+
+    room: str
+    priority: Priority
+    epoch: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Messages `first`..`last` did not come and could not be fetched either."""
+
+    room: str
+    priority: Priority
+    epoch: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """What came between `old` and `new` is gone for good, or the numbering is new."""
+
+    room: str
+    priority: Priority
+    old: Position
+    new: Position
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A room was joined, or (`resumed`) joined again after a reconnect."""
+
+    room: str
+    role: str
+    online: int
+    likes: int
+    carrier: str
+    heads: dict[Priority, Position]
+    resumed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """The room is no longer joined and won't be tried again; `error` is what the server said."""
+
+    room: str
+    error: Refused | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Direct:
+    """A back end's message to this user; each `mid` comes once."""
+
+    mid: str
+    data: Any
+    frame: Frame
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """`hello` was accepted."""
+
+    uid: str
+    node: str
+    session: str
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnected:
+    """The connection ended; `reconnecting` says whether the client goes on by itself."""
+
+    code: int | None
+    reason: str
+    reconnecting: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """The application read too slowly: so many events were dropped here, by priority."""
+
+    counts: dict[str, int]
+
+
+RoomEvent = Push | Skipped | Lost | Reset | Joined | Left
+Event = RoomEvent | Direct | Connected | Disconnected | Dropped

@@ -1,0 +1,25 @@
+"""The client's copies of the catalogues say what the server's say."""
+
+from proto import client_requests, close_codes, errors
+from relaymesh_client import catalogue, likes, membership, stream
+from relaymesh_client.driver import SUBPROTOCOL
+
+
+def test_errors_equal_the_servers() -> None:
+    assert {str(code): entry.retry for code, entry in errors.CATALOGUE.items()} == (
+        catalogue.RETRY_BY_ERROR
+    )
+
+
+def test_close_codes_equal_the_servers() -> None:
+    assert {int(code): entry.reconnect for code, entry in close_codes.CATALOGUE.items()} == (
+        catalogue.RECONNECT_BY_CLOSE
+    )
+    assert catalogue.TOKEN_EXPIRED == close_codes.CloseCode.TOKEN_EXPIRED
+
+
+def test_limits_equal_the_servers() -> None:
+    assert likes.MAX_LIKES_PER_FRAME == client_requests.MAX_LIKES_PER_FRAME
+    assert membership.MAX_ROOMS_PER_HELLO == client_requests.MAX_ROOMS_PER_HELLO
+    assert stream.MAX_FETCH == client_requests.MAX_FETCH
+    assert SUBPROTOCOL == client_requests.SUBPROTOCOL
