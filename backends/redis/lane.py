@@ -12,7 +12,7 @@ import structlog
 import trio
 
 from backends.errors import StoreOverloadedError, StoreUnavailableError
-from backends.redis.pipeline import Pipeline, Reply
+from backends.redis.pipeline import Pipeline, Reply, pack
 from backends.redis.scripts import Command
 from backends.redis.settings import StoreSettings
 
@@ -24,6 +24,7 @@ log = structlog.get_logger()
 @dataclass(slots=True, eq=False)
 class _Job:
     commands: Sequence[Command]
+    packed: bytes
     deadline: float
     done: trio.Event = field(default_factory=trio.Event)
     replies: list[Reply] | None = None
@@ -62,7 +63,9 @@ class Lane:
         if self.depth and self.depth + len(commands) > self._limit:
             self._counters.refused += 1
             raise StoreOverloadedError(f"{self.depth} commands wait for the store")
-        job = _Job(commands, trio.current_time() + self._settings.patience_s)
+        deadline = trio.current_time() + self._settings.patience_s
+        # Packed here, so that a bad command fails its caller and not its neighbours.
+        job = _Job(commands, pack(commands), deadline)
         self._enqueue(job)
         try:
             await job.done.wait()
@@ -109,7 +112,8 @@ class Lane:
 
     async def _run_batch(self, batch: list[_Job]) -> bool:
         commands = [command for job in batch for command in job.commands]
-        replies, problem = await trio.to_thread.run_sync(self._pipeline.run, commands)
+        packed = b"".join([job.packed for job in batch])
+        replies, problem = await trio.to_thread.run_sync(self._pipeline.run, commands, packed)
         self._counters.pipelines += 1
         self._counters.commands += len(replies)
         unanswered = _settle(batch, replies)

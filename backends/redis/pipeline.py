@@ -12,8 +12,16 @@ from redis.retry import Retry
 from backends.redis.scripts import Command, text_of
 from backends.redis.settings import StoreSettings
 
+# hiredis' own annotation says a tuple of one.
+_pack_command: Callable[[Any], bytes] = pack_command
+
 Reply = Any
 """`bytes`, `int`, `None`, a list of them, or the `ResponseError` of this one command."""
+
+
+def pack(commands: Sequence[Command]) -> bytes:
+    """Return `commands` as the store reads them; raises `TypeError` for what is no `Argument`."""
+    return b"".join([_pack_command(tuple(command)) for command in commands])
 
 
 class Pipeline:
@@ -35,11 +43,14 @@ class Pipeline:
         )
         return cls(pool.make_connection())
 
-    def run(self, commands: Sequence[Command]) -> tuple[list[Reply], str]:
-        """Return the replies, in order, and "" or why there are fewer replies than commands."""
+    def run(self, commands: Sequence[Command], packed: bytes) -> tuple[list[Reply], str]:
+        """Send `packed`, which is `pack(commands)`.
+
+        Return the replies, in order, and "" or why there are fewer replies than commands.
+        """
         replies: list[Reply] = []
         try:
-            self._exchange(commands, replies)
+            self._exchange(packed, len(commands), replies)
             self._teach(commands, replies)
         except (RedisError, OSError) as error:
             self._connection.disconnect()
@@ -50,10 +61,10 @@ class Pipeline:
         """Close the connection; the next `run` opens it again."""
         self._connection.disconnect()
 
-    def _exchange(self, commands: Sequence[Command], replies: list[Reply]) -> None:
+    def _exchange(self, packed: bytes, count: int, replies: list[Reply]) -> None:
         self._connection.connect()
-        self._connection.send_packed_command([_packed(commands)], check_health=False)
-        while len(replies) < len(commands):
+        self._connection.send_packed_command([packed], check_health=False)
+        while len(replies) < count:
             replies.append(self._read())
 
     def _read(self) -> Reply:
@@ -69,16 +80,11 @@ class Pipeline:
             return
         taught: list[Reply] = []
         first, replies[:] = list(replies), replies[: unknown[0]]
-        self._exchange([_with_text(commands[i]) for i in unknown], taught)
+        packed = pack([_with_text(commands[i]) for i in unknown])
+        self._exchange(packed, len(unknown), taught)
         for index, reply in zip(unknown, taught, strict=True):
             first[index] = reply
         replies[:] = first
-
-
-def _packed(commands: Sequence[Command]) -> bytes:
-    # hiredis' own annotation says a tuple of one.
-    pack: Callable[[Any], bytes] = pack_command
-    return b"".join([pack(tuple(command)) for command in commands])
 
 
 def _with_text(command: Command) -> Command:

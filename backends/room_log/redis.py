@@ -86,7 +86,7 @@ class RedisRoomLog:
         """See `RoomLog`."""
         command = _FETCH.command(
             [_head_key(room), _log_keys(room, Priority(body.priority))[0]],
-            body.priority,
+            int(body.priority),
             body.epoch,
             body.first_seq,
             body.last_seq,

@@ -1,0 +1,98 @@
+import pytest
+
+from backends.leases.interface import NodeLease
+from backends.leases.memory import MemoryDuties, MemoryRegistry
+from backends.leases.redis import RedisDuties, RedisRegistry
+
+
+@pytest.fixture
+def registry(store_world):
+    if store_world.redis is None:
+        return MemoryRegistry(store_world.now_s)
+    return RedisRegistry(store_world.redis)
+
+
+@pytest.fixture
+def duties(store_world):
+    return (
+        MemoryDuties(store_world.now_s)
+        if store_world.redis is None
+        else RedisDuties(store_world.redis)
+    )
+
+
+def lease(node="access-1", incarnation="i1", **status):
+    return NodeLease(node, "access", "local", incarnation, "ws://h/v1", status)
+
+
+async def keep_alive(registry, store_world, seconds, *leases):
+    for _ in range(round(seconds)):
+        for each in leases:
+            await registry.renew(each)
+        await store_world.advance(1)
+
+
+async def test_a_node_lives_while_it_renews(registry, store_world):
+    await registry.renew(lease(connections=3))
+    assert await registry.living() == [lease(connections=3)]
+    await keep_alive(registry, store_world, 5, lease("access-2"))
+    assert [each.node for each in await registry.living()] == ["access-2"]
+
+
+async def test_a_new_incarnation_replaces_the_old_one_and_outlives_its_resignation(registry):
+    await registry.renew(lease(incarnation="i1"))
+    await registry.renew(lease(incarnation="i2"))
+    await registry.resign("access-1", "i1")
+    assert [each.incarnation for each in await registry.living()] == ["i2"]
+    await registry.resign("access-1", "i2")
+    assert await registry.living() == []
+
+
+async def test_absence_means_nothing_until_a_lease_time_after_the_first_renewal(
+    registry, store_world
+):
+    assert not await registry.settled()
+    await keep_alive(registry, store_world, 2, lease())
+    assert not await registry.settled()
+    await keep_alive(registry, store_world, 2, lease())
+    assert await registry.settled()
+
+
+async def test_absence_means_nothing_after_the_store_was_away(registry, store_world):
+    await keep_alive(registry, store_world, 4, lease())
+    assert await registry.settled()
+    await store_world.advance(2)  # nobody could renew for so long
+    assert not await registry.settled()
+    await registry.renew(lease())
+    assert not await registry.settled()
+    await keep_alive(registry, store_world, 3, lease())
+    assert await registry.settled()
+
+
+async def test_a_duty_has_one_holder(duties, store_world):
+    first = await duties.hold("totals-1", "a", 3)
+    assert first is not None
+    assert await duties.hold("totals-1", "b", 3) is None
+    assert await duties.hold("totals-2", "b", 3) is not None
+    await store_world.advance(2)
+    assert await duties.hold("totals-1", "a", 3) == first
+    await store_world.advance(2)
+    assert await duties.hold("totals-1", "b", 3) is None
+
+
+async def test_a_duty_that_is_not_renewed_goes_to_the_next_with_a_greater_number(
+    duties, store_world
+):
+    first = await duties.hold("totals-1", "a", 3)
+    await store_world.advance(4)
+    second = await duties.hold("totals-1", "b", 3)
+    assert second > first
+    assert await duties.hold("totals-1", "a", 3) is None
+
+
+async def test_only_the_holder_gives_a_duty_up(duties):
+    await duties.hold("totals-1", "a", 3)
+    await duties.release("totals-1", "b")
+    assert await duties.hold("totals-1", "b", 3) is None
+    await duties.release("totals-1", "a")
+    assert await duties.hold("totals-1", "b", 3) is not None
