@@ -28,7 +28,7 @@ class Taken(NamedTuple):
     delivery: Delivery
     rooms: list[Record]
     users: list[Record]
-    again: list[trio.Event]
+    again: list[str]
     flaws: list[str]
 
 
@@ -63,7 +63,7 @@ class Consumer:
             helpers.start_soon(self._stop_receiving, stopping)
             self.consuming = True
             async with trio.open_nursery() as background:
-                while delivery := await self._next(subscription, stopping):
+                while (delivery := await self._next(subscription, stopping)) is not None:
                     await self._take(delivery, background)
             self.consuming = False
             helpers.cancel_scope.cancel()
@@ -96,7 +96,7 @@ class Consumer:
                 taken.flaws.append(f"record {record.header.id[:40]!r}: {reason}")
             elif not self._seen.is_new(record.header.id, trio.current_time()):
                 self._counters.duplicates[self._topic] += 1
-                taken.again.extend(filter(None, [self._open.get(record.header.id)]))
+                taken.again.append(record.header.id)
             else:
                 (taken.rooms if record.header.kind == "room" else taken.users).append(record)
         return taken
@@ -108,8 +108,9 @@ class Consumer:
             del self._open[record.header.id]
         done.set()
         # What came again while its first delivery is open must not be settled before that.
-        for event in taken.again:
-            await event.wait()
+        for record_id in taken.again:
+            if record_id in self._open:
+                await self._open[record_id].wait()
         await self._settle(taken.delivery, taken.flaws)
         self._counters.in_flight[self._topic] -= 1
 

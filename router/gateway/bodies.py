@@ -55,12 +55,12 @@ _FIELD = re.compile(r"field `([^`]+)`")
 def decode(raw: bytes, kind: type[Body]) -> Body:
     """Return `raw` as a `kind`; raises `RequestError` `bad_json`, or `bad_frame` and the field."""
     try:
-        body = msgspec.json.decode(raw, type=kind)
+        # msgspec does not look into what it hands on unread (`data`): text is checked as a whole.
+        return msgspec.json.decode(raw.decode(), type=kind)
     except msgspec.ValidationError as error:
         raise RequestError(ErrorCode.BAD_FRAME, str(error), field=_field(str(error))) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise RequestError(ErrorCode.BAD_JSON, f"The body is not JSON: {error}") from None
-    return body
 
 
 def checked_data(data: msgspec.Raw) -> bytes:

@@ -75,9 +75,13 @@ def wrong_method(method: str, allowed: str) -> Response:
     return _error(body, 405, {"Allow": allowed})
 
 
-async def not_found(_: Request) -> Response:
-    """Answer 404 for a path of the API that does not exist."""
-    return _error(ErrorBody(ErrorCode.UNKNOWN_OP, "No such path.", field="path"), 404, {})
+class NotFound:
+    """An ASGI application that answers 404, for every method of a path that does not exist."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        body = ErrorBody(ErrorCode.UNKNOWN_OP, "No such path.", field="path")
+        await _error(body, 404, {})(scope, receive, send)
 
 
 async def read_body(request: Request, most_bytes: int = MAX_BODY_BYTES) -> bytes:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
@@ -51,11 +52,11 @@ def pages(folder: str) -> list[BaseRoute]:
             raise FileNotFoundError(f"router.gateway.pages: {part} is missing")
     library = Files(directory=root)
 
-    async def serve_library(scope: Scope) -> Response:
-        return await library.get_response(LIBRARY, scope)
+    async def serve_library(request: Request) -> Response:
+        return await library.get_response(LIBRARY, request.scope)
 
     return [
-        Route(f"/{LIBRARY}", lambda request: serve_library(request.scope)),
+        Route(f"/{LIBRARY}", serve_library),
         Mount("/", Files(directory=root / DEMO, html=True)),
     ]
 

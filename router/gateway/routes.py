@@ -7,7 +7,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from router.gateway.api import Api
-from router.gateway.endpoint import Endpoint, not_found
+from router.gateway.endpoint import Endpoint, NotFound
 from router.gateway.pages import pages
 from router.gateway.settings import GatewaySettings
 
@@ -29,7 +29,7 @@ def routes(api: Api, settings: GatewaySettings) -> list[BaseRoute]:
     ]
     if settings.demo:
         found.append(Route("/v1/demo/token", Endpoint("POST", api.demo_token)))
-    found.append(Route("/v1/{rest:path}", not_found))
+    found.append(Route("/v1/{rest:path}", NotFound()))
     return found + (pages(settings.pages) if settings.pages else [])
 
 

@@ -7,7 +7,7 @@ import trio
 
 from backends.leases.interface import NodeLease
 from mesh.interface import RelayDownError
-from proto.envelopes import Envelope, split, BATCH_START
+from proto.envelopes import BATCH_START, Envelope, split
 from proto.priorities import Priority
 from proto.records import Record, RecordHeader
 from proto.rendezvous import ranked
@@ -118,7 +118,5 @@ def room_record(room: str, seq: int, priority: str = "normal", **fields: Any) ->
 def users_record(
     record_id: str, uids: Sequence[str], priority: str = "normal", body: bytes = b"hi"
 ) -> Record:
-    header = RecordHeader(
-        id=record_id, kind="users", ts_ms=0, priority=priority, uids=tuple(uids)
-    )
+    header = RecordHeader(id=record_id, kind="users", ts_ms=0, priority=priority, uids=tuple(uids))
     return Record(header, body)

@@ -5,9 +5,7 @@ from router.costs import Costs
 from router.plan import Cluster, Load, Mode, broadcast, choose, occupied, precise, ungrouped
 
 COSTS = Costs()
-LOADS = st.builds(
-    Load, st.integers(1, 1000), st.integers(1, 66_000), st.integers(0, 64 * 1024)
-)
+LOADS = st.builds(Load, st.integers(1, 1000), st.integers(1, 66_000), st.integers(0, 64 * 1024))
 CLUSTERS = st.builds(Cluster, st.integers(0, 500), st.integers(0, 8))
 
 
