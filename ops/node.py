@@ -1,6 +1,7 @@
 """One node: a role with its health endpoints, from config to drained."""
 
 import os
+import random
 import signal
 import socket
 from functools import partial
@@ -69,7 +70,7 @@ def _identity(config: NodeConfig, server: socket.socket) -> NodeIdentity:
     return NodeIdentity(
         node=node_id(config),
         region=config.node.region,
-        incarnation=new_id(),
+        incarnation=new_id(random.SystemRandom().getrandbits),
         http_url=url_of(server),
     )
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import trio
 
 from ops.cluster.backoff import Backoff
-from ops.cluster.log_file import LineSplitter, LogFile, warning_in
+from ops.cluster.log_file import LineSplitter, LogFile, last_words, warning_in
 from ops.errors import Failure
 from ops.supervision import READY
 
@@ -159,7 +159,7 @@ class Child:
     def _require_hope(self, code: int) -> None:
         if self.first_ready.is_set() or (code != REFUSED and self.restarts + 1 < FIRST_TRIES):
             return
-        words = self._log.last_lines[-1] if self._log.last_lines else describe_exit(code)
+        words = last_words(self._log.last_lines) or describe_exit(code)
         raise Failure(f"{self.program.id} does not start: {words} (log: {self._log.path})")
 
     async def _before_restart(self, code: int, delay_s: float) -> None:

@@ -1,6 +1,7 @@
 """Logs of the children: one bounded file each, warnings also to the eyes of who started them."""
 
 from collections import deque
+from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -54,11 +55,27 @@ class LineSplitter:
         return [line + b"\n" for line in lines]
 
 
+def last_words(lines: Iterable[str]) -> str:
+    """Return why a process ended, out of its last `lines`: its logged reason, else what it said."""
+    words = ""
+    for line in lines:
+        event = _event(line)
+        words = words if event is not None else line.removeprefix("Error: ")
+        words = str(event["reason"]) if event and "reason" in event else words
+    return words
+
+
+def _event(line: bytes | str) -> dict[str, object] | None:
+    try:
+        return msgspec.json.decode(line, type=dict[str, object])
+    except msgspec.DecodeError:
+        return None
+
+
 def warning_in(line: bytes) -> str | None:
     """Return the text of a JSON log line that is a warning or worse, else `None`."""
-    try:
-        event = msgspec.json.decode(line, type=dict[str, object])
-    except msgspec.DecodeError:
+    event = _event(line)
+    if event is None:
         return None
     if event.get("level") not in WARNINGS:
         return None

@@ -1,5 +1,6 @@
 """What `up` writes into the config of each node: addresses, secrets, and nothing else."""
 
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from ops.cluster.options import UpOptions
@@ -8,6 +9,8 @@ from ops.cluster.redis_server import Redis
 from ops.cluster.state_dir import StateDir
 
 Table = dict[str, Any]
+PAGES = Path(__file__).parents[2] / "clients" / "js"
+"""The demo page and the client it uses, where this runs from a checkout."""
 
 
 class Shared(NamedTuple):
@@ -15,9 +18,9 @@ class Shared(NamedTuple):
 
     log_level: str
     token_secret: str
-    store_url: str
+    mesh: Table
+    store: Table
     bus: Table
-    relays: list[Table]
 
     @classmethod
     def of(
@@ -28,15 +31,10 @@ class Shared(NamedTuple):
         return cls(
             log_level=options.log_level,
             token_secret=state.secrets()["token_secret"],
-            store_url=urls["redis-store"],
+            mesh={"relays": [f"tcp://{node.address(LANES[0])}" for node in plan.of("relay")]},
+            store={"url": urls["redis-store"]},
             bus={"kind": options.bus, "url": urls.get("redis-bus", options.bus_url)},
-            relays=[relay_table(node) for node in plan.of("relay")],
         )
-
-
-def relay_table(node: Node) -> Table:
-    """Return a relay's name and the URLs of its lanes."""
-    return {"id": node.id} | {lane: f"tcp://{node.address(lane)}" for lane in LANES}
 
 
 def node_tables(node: Node, shared: Shared) -> Table:
@@ -50,16 +48,27 @@ def node_tables(node: Node, shared: Shared) -> Table:
 
 
 def _access(node: Node, shared: Shared) -> Table:
-    return {"listen": node.address("websocket"), "token_secret": shared.token_secret}
+    return {
+        "listen": node.address("websocket"),
+        "token_secret": shared.token_secret,
+        "mesh": shared.mesh,
+        "store": shared.store,
+    }
 
 
 def _relay(node: Node, shared: Shared) -> Table:  # noqa: ARG001
-    return {}
+    return {"listen": f"tcp://{node.address(LANES[0])}"}
 
 
-def _router(node: Node, shared: Shared) -> Table:  # noqa: ARG001
-    return {}
+def _router(_: Node, shared: Shared) -> Table:
+    pages = {"demo": True, "pages": str(PAGES)} if PAGES.is_dir() else {"demo": True}
+    return {
+        "mesh": shared.mesh,
+        "store": shared.store,
+        "bus": shared.bus,
+        "gateway": {"token_secret": shared.token_secret, **pages},
+    }
 
 
-def _logic(node: Node, shared: Shared) -> Table:  # noqa: ARG001
-    return {}
+def _logic(_: Node, shared: Shared) -> Table:
+    return {"mesh": shared.mesh, "store": shared.store, "bus": shared.bus}

@@ -1,0 +1,191 @@
+"""`relaymesh up` as a user runs it: real processes, real config, real stores; the roles' services
+are replaced by quick ones, so that what is tested is the cluster around them."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import tomllib
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ops.cluster.plan import SPAN
+from ops.cluster.state_dir import command_line
+from ops.roles import ROLES
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_S = 20.0
+
+# The package has the real settings and a service of its own.
+PACKAGE = f"__path__.append({str(ROOT)!r} + '/' + __name__)\n"
+SERVICE = """
+import os
+
+class Service:
+    def ready(self): return True
+    def status(self): return {}
+    def collectors(self): return []
+
+async def run(settings, identity, *, stopping, task_status):
+    if os.environ.get("FAIL") == identity.node:
+        raise RuntimeError("no luck today")
+    task_status.started(Service())
+    await stopping.wait()
+"""
+
+
+def wait_until(condition: Callable[[], Any]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline, "it took too long"
+        time.sleep(0.01)
+
+
+class Up:
+    """Starts clusters, and sees to it that none outlives its test."""
+
+    def __init__(self, folder: Path) -> None:
+        self.state_dir = folder / "state"
+        self.port_base = free_base()
+        self.roles = folder / "roles"
+        self.processes: list[subprocess.Popen[str]] = []
+        for role in ROLES:
+            (self.roles / role).mkdir(parents=True)
+            (self.roles / role / "__init__.py").write_text(PACKAGE)
+            (self.roles / role / "service.py").write_text(SERVICE)
+
+    def start(self, *options: str, **environment: str) -> subprocess.Popen[str]:
+        where = ["--port-base", str(self.port_base), "--state-dir", str(self.state_dir)]
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "ops", "up", "--json", *where, *options],
+            env=os.environ | {"PYTHONPATH": str(self.roles)} | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.processes.append(process)
+        return process
+
+    def ready(self, *options: str, **environment: str) -> tuple[subprocess.Popen[str], Any]:
+        process = self.start(*options, **environment)
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line, process.communicate()[1]
+        return process, json.loads(line)
+
+    def record(self) -> Any:
+        return json.loads((self.state_dir / "cluster.json").read_text())
+
+    def commands(self) -> list[str]:
+        """Return the command lines that name the state folder, but for `up` itself."""
+        named = [line for line in map(command_line, pids()) if str(self.state_dir) in line]
+        return [line for line in named if " ops up " not in line]
+
+
+def pids() -> list[int]:
+    if Path("/proc/self").exists():
+        return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
+    listing = subprocess.run(["ps", "-axo", "pid="], capture_output=True, text=True, check=True)
+    return list(map(int, listing.stdout.split()))
+
+
+def free_base() -> int:
+    for base in range(20000 + os.getpid() % 1000 * 20, 60000, SPAN):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", base)) != 0:
+                return base
+    raise AssertionError("no free ports")
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[Up]:
+    up = Up(tmp_path)
+    yield up
+    for process in up.processes:
+        process.terminate()
+        process.communicate(timeout=PATIENCE_S)
+
+
+def get(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=5) as answer:
+        text: str = answer.read().decode()
+        return text
+
+
+def test_it_starts_restarts_and_stops_a_whole_cluster(up: Up) -> None:
+    process, ready = up.ready("--routers", "2", "--set", "log.level=debug")
+    nodes = {"access-1", "access-2", "relay-1", "relay-2", "router-1", "router-2", "logic-1"}
+    assert set(ready["pids"]) == nodes | {"redis-store", "redis-bus"}
+    assert ready["demo"] == f"http://127.0.0.1:{up.port_base}/"
+    assert ready["access"][1] == f"ws://127.0.0.1:{up.port_base + 11}/v1"
+    assert Path(ready["state_dir"]) == up.state_dir
+    assert len(up.commands()) == len(ready["pids"])
+    for node in nodes:
+        assert get(up.record()["nodes"][node]["http"] + "/readyz") == "ready\n"
+
+    os.kill(ready["pids"]["relay-2"], signal.SIGKILL)
+    wait_until(lambda: up.record()["nodes"]["relay-2"]["restarts"] == 1)
+    wait_until(lambda: up.record()["nodes"]["relay-2"]["ready"])
+
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0
+    assert up.commands() == []
+    assert "relay-2  was killed by SIGKILL; starting it again" in said
+    assert "killed\n" not in said.partition("stopping")[2]
+    log = [json.loads(line) for line in (up.state_dir / "logs/relay-1.log").open()]
+    assert [line["event"] for line in log] == ["node_ready", "node_stopping", "node_stopped"]
+
+
+def test_a_killed_parent_leaves_none_and_its_folder_can_be_used_again(up: Up) -> None:
+    first, ready = up.ready()
+    secrets = (up.state_dir / "secrets.json").read_text()
+    first.kill()
+    wait_until(lambda: up.commands() == [])
+    _, again = up.ready()
+    assert not set(again["pids"].values()) & set(ready["pids"].values())
+    assert (up.state_dir / "secrets.json").read_text() == secrets
+
+
+def test_two_clusters_stand_side_by_side_but_not_on_the_same_ground(up: Up, tmp_path: Path) -> None:
+    up.ready()
+    same_folder = up.start("--port-base", str(up.port_base + SPAN))
+    assert same_folder.wait(PATIENCE_S) == 1
+    assert same_folder.stderr is not None
+    assert "uses the state folder" in same_folder.stderr.read()
+    same_ports = up.start("--state-dir", str(tmp_path / "other"))
+    assert same_ports.wait(PATIENCE_S) == 1
+    assert same_ports.stderr is not None
+    line = same_ports.stderr.read()
+    assert f"port {up.port_base} (router-1 http) is in use" in line
+    assert "Traceback" not in line
+    _, beside = up.ready(
+        "--port-base", str(up.port_base + SPAN), "--state-dir", str(tmp_path / "other")
+    )
+    assert beside["ready"]
+
+
+def test_a_node_that_does_not_start_says_why_in_one_line(up: Up) -> None:
+    process = up.start(FAIL="logic-1")
+    _, said = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 1
+    assert "logic-1 does not start: RuntimeError: no luck today" in said.splitlines()[-1]
+    assert "Traceback" not in said
+    assert up.commands() == []
+
+
+def test_secrets_are_the_clusters_own_and_private(up: Up) -> None:
+    up.ready()
+    secret = json.loads((up.state_dir / "secrets.json").read_text())["token_secret"]
+    for role in ("access", "router"):
+        file = up.state_dir / "configs" / f"{role}-1.toml"
+        assert file.stat().st_mode & 0o077 == 0
+        assert secret in str(tomllib.loads(file.read_text()))
+    assert not any(secret in command for command in up.commands())
