@@ -7,3 +7,7 @@ class StoreUnavailableError(Exception):
 
 class StoreOverloadedError(StoreUnavailableError):
     """More waits for the store than may wait: nothing was done."""
+
+
+class StoreRefusedError(StoreUnavailableError):
+    """The store answered that it can't do this very thing: asking again changes nothing."""

@@ -6,14 +6,22 @@ from zlib import crc32
 
 import structlog
 import trio
-from redis.exceptions import ResponseError
+from redis.exceptions import (
+    ClusterDownError,
+    MasterDownError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    ResponseError,
+    TryAgainError,
+)
 
-from backends.errors import StoreUnavailableError
+from backends.errors import StoreRefusedError, StoreUnavailableError
 from backends.redis.lane import Counters, Lane
 from backends.redis.pipeline import Pipeline, Reply
 from backends.redis.scripts import Command
 from backends.redis.settings import StoreSettings
 
+_PASSING = (ClusterDownError, MasterDownError, OutOfMemoryError, ReadOnlyError, TryAgainError)
 log = structlog.get_logger()
 
 
@@ -92,8 +100,16 @@ def _accepted(replies: list[Reply]) -> list[Reply]:
     for reply in replies:
         if isinstance(reply, ResponseError):
             log.error("store_refused", reason=str(reply))
-            raise StoreUnavailableError(f"the store refused a command: {reply}")
+            raise _error_for(reply)
     return replies
+
+
+def _error_for(reply: ResponseError) -> StoreUnavailableError:
+    """Tell a store that can do nothing at the moment from a command that is wrong."""
+    text = str(reply)
+    if isinstance(reply, _PASSING) or text.startswith("MISCONF"):
+        return StoreUnavailableError(text)
+    return StoreRefusedError(text)
 
 
 @asynccontextmanager
