@@ -19,7 +19,7 @@ class Mesh(Protocol):
     """A node's links to the relays of its region, one for each relay and lane."""
 
     def carriers(self, key: str) -> list[str]:
-        """Return the relays that are up, in the order in which they carry `key` (a room, a node)."""
+        """Return the relays that are up, in the order in which they carry `key`: room or node."""
 
     async def send(self, relay: str, priority: Priority, envelope: bytes) -> None:
         """Put `envelope` on the relay's lane; waits while the relay pushes back.

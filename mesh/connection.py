@@ -1,0 +1,151 @@
+"""One life of the links to one relay: three lanes that come and go together."""
+
+from collections.abc import Callable
+
+import msgspec
+import trio
+
+from backends.links.interface import Dialed, Links
+from mesh.addresses import LaneUrls
+from mesh.interest import Announcer
+from mesh.lane import Lane, LinkLostError, Traffic
+from mesh.outbox import Outbox
+from mesh.settings import MeshSettings
+from proto.envelopes import BadEnvelopeError, Envelope, Kind, encode
+from proto.headers import Hello, Welcome, decode_confirm, decode_welcome, encode_header
+from proto.priorities import Priority
+
+WELCOME_S = 2.0
+"""How long a relay may take to answer a hello; a healthy one takes a millisecond."""
+
+STEP_BYTES = 50_000
+"""Rooms in one step of interest: safely below the header's limit."""
+
+
+class Connection:
+    """A relay that has welcomed this node on every lane."""
+
+    def __init__(self, welcome: Welcome, lanes: list[Lane], announcer: Announcer) -> None:
+        self.relay = welcome.relay
+        self.incarnation = welcome.incarnation
+        self.lanes = lanes
+        self.announcer = announcer
+        lanes[Priority.NORMAL].before_flush = self._announce
+
+    async def run(
+        self,
+        settings: MeshSettings,
+        take: Callable[[str, Envelope], None],
+        confirmed: Callable[[list[str]], None],
+    ) -> None:
+        """Carry until a lane is lost; raises `LinkLostError`, inside a group."""
+
+        def taken(lane: Lane, envelope: Envelope) -> None:
+            if envelope.kind == Kind.PONG:
+                lane.pong(envelope.body)
+            elif envelope.kind == Kind.CONFIRM:
+                confirmed(self._confirm(envelope))
+            else:
+                take(self.relay, envelope)
+
+        async with trio.open_nursery() as nursery:
+            for lane in self.lanes:
+                nursery.start_soon(lane.read, taken)
+                nursery.start_soon(lane.write)
+            self.lanes[Priority.NORMAL].wake()
+            nursery.start_soon(self._stay_alive, settings.ping_s, settings.silence_s)
+
+    def go_down(self) -> None:
+        """End all lanes."""
+        for lane in self.lanes:
+            lane.go_down()
+
+    def changed(self, room: str) -> None:
+        """Tell the relay soon that `room` is wanted, or no longer."""
+        self.announcer.changed(room)
+        self.lanes[Priority.NORMAL].wake()
+
+    def _confirm(self, envelope: Envelope) -> list[str]:
+        try:
+            rooms = self.announcer.confirm(decode_confirm(envelope.header))
+        except msgspec.MsgspecError as error:
+            raise LinkLostError(f"a confirmation that can't be read: {error}") from error
+        self.lanes[Priority.NORMAL].wake()
+        return rooms
+
+    def _announce(self) -> None:
+        lane = self.lanes[Priority.NORMAL]
+        for step in self.announcer.steps():
+            lane.outbox.put_control(
+                encode(Kind.INTEREST, Priority.NORMAL, header=encode_header(step))
+            )
+
+    async def _stay_alive(self, ping_s: float, silence_s: float) -> None:
+        while True:
+            now = trio.current_time()
+            for lane in self.lanes:
+                if lane.silent_for(now) > silence_s:
+                    raise LinkLostError(f"nothing came for {silence_s} s")
+                lane.ping(now)
+            await trio.sleep(ping_s)
+
+
+async def connect(
+    urls: LaneUrls,
+    links: Links,
+    hello: Callable[[Priority], Hello],
+    outboxes: list[Outbox],
+    traffic: list[Traffic],
+    announcer: Announcer,
+) -> Connection:
+    """Dial the three lanes of a relay, trying until it is there, and be welcomed on each.
+
+    Raises `LinkLostError` when it answers otherwise; nothing is left open then.
+    """
+    lanes: list[Lane] = []
+    try:
+        ends = await _dial(urls, links)
+        lanes += [Lane(p, ends[p], outboxes[p], traffic[p]) for p in Priority]
+        welcome = await _greet(lanes, hello)
+    except BaseException:
+        for lane in lanes:
+            lane.go_down()
+        raise
+    return Connection(welcome, lanes, announcer)
+
+
+async def _dial(urls: LaneUrls, links: Links) -> list[Dialed]:
+    ends: dict[Priority, Dialed] = {}
+
+    async def dial(priority: Priority) -> None:
+        ends[priority] = await links.dial(urls[priority])
+
+    try:
+        async with trio.open_nursery() as nursery:
+            for priority in Priority:
+                nursery.start_soon(dial, priority)
+    except BaseException:
+        for end in ends.values():
+            end.close()
+        raise
+    return [ends[priority] for priority in Priority]
+
+
+async def _greet(lanes: list[Lane], hello: Callable[[Priority], Hello]) -> Welcome:
+    welcomes: set[Welcome] = set()
+
+    async def greet(lane: Lane) -> None:
+        header = encode_header(hello(lane.priority))
+        answer = await lane.greet(encode(Kind.HELLO, lane.priority, header=header))
+        welcomes.add(decode_welcome(answer))
+
+    try:
+        with trio.fail_after(WELCOME_S):
+            async with trio.open_nursery() as nursery:
+                for lane in lanes:
+                    nursery.start_soon(greet, lane)
+    except* (trio.TooSlowError, LinkLostError, BadEnvelopeError, msgspec.MsgspecError) as errors:
+        raise LinkLostError(f"no welcome: {errors.exceptions[0]!r}") from errors
+    if len(welcomes) != 1:
+        raise LinkLostError(f"the lanes lead to different relays: {welcomes}")
+    return welcomes.pop()

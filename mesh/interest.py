@@ -1,0 +1,92 @@
+"""A node's interest in rooms, as one relay is told of it: steps, generations, confirmations.
+
+A connection to a relay begins with a full step; then changes go out in batches, one batch at a
+time: while one is unconfirmed, further changes gather. A relay that misses a step says `stale`
+and gets a full one again. Pure: no links, no clock.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from proto.headers import Confirm, Interest
+
+ROOM_OVERHEAD_BYTES = 3
+"""What MessagePack adds to a room's name, at most."""
+
+
+class Announcer:
+    """What one relay knows, and has yet to be told, of the rooms in `wanted`.
+
+    `wanted` is the node's own set, shared by the announcers of all its relays: the node changes
+    the set first and then tells each announcer with `changed`.
+    """
+
+    def __init__(self, wanted: set[str], header_bytes: int) -> None:
+        self._wanted = wanted
+        self._step_bytes = header_bytes
+        self._generation = 0
+        self._confirmed_up_to = 0
+        self._full = True
+        self._full_since = 0
+        self._changed: dict[str, None] = {}
+        self._sent: dict[str, None] = {}
+        self._known: set[str] = set()
+
+    def changed(self, room: str) -> None:
+        """Note that `room` was put into `wanted`, or taken out."""
+        self._changed[room] = None
+
+    def confirmed(self, room: str) -> bool:
+        """Say whether the relay's table has `room`, as far as this side can know."""
+        return room in self._known
+
+    def steps(self) -> list[Interest]:
+        """Return the steps to send now: none while some are unconfirmed or nothing has changed."""
+        unconfirmed = self._confirmed_up_to < self._generation
+        if unconfirmed or not (self._full or self._changed):
+            return []
+        rooms = list(self._wanted) if self._full else list(self._changed)
+        full, self._full = self._full, False
+        if full:
+            self._full_since = self._generation + 1
+        self._changed.clear()
+        self._sent = dict.fromkeys(rooms)
+        return list(self._split(rooms, full))
+
+    def confirm(self, confirm: Confirm) -> list[str]:
+        """Take in what the relay says; returns the rooms that it confirms by that."""
+        if confirm.stale:
+            # Steps behind a missing one are stale too; the full step that was sent heals them all.
+            if confirm.generation >= self._full_since:
+                self._restart()
+            return []
+        self._confirmed_up_to = max(self._confirmed_up_to, confirm.generation)
+        if self._confirmed_up_to < self._generation:
+            return []
+        now = [room for room in self._sent if room in self._wanted and room not in self._changed]
+        self._sent.clear()
+        self._known.update(now)
+        return now
+
+    def _restart(self) -> None:
+        self._full = True
+        self._confirmed_up_to = self._generation
+        self._known.clear()
+
+    def _split(self, rooms: Iterable[str], full: bool) -> Iterator[Interest]:
+        """Cut the changes into steps whose headers stay below the limit."""
+        add: list[str] = []
+        drop: list[str] = []
+        room_left = self._step_bytes
+        for room in rooms:
+            size = len(room) + ROOM_OVERHEAD_BYTES
+            if size > room_left:
+                yield self._step(full, add, drop)
+                full, add, drop, room_left = False, [], [], self._step_bytes
+            room_left -= size
+            (add if room in self._wanted else drop).append(room)
+            self._known.discard(room)
+        yield self._step(full, add, drop)
+
+    def _step(self, full: bool, add: list[str], drop: list[str]) -> Interest:
+        self._generation += 1
+        return Interest(self._generation, full, add, drop)

@@ -1,0 +1,161 @@
+"""One lane to one relay: an outbox that a writer empties into a link, and a reader."""
+
+import struct
+from collections.abc import Callable
+
+import trio
+
+from backends.links.interface import Dialed, Happened
+from mesh.interface import RelayDownError
+from mesh.outbox import Outbox
+from proto.envelopes import BATCH_START, BadEnvelopeError, Envelope, Kind, encode, split
+from proto.priorities import Priority
+
+BATCH_BYTES = 128 * 1024
+"""Where a batch ends: large enough that its cost no longer counts, small enough to be sent soon."""
+
+POLL_BATCHES = 4
+"""Batches between two looks at the other lanes."""
+
+_TIME = struct.Struct("!d")
+Take = Callable[["Lane", Envelope], None]
+
+
+class LinkLostError(Exception):
+    """The link is gone, silent or speaks nonsense: the connection to its relay is over."""
+
+
+class Traffic:
+    """What one lane has carried since the node started, over all its connections."""
+
+    def __init__(self) -> None:
+        self.batches_in = self.batches_out = 0
+        self.envelopes_in = self.envelopes_out = 0
+        self.bytes_in = self.bytes_out = 0
+
+
+class Lane:
+    """The lane `priority` of one connection; `before_flush` may put control into the outbox."""
+
+    def __init__(self, priority: Priority, end: Dialed, outbox: Outbox, traffic: Traffic) -> None:
+        self.priority = priority
+        self.outbox = outbox
+        self.round_trip_ms = 0.0
+        self.before_flush: Callable[[], None] = _nothing
+        self._end = end
+        self._link = end.link
+        self._traffic = traffic
+        self._wanted = trio.Event()
+        self._room = trio.Event()
+        self._early: list[Envelope] = []
+        self._down = False
+        self._heard_at = trio.current_time()
+
+    async def greet(self, hello: bytes) -> bytes:
+        """Say hello and return the header of the welcome; raises `LinkLostError` without one."""
+        self._link.send(BATCH_START + hello)
+        while True:
+            for batch in await self._receive():
+                envelopes = list(split(batch))
+                if envelopes and envelopes[0].kind == Kind.WELCOME:
+                    self._early = envelopes[1:]
+                    return envelopes[0].header
+
+    async def send(self, envelope: bytes) -> None:
+        """Queue `envelope`; waits for room and raises `RelayDownError` when the lane goes down."""
+        while not self.offer(envelope):
+            if self._down:
+                raise RelayDownError
+            await self._room.wait()
+        if self._down:
+            raise RelayDownError
+
+    def offer(self, envelope: bytes) -> bool:
+        """Queue `envelope` if there is room."""
+        if self._down or not self.outbox.put(envelope):
+            return False
+        self._wanted.set()
+        return True
+
+    def wake(self) -> None:
+        """Have the writer look: there is control to send."""
+        self._wanted.set()
+
+    def ping(self, now: float) -> None:
+        """Ask for a sign of life; passes a closed window once."""
+        ping = encode(Kind.PING, self.priority, body=_TIME.pack(now))
+        self._link.send_control(BATCH_START + ping)
+
+    def pong(self, body: bytes) -> None:
+        """Take in the answer to a ping."""
+        if len(body) == _TIME.size:
+            self.round_trip_ms = (trio.current_time() - _TIME.unpack(body)[0]) * 1000
+
+    def silent_for(self, now: float) -> float:
+        """Return the seconds since anything came."""
+        return now - self._heard_at
+
+    async def write(self) -> None:
+        """Send what is queued, as the link takes it: all that is queued in a tick goes together."""
+        while True:
+            await self._wanted.wait()
+            self._wanted = trio.Event()
+            self.before_flush()
+            self._flush()
+
+    async def read(self, take: Take) -> None:
+        """Hand every envelope to `take`; raises `LinkLostError` at the end of the link."""
+        for envelope in self._early:
+            take(self, envelope)
+        while True:
+            for batch in await self._receive():
+                self._take_batch(batch, take)
+
+    def go_down(self) -> None:
+        """End: whoever waits to send is told."""
+        self._down = True
+        self._end.close()
+        self._room.set()
+
+    def _take_batch(self, batch: bytes, take: Take) -> None:
+        try:
+            for envelope in split(batch):
+                self._traffic.envelopes_in += 1
+                take(self, envelope)
+        except BadEnvelopeError as error:
+            raise LinkLostError(str(error)) from error
+
+    async def _receive(self) -> list[bytes]:
+        """Wait for batches, give their places back, and send if that is possible again."""
+        events = self._end.poll(POLL_BATCHES)
+        if not events:
+            await self._end.wait()
+        else:
+            await trio.lowlevel.checkpoint()
+        batches = [event.what for event in events if isinstance(event.what, bytes)]
+        for batch in batches:
+            self._traffic.batches_in += 1
+            self._traffic.bytes_in += len(batch)
+            self._link.consumed()
+            self._heard_at = trio.current_time()
+        for event in events:
+            if event.what is Happened.GONE:
+                raise LinkLostError("the relay has gone")
+            if event.what is Happened.SENDABLE:
+                self._flush()
+        return batches
+
+    def _flush(self) -> None:
+        while self.outbox.depth and self._link.sendable:
+            envelopes = self.outbox.take(BATCH_BYTES)
+            batch = b"".join((BATCH_START, *envelopes))
+            self._link.send(batch)
+            self._traffic.batches_out += 1
+            self._traffic.envelopes_out += len(envelopes)
+            self._traffic.bytes_out += len(batch)
+            room, self._room = self._room, trio.Event()
+            room.set()
+
+
+def _nothing() -> None:
+    return

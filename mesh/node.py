@@ -1,0 +1,269 @@
+"""A node's end of the mesh: links to every relay of its region, kept up, behind `Mesh`."""
+
+from collections import Counter
+
+import structlog
+import trio
+
+from backends.links.interface import Links
+from mesh.addresses import LaneUrls, lane_urls
+from mesh.connection import STEP_BYTES, Connection, connect
+from mesh.interest import Announcer
+from mesh.interface import Receive, RelayDownError
+from mesh.lane import LinkLostError, Traffic
+from mesh.outbox import Outbox
+from mesh.requests import Attempt, RequestBook, another, unavailable, worth_repeating
+from mesh.settings import MeshSettings
+from proto.envelopes import BadEnvelopeError, Envelope, Kind, encode
+from proto.errors import ErrorCode, RequestError
+from proto.headers import Hello, NodeRole, RequestHeader, decode_reply, encode_header
+from proto.identity import NodeIdentity
+from proto.priorities import Priority
+from proto.rendezvous import ranked
+from proto.services import SERVICE_LOGIC, Method
+
+RECONNECT_S = 0.05
+"""Pause before a lost relay is dialled again; dialling itself waits until it is there."""
+
+RANKINGS = 65_536
+"""Keys whose carriers are remembered until a relay comes or goes."""
+
+_DELIVERED = frozenset((Kind.ROOM, Kind.HEADS, Kind.USERS, Kind.REQUEST))
+
+log = structlog.get_logger()
+
+
+class MeshNode:
+    """Implements `mesh.interface.Mesh`; `receive` gets what relays bring for this node."""
+
+    def __init__(
+        self,
+        identity: NodeIdentity,
+        role: NodeRole,
+        settings: MeshSettings,
+        links: Links,
+        receive: Receive,
+    ) -> None:
+        self._identity = identity
+        self._role = role
+        self._settings = settings
+        self._links = links
+        self._receive = receive
+        self._wanted: set[str] = set()
+        self._up: dict[str, Connection] = {}
+        self._ranked: dict[str, list[str]] = {}
+        self._confirmations: dict[str, trio.Event] = {}
+        self._turn = 0
+        self.requests = RequestBook(identity.incarnation, settings.max_requests)
+        self.traffic = [Traffic() for _ in Priority]
+        self.drops: Counter[tuple[str, Priority]] = Counter()
+        """Envelopes that were not sent or not handed on, by reason and priority."""
+        self.connects = 0
+        """How often a relay has come up; all but the first of each were reconnects."""
+
+    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Keep the links until cancelled; started at once, relays come up when they are there."""
+        async with trio.open_nursery() as nursery:
+            for address in self._settings.relays:
+                nursery.start_soon(self._keep, lane_urls(address))
+            task_status.started()
+
+    @property
+    def up(self) -> dict[str, Connection]:
+        """The relays that are up, by name."""
+        return self._up
+
+    def carriers(self, key: str) -> list[str]:
+        """Return the relays that are up, in the order in which they carry `key`."""
+        found = self._ranked.get(key)
+        if found is None:
+            if len(self._ranked) >= RANKINGS:
+                self._ranked.clear()
+            found = self._ranked[key] = ranked(key, self._up)
+        return list(found)
+
+    async def send(self, relay: str, priority: Priority, envelope: bytes) -> None:
+        """Put `envelope` on the relay's lane; waits while it is full, raises `RelayDownError`."""
+        connection = self._up.get(relay)
+        if connection is None:
+            self.drops["relay_down", priority] += 1
+            raise RelayDownError(relay)
+        try:
+            await connection.lanes[priority].send(envelope)
+        except RelayDownError:
+            self.drops["relay_down", priority] += 1
+            raise RelayDownError(relay) from None
+
+    def offer(self, relay: str, priority: Priority, envelope: bytes) -> bool:
+        """Put `envelope` on the relay's lane if it is up and has room."""
+        connection = self._up.get(relay)
+        if connection is not None and connection.lanes[priority].offer(envelope):
+            return True
+        self.drops["relay_down" if connection is None else "lane_full", priority] += 1
+        return False
+
+    def want(self, room: str) -> None:
+        """Announce interest in `room` to every relay, now and after each reconnect."""
+        self._wanted.add(room)
+        for connection in self._up.values():
+            connection.changed(room)
+
+    def unwant(self, room: str) -> None:
+        """Withdraw the interest in `room`."""
+        self._wanted.discard(room)
+        for connection in self._up.values():
+            connection.changed(room)
+
+    async def confirmed(self, room: str) -> None:
+        """Wait until the carrier of `room` has confirmed the interest; see `Mesh`."""
+        with trio.move_on_after(self._settings.confirm_timeout_s):
+            while not self._has_confirmed(room):
+                await self._confirmations.setdefault(room, trio.Event()).wait()
+            return
+        raise unavailable(f"no relay has confirmed the interest in {room}")
+
+    async def request(
+        self,
+        method: Method,
+        priority: Priority,
+        body: bytes = b"",
+        *,
+        room: str = "",
+        uid: str = "",
+        name: str = "",
+        role: str = "",
+        trace: str = "",
+        repeatable: bool = False,
+    ) -> bytes:
+        """Ask an instance of logic and return the answer's body; see `Mesh`."""
+
+        def envelope(number: int) -> bytes:
+            budget_ms = int(self._settings.request_timeout_s * 1000)
+            header = RequestHeader(
+                number, self._identity.node, self._identity.incarnation, method, budget_ms,
+                trace, uid, name, role, room,
+            )  # fmt: skip
+            try:
+                return encode(Kind.REQUEST, priority, SERVICE_LOGIC, encode_header(header), body)
+            except BadEnvelopeError as error:
+                raise RequestError(ErrorCode.TOO_LARGE, str(error)) from error
+
+        relay = another(self._in_turn(), "")
+        if relay is None:
+            raise unavailable("no relay is up")
+        attempt = self.requests.open(relay)
+        try:
+            return await self._ask(attempt, priority, envelope(attempt.number))
+        except RequestError as error:
+            repeat = (repeatable or method.idempotent) and worth_repeating(error)
+            relay = another(self._in_turn(), relay) if repeat else None
+            if relay is None:
+                raise
+        attempt = self.requests.open(relay)
+        return await self._ask(attempt, priority, envelope(attempt.number))
+
+    async def drained(self) -> None:
+        """Wait until nothing waits to be sent to any relay that is up."""
+        while any(lane.outbox.depth for c in self._up.values() for lane in c.lanes):
+            await trio.sleep(0.005)
+
+    async def _ask(self, attempt: Attempt, priority: Priority, envelope: bytes) -> bytes:
+        try:
+            with trio.fail_after(self._settings.request_timeout_s):
+                await self.send(attempt.relay, priority, envelope)
+                await attempt.settled.wait()
+        except RelayDownError:
+            raise unavailable("the relay went down before the request was sent") from None
+        except trio.TooSlowError:
+            raise RequestError(ErrorCode.TIMEOUT) from None
+        finally:
+            self.requests.close(attempt)
+        if attempt.error is not None:
+            raise attempt.error
+        return attempt.body
+
+    def _in_turn(self) -> list[str]:
+        """The relays that are up, each request beginning with the next one."""
+        up = list(self._up)
+        self._turn += 1
+        start = self._turn % len(up) if up else 0
+        return up[start:] + up[:start]
+
+    def _has_confirmed(self, room: str) -> bool:
+        carriers = self.carriers(room)
+        return bool(carriers) and self._up[carriers[0]].announcer.confirmed(room)
+
+    def _wake_confirmed(self, rooms: list[str]) -> None:
+        for room in rooms:
+            event = self._confirmations.pop(room, None)
+            if event is not None:
+                event.set()
+
+    async def _keep(self, urls: LaneUrls) -> None:
+        """Keep one relay connected for ever."""
+        while True:
+            try:
+                await self._live(urls)
+            except* LinkLostError as errors:
+                log.warning("relay_lost", url=urls[0], reason=_first(errors))
+            await trio.sleep(RECONNECT_S)
+
+    async def _live(self, urls: LaneUrls) -> None:
+        limit = self._settings.lane_bytes
+        outboxes = [Outbox(limit, drops_oldest=p is Priority.BULK) for p in Priority]
+        announcer = Announcer(self._wanted, STEP_BYTES)
+        connection = await connect(
+            urls, self._links, self._hello, outboxes, self.traffic, announcer
+        )
+        try:
+            if connection.relay in self._up:
+                raise LinkLostError(f"{connection.relay} is connected already, by another address")
+            self._come_up(connection)
+            await connection.run(self._settings, self._take, self._wake_confirmed)
+        finally:
+            self._go_down(connection)
+
+    def _hello(self, lane: Priority) -> Hello:
+        me = self._identity
+        return Hello(me.node, self._role, me.region, me.incarnation, lane)
+
+    def _come_up(self, connection: Connection) -> None:
+        self._up[connection.relay] = connection
+        self.connects += 1
+        self._topology_changed()
+        log.info("relay_up", relay=connection.relay)
+
+    def _go_down(self, connection: Connection) -> None:
+        connection.go_down()
+        for lane in connection.lanes:
+            self.drops["relay_down", lane.priority] += lane.outbox.depth
+            self.drops["lane_full", lane.priority] += lane.outbox.dropped
+        if self._up.get(connection.relay) is connection:
+            del self._up[connection.relay]
+            self._topology_changed()
+            self.requests.relay_down(connection.relay)
+            log.info("relay_down", relay=connection.relay)
+
+    def _topology_changed(self) -> None:
+        self._ranked.clear()
+        self._wake_confirmed(list(self._confirmations))
+
+    def _take(self, relay: str, envelope: Envelope) -> None:
+        try:
+            if envelope.kind in _DELIVERED:
+                self._receive(relay, envelope)
+            elif envelope.kind == Kind.REPLY:
+                self.requests.reply(decode_reply(envelope.header), envelope.body)
+            else:
+                self.drops["unknown_kind", Priority.NORMAL] += 1
+        except Exception as error:
+            # One envelope that somebody can't digest must not cut the link for all others.
+            self.drops["receive_failed", Priority.NORMAL] += 1
+            log.exception("receive_failed", relay=relay, kind=envelope.kind, error=error)
+
+
+def _first(errors: BaseExceptionGroup[LinkLostError]) -> str:
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return str(error)

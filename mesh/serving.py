@@ -1,0 +1,179 @@
+"""Serving requests: a bounded number at work, a bounded number waiting, urgent first.
+
+What comes beyond that is answered `overloaded` at once; a request whose asker has given up by the
+time it would be its turn is dropped and counted.
+"""
+
+from collections import deque
+from typing import NamedTuple
+
+import msgspec
+import structlog
+import trio
+
+from mesh.interface import Mesh, RelayDownError, Serve
+from proto.envelopes import BadEnvelopeError, Envelope, Kind, encode
+from proto.errors import ErrorBody, ErrorCode, RequestError
+from proto.headers import ReplyHeader, RequestHeader, decode_request, encode_header
+from proto.priorities import Priority
+
+log = structlog.get_logger()
+
+OVERLOADED_RETRY_MS = 500
+BROKEN_RETRY_MS = 1000
+
+
+class Asked(NamedTuple):
+    """A request that waits for its turn: until `deadline`, the asker's patience."""
+
+    relay: str
+    priority: Priority
+    header: RequestHeader
+    body: bytes
+    deadline: float
+
+
+class Turns:
+    """Who is next: pure. Urgent before normal before bulk, each in order."""
+
+    def __init__(self, at_work: int, waiting: int) -> None:
+        self._places = at_work
+        self._limit = waiting
+        self._queues: tuple[deque[Asked], ...] = tuple(deque() for _ in Priority)
+        self.at_work = 0
+        self.refused = 0
+        self.expired = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many wait."""
+        return sum(map(len, self._queues))
+
+    def come(self, asked: Asked) -> bool:
+        """Let `asked` wait, or return false where as many wait already as may."""
+        if self.waiting >= self._limit:
+            self.refused += 1
+            return False
+        self._queues[asked.priority].append(asked)
+        return True
+
+    def next(self, now: float) -> Asked | None:
+        """Return who starts now, or `None` when nobody waits or all places are taken."""
+        while self.at_work < self._places:
+            queue = next((queue for queue in self._queues if queue), None)
+            if queue is None:
+                return None
+            asked = queue.popleft()
+            if asked.deadline >= now:
+                self.at_work += 1
+                return asked
+            self.expired += 1
+        return None
+
+    def done(self) -> None:
+        """Give a place back."""
+        self.at_work -= 1
+
+
+class Serving:
+    """Answers the REQUEST envelopes that a node receives.
+
+    >>> serving = Serving(mesh, serve, at_work=64, waiting=1024)
+    >>> await nursery.start(serving.run)
+    >>> serving.receive(relay, envelope)  # from the mesh's `receive` callback
+    """
+
+    def __init__(self, mesh: Mesh, serve: Serve, *, at_work: int, waiting: int) -> None:
+        self._mesh = mesh
+        self._serve = serve
+        self.turns = Turns(at_work, waiting)
+        self.answered = 0
+        self.failed = 0
+        """Answers that are errors."""
+        self.broken = 0
+        """Requests that ended in an unexpected exception."""
+        self.bad = 0
+        """Requests whose header can't be read."""
+        self.undelivered = 0
+        """Answers whose relay went down: the asker has been told by that."""
+        self._nursery: trio.Nursery | None = None
+        self._accepting = True
+
+    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Serve until cancelled."""
+        async with trio.open_nursery() as self._nursery:
+            task_status.started()
+            self._start_some()
+            await trio.sleep_forever()
+
+    def receive(self, relay: str, envelope: Envelope) -> None:
+        """Take in a REQUEST; never waits."""
+        try:
+            header = decode_request(envelope.header)
+            priority = Priority(envelope.priority)
+        except (msgspec.MsgspecError, ValueError):
+            self.bad += 1
+            return
+        deadline = trio.current_time() + header.budget_ms / 1000
+        asked = Asked(relay, priority, header, envelope.body, deadline)
+        if not self._accepting:
+            self._answer_soon(asked, _error(ErrorCode.UNAVAILABLE, BROKEN_RETRY_MS))
+        elif self.turns.come(asked):
+            self._start_some()
+        else:
+            self._answer_soon(asked, _error(ErrorCode.OVERLOADED, OVERLOADED_RETRY_MS))
+
+    async def drain(self) -> None:
+        """Refuse what comes from now on (`unavailable`: another instance may do it), and wait
+        until all that was admitted is answered."""
+        self._accepting = False
+        while self.turns.at_work or self.turns.waiting:
+            await trio.sleep(0.01)
+
+    def _start_some(self) -> None:
+        while self._nursery and (asked := self.turns.next(trio.current_time())):
+            self._nursery.start_soon(self._work, asked)
+
+    def _answer_soon(self, asked: Asked, error: ErrorBody) -> None:
+        """Refuse without waiting: where a refusal does not fit, the asker times out."""
+        self.failed += 1
+        if not self._mesh.offer(asked.relay, asked.priority, _reply(asked, b"", error)):
+            self.undelivered += 1
+
+    async def _work(self, asked: Asked) -> None:
+        try:
+            answer = await self._answer(asked)
+            await self._mesh.send(asked.relay, asked.priority, answer)
+            self.answered += 1
+        except RelayDownError:
+            self.undelivered += 1
+        finally:
+            self.turns.done()
+            self._start_some()
+
+    async def _answer(self, asked: Asked) -> bytes:
+        try:
+            return _reply(asked, await self._serve(asked.header, asked.body), None)
+        except RequestError as error:
+            self.failed += 1
+            return _reply(asked, b"", error.body)
+        except BadEnvelopeError:
+            self.failed += 1
+            return _reply(asked, b"", _error(ErrorCode.TOO_LARGE, 0))
+        except Exception as error:
+            # A broken request must not end the service; the log keeps what is to be mended.
+            self.failed += 1
+            self.broken += 1
+            header = asked.header
+            log.exception("request_broken", method=header.method, trace=header.trace, error=error)
+            return _reply(asked, b"", _error(ErrorCode.UNAVAILABLE, BROKEN_RETRY_MS))
+
+
+def _reply(asked: Asked, body: bytes, error: ErrorBody | None) -> bytes:
+    header = ReplyHeader(asked.header.request, asked.header.incarnation, error)
+    key = asked.header.source.encode()
+    return encode(Kind.REPLY, asked.priority, key, encode_header(header), body)
+
+
+def _error(code: ErrorCode, retry_after_ms: int) -> ErrorBody:
+    return RequestError(code, retry_after_ms=retry_after_ms).body

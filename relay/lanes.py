@@ -1,0 +1,138 @@
+"""What a relay holds for one node on one lane, and what gives way when that is too much.
+
+| lane | full |
+|---|---|
+| urgent | the newest is dropped and counted; the biggest bound, so the last to fill |
+| normal | the newest is dropped and counted; the receivers repair it from the room log |
+| bulk | the oldest is dropped and counted; the newest total is the one that counts |
+
+A lane that stays full for `stuck_s` gets its node cut: it comes back, and repairs. So one slow node
+costs others nothing but its bound of memory.
+"""
+
+from collections import Counter, deque
+from collections.abc import Sequence
+
+from backends.links.interface import Link
+from proto.envelopes import BATCH_START
+from proto.priorities import Priority
+
+BATCH_BYTES = 128 * 1024
+"""Where a batch ends: large enough that its cost no longer counts, small enough to be sent soon."""
+
+
+class LaneTraffic:
+    """What all nodes' lanes of one priority have carried since the relay started."""
+
+    def __init__(self) -> None:
+        self.batches_in = self.batches_out = 0
+        self.envelopes_in = self.envelopes_out = 0
+        self.bytes_in = self.bytes_out = 0
+
+
+class PeerLane:
+    """The queue of one node on one lane, in front of its link."""
+
+    def __init__(
+        self,
+        priority: Priority,
+        link: Link,
+        limit_bytes: int,
+        traffic: LaneTraffic,
+        drops: Counter[tuple[str, Priority]],
+    ) -> None:
+        self.priority = priority
+        self.link = link
+        self.gathered: list[bytes] = []
+        """Envelopes of the inbound batch at hand: the hot loop appends here, `absorb` follows."""
+        self.full_since: float | None = None
+        self._limit_bytes = limit_bytes
+        self._traffic = traffic
+        self._drops = drops
+        self._waiting: deque[bytes] = deque()
+        self._control: list[bytes] = []
+        self._bytes = 0
+
+    @property
+    def depth(self) -> int:
+        """Envelopes that wait."""
+        return len(self._waiting) + len(self._control)
+
+    @property
+    def depth_bytes(self) -> int:
+        """Bytes that wait."""
+        return self._bytes
+
+    @property
+    def behind(self) -> bool:
+        """Whether more than half of the bound is taken."""
+        return self._bytes * 2 > self._limit_bytes
+
+    def control(self, envelope: bytes) -> None:
+        """Queue an answer of the relay's own, before all else and never refused: a node has one
+        ping and one run of interest under way, so these are few."""
+        self._control.append(envelope)
+
+    def absorb(self, now: float) -> None:
+        """Take in what was gathered, as far as it fits, and send what the link takes."""
+        gathered, self.gathered = self.gathered, []
+        size = sum(map(len, gathered))
+        if self._bytes + size <= self._limit_bytes:
+            self._waiting.extend(gathered)
+            self._bytes += size
+        else:
+            self._make_room(gathered, now)
+        self.flush()
+
+    def flush(self) -> None:
+        """Send while the link takes batches."""
+        while (self._waiting or self._control) and self.link.sendable:
+            self._send(self._take())
+        if self.full_since is not None and not self.behind:
+            self.full_since = None
+
+    def discard(self) -> None:
+        """Count what waits as dropped: the node is gone."""
+        self._drops["node_gone", self.priority] += len(self._waiting)
+        self._waiting.clear()
+        self._control.clear()
+        self._bytes = 0
+
+    def _make_room(self, gathered: Sequence[bytes], now: float) -> None:
+        if self.full_since is None:
+            self.full_since = now
+        drop_oldest = self.priority is Priority.BULK
+        for envelope in gathered:
+            while drop_oldest and self._waiting and self._over(envelope):
+                self._bytes -= len(self._waiting.popleft())
+                self._drops["lane_full", self.priority] += 1
+            if self._over(envelope):
+                self._drops["lane_full", self.priority] += 1
+            else:
+                self._waiting.append(envelope)
+                self._bytes += len(envelope)
+
+    def _over(self, envelope: bytes) -> bool:
+        return self._bytes + len(envelope) > self._limit_bytes
+
+    def _take(self) -> list[bytes]:
+        taken, self._control = self._control, []
+        if self._bytes <= BATCH_BYTES:
+            taken += self._waiting
+            self._waiting.clear()
+            self._bytes = 0
+            return taken
+        room = BATCH_BYTES
+        while self._waiting and (room == BATCH_BYTES or len(self._waiting[0]) <= room):
+            envelope = self._waiting.popleft()
+            room -= len(envelope)
+            taken.append(envelope)
+        self._bytes -= BATCH_BYTES - room
+        return taken
+
+    def _send(self, envelopes: list[bytes]) -> None:
+        batch = b"".join((BATCH_START, *envelopes))
+        self.link.send(batch)
+        self._traffic.batches_out += 1
+        self._traffic.envelopes_out += len(envelopes)
+        self._traffic.bytes_out += len(batch)

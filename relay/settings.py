@@ -1,0 +1,87 @@
+"""The config of a relay: the table `relay`."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from proto.settings_types import Secret
+
+MIB = 1 << 20
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where a relay listens, and how much it holds for whom."""
+
+    listen: Annotated[
+        str,
+        Meta(
+            description="Address of the urgent lane, with normal and bulk on the next two ports, "
+            "or three URLs with commas between them. Loopback by default because links are not "
+            "encrypted yet.",
+            min_length=1,
+        ),
+    ] = "tcp://127.0.0.1:7730"
+    peer_lane_bytes: Annotated[
+        int,
+        Meta(
+            description="Bytes that may wait for one node on the normal or bulk lane. Eight "
+            "million are about 0.2 s of a full lane: enough for a pause of the node's, little "
+            "enough that 300 slow nodes fit into memory. Full: bulk drops its oldest, normal its "
+            "newest, which the receivers repair from the room log.",
+            ge=MIB,
+            le=1024 * MIB,
+        ),
+    ] = 8 * MIB
+    peer_urgent_bytes: Annotated[
+        int,
+        Meta(
+            description="Bytes that may wait for one node on the urgent lane: the biggest bound, "
+            "since urgent is dropped last.",
+            ge=MIB,
+            le=1024 * MIB,
+        ),
+    ] = 32 * MIB
+    stuck_s: Annotated[
+        float,
+        Meta(
+            description="Seconds that a node's lane may stay full before the node is cut and has "
+            "to come back: longer than a collector's pause, shorter than what viewers bear.",
+            ge=0.1,
+            le=60,
+        ),
+    ] = 2.0
+    silence_s: Annotated[
+        float,
+        Meta(
+            description="Seconds without a sign of life after which a node counts as gone: three "
+            "missed pings, so that one slow moment is no failure.",
+            ge=0.1,
+            le=600,
+        ),
+    ] = 3.0
+    max_outstanding: Annotated[
+        int,
+        Meta(
+            description="Requests that one logic instance may have unanswered through this relay; "
+            "beyond it requests are answered `overloaded`. 1,024 at 2,000 a second are half a "
+            "second of work.",
+            ge=1,
+            le=1_000_000,
+        ),
+    ] = 1024
+    store_url: Annotated[
+        Secret,
+        Meta(
+            description="Redis in which the relay says that it lives, for `relaymesh status`. "
+            "Empty: it says so nowhere and works all the same.",
+        ),
+    ] = ""
+    lease_s: Annotated[
+        float,
+        Meta(
+            description="Seconds between two signs of life in the store; leases run for several.",
+            ge=0.1,
+            le=60,
+        ),
+    ] = 1.0
