@@ -1,9 +1,12 @@
+import threading
+
 import pytest
 import trio
 import trio.testing
 
 from backends.errors import StoreOverloadedError, StoreUnavailableError
 from backends.redis.client import open_redis
+from backends.redis.lane import Counters, Lane
 from backends.redis.scripts import script
 from backends.redis.settings import StoreSettings
 
@@ -92,18 +95,35 @@ async def test_patience_ends(redis_server):
         assert redis.depth == 0
 
 
-async def test_a_full_queue_refuses_at_once(redis_server):
-    redis_server.kill()
-    settings = StoreSettings(url=redis_server.url, connections=1, queue_commands=10)
-    async with open_redis(settings) as redis, trio.open_nursery() as nursery:
-        for _ in range(3):
-            await trio.testing.wait_all_tasks_blocked()
-            nursery.start_soon(redis.call_many, "k", [("GET", "k")] * 4)
-        await trio.testing.wait_all_tasks_blocked()
-        with pytest.raises(StoreOverloadedError):
-            await redis.call_many("k", [("GET", "k")] * 8)
-        assert redis.counters.refused == 1
-        nursery.cancel_scope.cancel()
+class HeldPipeline:
+    """A server that answers when the test says so."""
+
+    def __init__(self):
+        self.go_on = threading.Event()
+        self.runs = []
+
+    def run(self, commands, packed):
+        assert self.go_on.wait(10)
+        self.runs.append(len(commands))
+        return [b"OK"] * len(commands), ""
+
+
+async def test_a_full_queue_refuses_at_once_and_keeps_what_it_has():
+    pipeline, counters = HeldPipeline(), Counters()
+    settings = StoreSettings(connections=1, queue_commands=10)
+    lane = Lane(pipeline, settings, counters)
+    async with trio.open_nursery() as running:
+        running.start_soon(lane.run)
+        async with trio.open_nursery() as callers:
+            for _ in range(3):  # one on its way, two waiting
+                callers.start_soon(lane.submit, [("GET", "k")] * 5)
+                await trio.testing.wait_all_tasks_blocked()
+            assert lane.depth == 10
+            with pytest.raises(StoreOverloadedError):
+                await lane.submit([("GET", "k")])
+            pipeline.go_on.set()
+        assert (pipeline.runs, counters.refused, lane.depth) == ([5, 10], 1, 0)
+        running.cancel_scope.cancel()
 
 
 async def test_a_caller_that_gives_up_leaves_nothing_behind(redis_server):
