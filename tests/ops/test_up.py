@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import time
-import tomllib
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,6 +21,7 @@ from ops.roles import ROLES
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 20.0
+SMALL = ("--access", "1", "--relays", "1")
 
 # The package has the real settings and a service of its own.
 PACKAGE = f"__path__.append({str(ROOT)!r} + '/' + __name__)\n"
@@ -74,7 +74,8 @@ class Up:
         return process
 
     def ready(self, *options: str, **environment: str) -> tuple[subprocess.Popen[str], Any]:
-        process = self.start(*options, **environment)
+        """Start with as few nodes as there can be, and return when they are ready."""
+        process = self.start(*SMALL, *options, **environment)
         assert process.stdout is not None
         line = process.stdout.readline()
         assert line, process.communicate()[1]
@@ -109,8 +110,9 @@ def up(tmp_path: Path) -> Iterator[Up]:
     up = Up(tmp_path)
     yield up
     for process in up.processes:
-        process.terminate()
+        process.kill()
         process.communicate(timeout=PATIENCE_S)
+    wait_until(lambda: up.commands() == [])
 
 
 def get(url: str) -> str:
@@ -120,7 +122,7 @@ def get(url: str) -> str:
 
 
 def test_it_starts_restarts_and_stops_a_whole_cluster(up: Up) -> None:
-    process, ready = up.ready("--routers", "2", "--set", "log.level=debug")
+    process, ready = up.ready("--routers", "2", "--access", "2", "--relays", "2")
     nodes = {"access-1", "access-2", "relay-1", "relay-2", "router-1", "router-2", "logic-1"}
     assert set(ready["pids"]) == nodes | {"redis-store", "redis-bus"}
     assert ready["demo"] == f"http://127.0.0.1:{up.port_base}/"
@@ -144,9 +146,18 @@ def test_it_starts_restarts_and_stops_a_whole_cluster(up: Up) -> None:
     assert [line["event"] for line in log] == ["node_ready", "node_stopping", "node_stopped"]
 
 
+def require_private_secrets(up: Up, secret: str) -> None:
+    for role in ("access", "router"):
+        file = up.state_dir / "configs" / f"{role}-1.toml"
+        assert file.stat().st_mode & 0o077 == 0
+        assert secret in file.read_text()
+    assert not any(secret in command for command in up.commands())
+
+
 def test_a_killed_parent_leaves_none_and_its_folder_can_be_used_again(up: Up) -> None:
     first, ready = up.ready()
     secrets = (up.state_dir / "secrets.json").read_text()
+    require_private_secrets(up, json.loads(secrets)["token_secret"])
     first.kill()
     wait_until(lambda: up.commands() == [])
     _, again = up.ready()
@@ -173,19 +184,9 @@ def test_two_clusters_stand_side_by_side_but_not_on_the_same_ground(up: Up, tmp_
 
 
 def test_a_node_that_does_not_start_says_why_in_one_line(up: Up) -> None:
-    process = up.start(FAIL="logic-1")
+    process = up.start(*SMALL, FAIL="logic-1")
     _, said = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 1
     assert "logic-1 does not start: RuntimeError: no luck today" in said.splitlines()[-1]
     assert "Traceback" not in said
     assert up.commands() == []
-
-
-def test_secrets_are_the_clusters_own_and_private(up: Up) -> None:
-    up.ready()
-    secret = json.loads((up.state_dir / "secrets.json").read_text())["token_secret"]
-    for role in ("access", "router"):
-        file = up.state_dir / "configs" / f"{role}-1.toml"
-        assert file.stat().st_mode & 0o077 == 0
-        assert secret in str(tomllib.loads(file.read_text()))
-    assert not any(secret in command for command in up.commands())
