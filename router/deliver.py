@@ -48,7 +48,7 @@ class Deliverer:
 
     async def users(self, records: Sequence[Record]) -> None:
         """Send users' records, each the cheaper way; those to be looked up share one lookup."""
-        modes = [self.mode_of(record) for record in records]
+        modes = [self.mode_of(record, len(records)) for record in records]
         pairs = list(zip(records, modes, strict=True))
         exact = [record for record, mode in pairs if mode is Mode.PRECISE]
         routes = await self._look_up(exact)
@@ -57,12 +57,13 @@ class Deliverer:
         for record, its_routes in zip(exact, routes or (), strict=False):
             await self._precise(record, its_routes)
 
-    def mode_of(self, record: Record) -> Mode:
-        """Return the way that `record`, which is for users, goes now."""
+    def mode_of(self, record: Record, sharing: int = 1) -> Mode:
+        """Return the way that `record`, one of `sharing` users' records of a delivery, goes now."""
         uids = record.header.uids
         load = Load(len(uids), sum(map(packed_bytes, uids)), len(record.body))
         cluster = Cluster(self._presence.access_nodes, self._relays())
-        return choose(load, cluster, self._costs, settled=self._presence.settled).mode
+        settled = self._presence.settled
+        return choose(load, cluster, self._costs, settled=settled, sharing=sharing).mode
 
     async def _look_up(self, records: Sequence[Record]) -> list[list[list[Route]]] | None:
         """Return each record's routes, or `None` when they can't be trusted."""

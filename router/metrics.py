@@ -53,16 +53,22 @@ class RouterCollector(Collector):
         """Yield every metric of the router and its gateway."""
         counters = self._counters
         for name, text in _BY_TOPIC:
-            yield _labelled(f"router_{name}", text, "topic", getattr(counters, name))
+            yield _labelled(f"relaymesh_router_{name}", text, "topic", getattr(counters, name))
         for name, text in _BY_MODE:
-            yield _labelled(f"router_{name}", text, "mode", getattr(counters, name))
+            yield _labelled(f"relaymesh_router_{name}", text, "mode", getattr(counters, name))
         for name, text in _TOTALS:
-            yield CounterMetricFamily(f"router_{name}", text, getattr(counters, name))
+            yield CounterMetricFamily(f"relaymesh_router_{name}", text, getattr(counters, name))
         for name, text in _OF_GATEWAY:
-            yield CounterMetricFamily(f"gateway_{name}", text, getattr(self._api, name))
-        yield GaugeMetricFamily("gateway_pending", "Messages waiting for logic.", self._api.pending)
-        yield _gauge("bus_lag", "Records or packs that wait on the bus.", counters.lag)
-        yield _gauge("router_in_flight", "Deliveries not settled yet.", counters.in_flight)
+            yield CounterMetricFamily(f"relaymesh_gateway_{name}", text, getattr(self._api, name))
+        yield GaugeMetricFamily(
+            "relaymesh_gateway_pending", "Messages waiting for logic.", self._api.pending
+        )
+        yield _gauge(
+            "relaymesh_router_bus_lag", "Records or packs that wait on the bus.", counters.lag
+        )
+        yield _gauge(
+            "relaymesh_router_in_flight", "Deliveries not settled yet.", counters.in_flight
+        )
         yield _histogram(counters)
 
 
@@ -82,7 +88,7 @@ def _gauge(name: str, text: str, values: dict[Topic, int]) -> Metric:
 
 def _histogram(counters: Counters) -> Metric:
     text = "Seconds from logic's acceptance until the relays had the record."
-    family = HistogramMetricFamily("router_latency_seconds", text, labels=["priority"])
+    family = HistogramMetricFamily("relaymesh_router_latency_seconds", text, labels=["priority"])
     for priority, latency in counters.latency.items():
         family.add_metric([priority.label], _buckets(latency), latency.sum_ms / 1000)
     return family

@@ -3,9 +3,9 @@
 A record for users goes one of two ways, and each of them has a price that can be told before
 anybody is looked up. With u receivers, n access nodes and k relays:
 
-- **precise**: u lookups; the receivers sit on about m = n·(1 − (1 − 1/n)^u) nodes, whose carriers
-  are about k·(1 − (1 − 1/k)^m) relays; one copy to each of these relays and one to each of these
-  nodes; each uid travels once on each of the two hops.
+- **precise**: u lookups, in one round trip that the records of a delivery share; the receivers sit
+  on about m = n·(1 − (1 − 1/n)^u) nodes, whose carriers are about k·(1 − (1 − 1/k)^m) relays; one
+  copy to each of these relays and one to each of these nodes; each uid travels once on each hop.
 - **broadcast**: no lookup; one copy to one relay and one to each of the n nodes; each uid travels
   once to the relay and once to every node, which drops the body unread unless it knows a uid.
 
@@ -70,27 +70,36 @@ class Ungrouped(NamedTuple):
     broadcast: int
 
 
-def choose(load: Load, cluster: Cluster, costs: Costs, *, settled: bool) -> Estimate:
-    """Return the cheaper way for `load`; broadcast where routes can't be trusted."""
+def choose(
+    load: Load, cluster: Cluster, costs: Costs, *, settled: bool, sharing: int = 1
+) -> Estimate:
+    """Return the cheaper way for `load`, one of `sharing` records that came together; broadcast
+    where routes can't be trusted."""
     everywhere = broadcast(load, cluster, costs)
     if not settled:
         return everywhere
-    return min(precise(load, cluster, costs), everywhere, key=lambda each: each.cost_us)
+    exact = precise(load, cluster, costs, sharing=sharing)
+    return min(exact, everywhere, key=lambda each: each.cost_us)
 
 
-def precise(load: Load, cluster: Cluster, costs: Costs) -> Estimate:
-    """Return what it takes to look everybody up and send only where they are."""
+def precise(load: Load, cluster: Cluster, costs: Costs, *, sharing: int = 1) -> Estimate:
+    """Return what it takes to look everybody up, in a round trip that `sharing` records share, and
+    to send only where they are."""
     nodes = occupied(load.uids, cluster.nodes)
     relays = occupied(nodes, cluster.relays)
-    return _estimate(Mode.PRECISE, load.uids, relays, nodes, 2.0 * load.uid_bytes, load, costs)
+    lookup_us = costs.round_trip_us / sharing + load.uids * costs.lookup_us
+    uid_bytes = 2.0 * load.uid_bytes
+    cost_us = lookup_us + _transport_us(relays + nodes, uid_bytes, load, costs)
+    return Estimate(Mode.PRECISE, load.uids, relays, nodes, uid_bytes, cost_us)
 
 
 def broadcast(load: Load, cluster: Cluster, costs: Costs) -> Estimate:
     """Return what it takes to send to every node; a long list of uids takes several envelopes."""
-    envelopes = max(1, -(-load.uid_bytes // MAX_HEADER_BYTES))
+    relays = float(max(1, -(-load.uid_bytes // MAX_HEADER_BYTES)))
+    nodes = relays * cluster.nodes
     uid_bytes = float(load.uid_bytes * (1 + cluster.nodes))
-    copies = float(envelopes * cluster.nodes)
-    return _estimate(Mode.BROADCAST, 0, float(envelopes), copies, uid_bytes, load, costs)
+    cost_us = _transport_us(relays + nodes, uid_bytes, load, costs)
+    return Estimate(Mode.BROADCAST, 0, relays, nodes, uid_bytes, cost_us)
 
 
 def occupied(balls: float, bins: int) -> float:
@@ -103,19 +112,6 @@ def ungrouped(uids: int, nodes: int) -> Ungrouped:
     return Ungrouped(3 * uids, uids + nodes)
 
 
-def _estimate(
-    mode: Mode,
-    lookups: int,
-    relays: float,
-    nodes: float,
-    uid_bytes: float,
-    load: Load,
-    costs: Costs,
-) -> Estimate:
-    copies = relays + nodes
-    cost = (
-        lookups * costs.lookup_us
-        + copies * (costs.copy_us + load.body_bytes * costs.body_byte_us)
-        + uid_bytes * costs.uid_byte_us
-    )
-    return Estimate(mode, lookups, relays, nodes, uid_bytes, cost)
+def _transport_us(copies: float, uid_bytes: float, load: Load, costs: Costs) -> float:
+    each_us = costs.copy_us + load.body_bytes * costs.body_byte_us
+    return copies * each_us + uid_bytes * costs.uid_byte_us

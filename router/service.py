@@ -1,150 +1,82 @@
-"""A router at work: the parts it is made of, put together and run."""
+"""A router as a process: opens its outer parts and runs it, as ops asks."""
 
 import random
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
 
 import trio
-from prometheus_client.registry import Collector
-from starlette.routing import BaseRoute
 
-from backends.bus.interface import Bus
-from backends.bus.seen import Seen
-from backends.errors import StoreUnavailableError
-from backends.leases.interface import NodeLease, Registry
-from backends.room_log.interface import RoomLog
-from backends.routes.interface import Routes
-from mesh.interface import Mesh
+from backends.bus.connect import open_bus
+from backends.leases.redis import RedisRegistry
+from backends.links.nng import NngLinks
+from backends.redis.client import open_redis
+from backends.redis.collector import StoreCollector
+from backends.room_log.redis import RedisRoomLog
+from backends.routes.redis import RedisRoutes
+from mesh.node import MeshNode
+from proto.envelopes import Envelope
 from proto.identity import NodeIdentity
-from router.consume import Consumer
-from router.counters import TOPICS, Counters
-from router.deliver import Deliverer
-from router.dispatch import Dispatch
-from router.gateway.api import Api
-from router.gateway.balance import Balance
-from router.gateway.routes import routes
-from router.heads import ALL_RELAYS_KEY, Heads
-from router.metrics import RouterCollector
-from router.presence import Presence
+from proto.priorities import Priority
+from proto.tokens import MIN_SECRET_BYTES
+from router.router import Parts, Router
 from router.settings import Settings
 
-LEASE_INTERVAL_S = 1.0
-"""A third of a lease's time: one renewal may be lost."""
 
+async def run(
+    settings: Settings,
+    node: NodeIdentity,
+    *,
+    stopping: trio.Event,
+    task_status: trio.TaskStatus[Router] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Run a router until `stopping`, then finish what it took from the bus.
 
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """The outer parts that a router works with."""
-
-    mesh: Mesh
-    bus: Bus
-    routes: Routes
-    registry: Registry
-    room_log: RoomLog
-
-
-class Router:
-    """One router, as ops sees it."""
-
-    def __init__(self, settings: Settings, node: NodeIdentity, parts: Parts) -> None:
-        self._node = node
-        self._parts = parts
-        self._stopping = False
-        self.counters = Counters()
-        self.presence = Presence(parts.registry)
-        self._balance = Balance(node.region)
-        self._heads = Heads(parts.room_log, parts.mesh, self.presence, node.node, self.counters)
-        self._api = Api(
-            settings.gateway,
-            parts.mesh,
-            self.presence,
-            self._balance,
-            time.time,
-            random.SystemRandom().getrandbits,
+    Raises `ValueError` for a token secret that is too short, `OSError` where the demo's pages are
+    missing. A bus, store or relay that is away is waited for.
+    """
+    if len(settings.gateway.token_secret.encode()) < MIN_SECRET_BYTES:
+        raise ValueError(
+            f"router.gateway.token_secret: set a secret of at least {MIN_SECRET_BYTES} bytes"
         )
-        self._routes = routes(self._api, settings.gateway)
-        deliverer = Deliverer(
-            Dispatch(parts.mesh, self.counters),
-            parts.routes,
-            self.presence,
-            self._relays_up,
-            settings.costs,
-            self.counters,
-            _now_ms,
+    async with _opened(settings, node) as (parts, mesh):
+        router = Router(settings, node, parts)
+        task_status.started(router)
+        await router.run(stopping)
+        await mesh.drained()
+
+
+@asynccontextmanager
+async def _opened(settings: Settings, node: NodeIdentity) -> AsyncIterator[tuple[Parts, MeshNode]]:
+    mesh = MeshNode(node, "router", settings.mesh, NngLinks(), _nothing)
+    async with (
+        open_redis(settings.store) as redis,
+        open_bus(settings.bus) as bus,
+        trio.open_nursery() as nursery,
+    ):
+        nursery.start_soon(mesh.run)
+        room_log = RedisRoomLog(
+            redis, settings.room_log, now_ms=_now_ms, random_bits=random.SystemRandom().getrandbits
         )
-        self._consumers = [
-            Consumer(
-                topic,
-                parts.bus,
-                deliverer,
-                Seen(settings.dedup_age_s, settings.dedup_ids),
-                self.counters,
-            )
-            for topic in TOPICS
-        ]
+        routes, registry = RedisRoutes(redis), RedisRegistry(redis)
+        collectors = (StoreCollector(redis),)
+        depths = partial(lane_depths, mesh)
+        yield Parts(mesh, bus, routes, registry, room_log, collectors, depths), mesh
+        nursery.cancel_scope.cancel()
 
-    def ready(self) -> bool:
-        """Return whether records flow: every topic is consumed and a relay is up."""
-        consuming = all(consumer.consuming for consumer in self._consumers)
-        return consuming and self._relays_up() > 0 and not self._stopping
 
-    def status(self) -> dict[str, Any]:
-        """Return what the router does now; it is also what its lease says."""
-        counters = self.counters
-        return {
-            "ready": self.ready(),
-            "links": self._relays_up(),
-            "lag": {topic.value: counters.lag[topic] for topic in TOPICS},
-            "in_flight": {topic.value: counters.in_flight[topic] for topic in TOPICS},
-            "routed": {mode.value: count for mode, count in counters.routed.items()},
-        }
+def lane_depths(mesh: MeshNode) -> dict[str, int]:
+    """Return what waits on each lane, over all relays."""
+    connections = mesh.up.values()
+    return {
+        priority.label: sum(each.lanes[priority].outbox.depth for each in connections)
+        for priority in Priority
+    }
 
-    def collectors(self) -> Iterable[Collector]:
-        """Return the collectors of the router and the gateway."""
-        return [RouterCollector(self.counters, self._api)]
 
-    def routes(self) -> Sequence[BaseRoute]:
-        """Return the gateway's routes."""
-        return self._routes
-
-    async def run(self, stopping: trio.Event) -> None:
-        """Work until `stopping`, then finish what was taken from the bus."""
-        async with trio.open_nursery() as keeping:
-            keeping.start_soon(self.presence.keep, LEASE_INTERVAL_S)
-            keeping.start_soon(self._keep_lease)
-            keeping.start_soon(self._heads.run)
-            async with trio.open_nursery() as consuming:
-                for consumer in self._consumers:
-                    consuming.start_soon(consumer.run, stopping)
-                await stopping.wait()
-                self._stopping = True
-            keeping.cancel_scope.cancel()
-        await self._resign()
-
-    def _relays_up(self) -> int:
-        return len(self._parts.mesh.carriers(ALL_RELAYS_KEY))
-
-    async def _keep_lease(self) -> None:
-        while True:
-            try:
-                await self._parts.registry.renew(self._lease())
-            except StoreUnavailableError:
-                pass  # The client of the store counts and logs it; the next second tries again.
-            self._balance.tick()
-            await trio.sleep(LEASE_INTERVAL_S)
-
-    async def _resign(self) -> None:
-        try:
-            await self._parts.registry.resign(self._node.node, self._node.incarnation)
-        except StoreUnavailableError:
-            pass  # The lease runs out by itself.
-
-    def _lease(self) -> NodeLease:
-        node = self._node
-        url = node.http_url
-        return NodeLease(node.node, "router", node.region, node.incarnation, url, self.status())
+def _nothing(relay: str, envelope: Envelope) -> None:
+    """Routers want no room and own no connection: nothing is meant for them."""
 
 
 def _now_ms() -> int:

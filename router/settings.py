@@ -3,10 +3,11 @@
 from typing import Annotated
 
 import msgspec
-from mesh.settings import MeshSettings
 
 from backends.bus.settings import BusSettings
 from backends.redis.settings import StoreSettings
+from backends.room_log.retention import Retention
+from mesh.settings import MeshSettings
 from router.costs import Costs
 from router.gateway.settings import GatewaySettings
 
@@ -34,5 +35,6 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     mesh: MeshSettings = MeshSettings()
     bus: BusSettings = BusSettings()
     store: StoreSettings = StoreSettings()
+    room_log: Retention = Retention()
     costs: Costs = Costs()
     gateway: GatewaySettings = GatewaySettings()

@@ -21,6 +21,12 @@ def test_many_receivers_among_few_nodes_are_not_looked_up() -> None:
     assert choose(_load(1000), Cluster(4, 2), COSTS, settled=True).mode is Mode.BROADCAST
 
 
+def test_records_that_come_together_share_the_round_trip() -> None:
+    alone = choose(_load(1), Cluster(8, 2), COSTS, settled=True)
+    together = choose(_load(1), Cluster(8, 2), COSTS, settled=True, sharing=100)
+    assert (alone.mode, together.mode) == (Mode.BROADCAST, Mode.PRECISE)
+
+
 def test_routes_that_cannot_be_trusted_mean_broadcast_whatever_it_costs() -> None:
     chosen = choose(_load(1), Cluster(500, 8), COSTS, settled=False)
     assert chosen.mode is Mode.BROADCAST

@@ -1,0 +1,154 @@
+"""One router: the bus consumers, the heads, the lease and the gateway, over outer parts."""
+
+import random
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import trio
+from prometheus_client.registry import Collector
+from starlette.routing import BaseRoute
+
+from backends.bus.interface import Bus
+from backends.bus.seen import Seen
+from backends.errors import StoreUnavailableError
+from backends.leases.interface import NodeLease, Registry
+from backends.room_log.interface import RoomLog
+from backends.routes.interface import Routes
+from mesh.interface import Mesh
+from proto.identity import NodeIdentity
+from router.consume import Consumer
+from router.counters import TOPICS, Counters
+from router.deliver import Deliverer
+from router.dispatch import Dispatch
+from router.gateway.api import Api
+from router.gateway.balance import Balance
+from router.gateway.routes import routes
+from router.heads import ALL_RELAYS_KEY, Heads
+from router.metrics import RouterCollector
+from router.presence import Presence
+from router.settings import Settings
+
+LEASE_INTERVAL_S = 1.0
+"""A third of a lease's time: one renewal may be lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The outer parts that a router works with, their collectors, and how deep the lanes are."""
+
+    mesh: Mesh
+    bus: Bus
+    routes: Routes
+    registry: Registry
+    room_log: RoomLog
+    collectors: Sequence[Collector] = ()
+    lane_depths: Callable[[], dict[str, int]] = dict
+
+
+class Router:
+    """One router, as ops sees it."""
+
+    def __init__(self, settings: Settings, node: NodeIdentity, parts: Parts) -> None:
+        self._node = node
+        self._parts = parts
+        self._stopping = False
+        self.counters = Counters()
+        self.presence = Presence(parts.registry)
+        self._balance = Balance(node.region)
+        self._heads = Heads(parts.room_log, parts.mesh, self.presence, node.node, self.counters)
+        self._api = Api(
+            settings.gateway,
+            parts.mesh,
+            self.presence,
+            self._balance,
+            time.time,
+            random.SystemRandom().getrandbits,
+        )
+        self._routes = routes(self._api, settings.gateway)
+        deliverer = Deliverer(
+            Dispatch(parts.mesh, self.counters),
+            parts.routes,
+            self.presence,
+            self._relays_up,
+            settings.costs,
+            self.counters,
+            _now_ms,
+        )
+        self._consumers = [
+            Consumer(
+                topic,
+                parts.bus,
+                deliverer,
+                Seen(settings.dedup_age_s, settings.dedup_ids),
+                self.counters,
+            )
+            for topic in TOPICS
+        ]
+
+    def ready(self) -> bool:
+        """Return whether records flow: every topic is consumed and a relay is up."""
+        consuming = all(consumer.consuming for consumer in self._consumers)
+        return consuming and self._relays_up() > 0 and not self._stopping
+
+    def status(self) -> dict[str, Any]:
+        """Return what the router does now; it is also what its lease says."""
+        counters = self.counters
+        return {
+            "ready": self.ready(),
+            "links": self._relays_up(),
+            "lane_depths": self._parts.lane_depths(),
+            "lag": {topic.value: counters.lag[topic] for topic in TOPICS},
+            "in_flight": {topic.value: counters.in_flight[topic] for topic in TOPICS},
+            "routed": {mode.value: count for mode, count in counters.routed.items()},
+        }
+
+    def collectors(self) -> Iterable[Collector]:
+        """Return the collectors of the router and the gateway."""
+        return [RouterCollector(self.counters, self._api), *self._parts.collectors]
+
+    def routes(self) -> Sequence[BaseRoute]:
+        """Return the gateway's routes."""
+        return self._routes
+
+    async def run(self, stopping: trio.Event) -> None:
+        """Work until `stopping`, then finish what was taken from the bus."""
+        async with trio.open_nursery() as keeping:
+            keeping.start_soon(self.presence.keep, LEASE_INTERVAL_S)
+            keeping.start_soon(self._keep_lease)
+            keeping.start_soon(self._heads.run)
+            async with trio.open_nursery() as consuming:
+                for consumer in self._consumers:
+                    consuming.start_soon(consumer.run, stopping)
+                await stopping.wait()
+                self._stopping = True
+            keeping.cancel_scope.cancel()
+        await self._resign()
+
+    def _relays_up(self) -> int:
+        return len(self._parts.mesh.carriers(ALL_RELAYS_KEY))
+
+    async def _keep_lease(self) -> None:
+        while True:
+            try:
+                await self._parts.registry.renew(self._lease())
+            except StoreUnavailableError:
+                pass  # The client of the store counts and logs it; the next second tries again.
+            self._balance.tick()
+            await trio.sleep(LEASE_INTERVAL_S)
+
+    async def _resign(self) -> None:
+        try:
+            await self._parts.registry.resign(self._node.node, self._node.incarnation)
+        except StoreUnavailableError:
+            pass  # The lease runs out by itself.
+
+    def _lease(self) -> NodeLease:
+        node = self._node
+        url = node.http_url
+        return NodeLease(node.node, "router", node.region, node.incarnation, url, self.status())
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
