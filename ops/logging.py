@@ -32,6 +32,11 @@ def configure(settings: LogSettings, *, node: str, role: str, stream: TextIO = s
     _adopt_standard_logging(max(level, _LEVELS["warning"]), shared, renderers, stream)
 
 
+def is_console(form: Format, stream: TextIO = sys.stderr) -> bool:
+    """Return whether log lines are for eyes."""
+    return form == "console" or (form == "auto" and stream.isatty())
+
+
 def _shared_processors(node: str, role: str) -> list[Processor]:
     def bind_node(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
         event.setdefault("node", node)
@@ -46,8 +51,7 @@ def _shared_processors(node: str, role: str) -> list[Processor]:
 
 
 def _renderers(form: Format, stream: TextIO) -> list[Processor]:
-    console = form == "console" or (form == "auto" and stream.isatty())
-    if console:
+    if is_console(form, stream):
         return [structlog.dev.ConsoleRenderer(colors=stream.isatty())]
     json = structlog.processors.JSONRenderer(serializer=_json)
     return [structlog.processors.format_exc_info, json]

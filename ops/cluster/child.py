@@ -63,6 +63,11 @@ class Child:
         """Process id, while there is a process."""
         return self._process.pid if self._process else None
 
+    @property
+    def log_path(self) -> Path:
+        """The file with the program's output."""
+        return self._log.path
+
     def stop(self) -> None:
         """Ask the program to drain and end; `ended` is set when it has."""
         self._stopping.set()

@@ -56,8 +56,8 @@ def _access(node: Node, shared: Shared) -> Table:
     }
 
 
-def _relay(node: Node, shared: Shared) -> Table:  # noqa: ARG001
-    return {"listen": f"tcp://{node.address(LANES[0])}"}
+def _relay(node: Node, shared: Shared) -> Table:
+    return {"listen": f"tcp://{node.address(LANES[0])}", "store_url": shared.store["url"]}
 
 
 def _router(_: Node, shared: Shared) -> Table:

@@ -13,6 +13,9 @@ STOP_ORDER = ("access", "router", "logic", "relay", "redis")
 STOP_DEADLINE_S = 8.0
 """For each role; above the five seconds that a node gives itself to drain."""
 
+LATE_S = 10.0
+"""How often a start that takes long names those it waits for."""
+
 
 class Supervisor:
     """Runs programs until `stop`; the nursery holds one task for each of them."""
@@ -33,8 +36,11 @@ class Supervisor:
     async def start(self, programs: Iterable[Program]) -> None:
         """Start `programs` side by side and return when all are ready."""
         started = [self._start(program) for program in programs]
-        for child in started:
-            await child.first_ready.wait()
+        async with trio.open_nursery() as watching:
+            watching.start_soon(self._say_who_is_late, started)
+            for child in started:
+                await child.first_ready.wait()
+            watching.cancel_scope.cancel()
 
     async def stop(self) -> None:
         """Drain role by role; who is not done within the deadline is killed."""
@@ -57,6 +63,13 @@ class Supervisor:
         self.children[program.id] = child
         self._nursery.start_soon(child.keep)
         return child
+
+    async def _say_who_is_late(self, started: list[Child]) -> None:
+        while True:
+            await trio.sleep(LATE_S)
+            for child in started:
+                if not child.first_ready.is_set():
+                    self._report(f"{child.program.id}  is not ready yet (log: {child.log_path})")
 
     async def _kill(self, children: list[Child]) -> None:
         for child in children:

@@ -10,7 +10,7 @@ import trio
 
 from ops.config.load import NodeConfig, load
 from ops.errors import Failure, one_line, root_cause
-from ops.logging import configure
+from ops.logging import configure, is_console
 from ops.node import node_id, run_node
 from ops.roles import run_of
 from ops.supervision import Supervision
@@ -37,9 +37,9 @@ def _run(config: NodeConfig, supervision: Supervision) -> None:
         trio.run(run_node, config, run_of(config.role), supervision)
     except Exception as error:
         cause = root_cause(error)
-        # The log keeps the traceback of what nobody foresaw; the user gets the line.
-        foreseen = isinstance(cause, Failure)
-        log.error("node_failed", reason=one_line(error), exc_info=None if foreseen else error)
+        # A log keeps the traceback of what nobody foresaw; eyes get the line alone.
+        brief = isinstance(cause, Failure) or is_console(config.log.format)
+        log.error("node_failed", reason=one_line(error), exc_info=None if brief else error)
         sys.exit(1)
 
 

@@ -113,12 +113,22 @@ async def test_a_program_that_never_gets_ready_fails_the_start(
 ) -> None:
     script = f"print('Error: no luck'); raise SystemExit({code})"
     with pytest.RaisesGroup(
-        pytest.RaisesExc(Failure, match="relay-1 does not start: Error: no luck")
+        pytest.RaisesExc(Failure, match="relay-1 does not start: no luck")
     ):
         async with trio.open_nursery() as nursery:
             cluster = Cluster(nursery, tmp_path)
             await cluster.supervisor.start([cluster.program("relay-1", script)])
     assert (tmp_path / "relay-1.log").read_text().count("no luck") == runs
+
+
+async def test_a_slow_start_names_who_is_late(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ops.cluster.supervisor.LATE_S", 0.05)
+    silent = FAKE.replace('send(b"ready\\n")', "getsockname()")
+    with trio.move_on_after(0.3):
+        await cluster.supervisor.start([cluster.program("relay-1", silent)])
+    assert f"relay-1  is not ready yet (log: {cluster.logs}/relay-1.log)" in cluster.reports
 
 
 async def test_a_cancelled_supervisor_leaves_no_process(tmp_path: Path) -> None:
