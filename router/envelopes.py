@@ -9,8 +9,10 @@ from proto.priorities import BY_LABEL, Priority
 from proto.records import MAX_RECORD_BODY_BYTES, MAX_UIDS_PER_RECORD, Record
 from router.spread import split_nodes, split_uids
 
-MAX_ID_BYTES = 256
-"""Of a record's id, trace and epoch: what is longer is no record of ours."""
+MAX_ID_CHARACTERS = 256
+"""Of a record's id, trace and epoch, which are ASCII: what is longer is no record of ours."""
+
+_MAX_NUMBER = 2**63
 
 
 def flaw(record: Record) -> str | None:
@@ -20,8 +22,10 @@ def flaw(record: Record) -> str | None:
         return f"priority {header.priority[:20]!r} is none of {', '.join(BY_LABEL)}"
     if len(record.body) > MAX_RECORD_BODY_BYTES:
         return f"a body of {len(record.body)} bytes is over {MAX_RECORD_BODY_BYTES}"
-    if not header.id or max(map(len, (header.id, header.trace, header.epoch))) > MAX_ID_BYTES:
-        return f"id, trace or epoch is empty or longer than {MAX_ID_BYTES}"
+    if not header.id or not all(map(_is_id, (header.id, header.trace, header.epoch))):
+        return f"id is missing, or id, trace or epoch is not ASCII of up to {MAX_ID_CHARACTERS}"
+    if not (0 <= header.seq < _MAX_NUMBER and 0 <= header.ts_ms < _MAX_NUMBER):
+        return "seq or ts_ms is negative or too large"
     if header.kind == "room":
         return None if is_room(header.room) else "room is missing or no room's name"
     if header.kind == "users":
@@ -67,6 +71,10 @@ def _header_bytes(record: Record) -> int:
     """Return what a USERS or SPREAD header takes besides its uids."""
     header = record.header
     return len(encode_header(UsersHeader(header.id, [], header.ts_ms, header.trace)))
+
+
+def _is_id(text: str) -> bool:
+    return len(text) <= MAX_ID_CHARACTERS and text.isascii()
 
 
 def _flaw_of_uids(uids: Sequence[str]) -> str | None:

@@ -238,11 +238,13 @@ async def test_what_comes_again_while_open_is_not_settled_before_the_first(
 POISON = {
     "no room": room_record("", 1),
     "a name that is none": room_record("two words", 1),
-    "an unknown priority": room_record("lobby", 1, "normal", id="x"),
+    "an unknown priority": room_record("lobby", 1, "gold"),
     "no receivers": users_record("u", []),
     "too many receivers": users_record("u", ["ann"] * 1001),
     "a malformed uid": users_record("u", ["a\nb"]),
     "no id": room_record("lobby", 1, id=""),
+    "a negative number": room_record("lobby", -1),
+    "a trace that is not ASCII": room_record("lobby", 1, trace="é"),
     "a huge trace": room_record("lobby", 1, trace="t" * 70_000),
 }
 
@@ -250,8 +252,6 @@ POISON = {
 @pytest.mark.parametrize("name", list(POISON))
 async def test_poison_is_buried_and_the_rest_goes_on(name: str, autojump_clock: object) -> None:
     poison = POISON[name]
-    if name == "an unknown priority":
-        poison = room_record("lobby", 1, "gold")
     async with running() as world:
         await world.bus.publish(Topic.NORMAL, [poison, room_record("lobby", 2)])
         await settle()
