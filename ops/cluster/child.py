@@ -154,6 +154,8 @@ class Child:
             async for data in stream:
                 for line in lines.feed(data):
                     self._take_line(line)
+        for line in lines.rest():
+            self._take_line(line)
 
     def _take_line(self, line: bytes) -> None:
         self._log.write(line)

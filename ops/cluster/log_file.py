@@ -46,6 +46,11 @@ class LineSplitter:
     def __init__(self) -> None:
         self._rest = b""
 
+    def rest(self) -> list[bytes]:
+        """Return what came after the last newline, at the end of the stream."""
+        rest, self._rest = self._rest, b""
+        return [rest + b"\n"] if rest else []
+
     def feed(self, data: bytes | bytearray) -> list[bytes]:
         """Return the lines that `data` completes, each with its newline."""
         *lines, self._rest = (self._rest + data).split(b"\n")

@@ -1,10 +1,13 @@
 """The embedded store: a real Redis-compatible server, out of a wheel or from PATH."""
 
+import hashlib
 import importlib.util
 import json
+import os
 import platform
 import re
 import shutil
+import stat
 import subprocess
 import tempfile
 from pathlib import Path
@@ -119,7 +122,14 @@ def _socket_path(data: Path) -> Path:
     path = data / "redis.sock"
     if len(str(path).encode()) <= LONGEST_SOCKET_PATH_BYTES:
         return path
-    return Path(tempfile.mkdtemp(prefix="relaymesh-")) / "redis.sock"
+    name = hashlib.sha256(str(data).encode()).hexdigest()[:16]
+    folder = Path(tempfile.gettempdir(), f"relaymesh-{os.getuid()}-{name}")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    # The name can be guessed: make sure that nobody else made the folder first.
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise Failure(f"{folder} is not a private folder of yours: remove it")
+    return folder / "redis.sock"
 
 
 def _config(data: Path, socket: Path, password: str) -> str:

@@ -1,5 +1,6 @@
 """The state folder of a local cluster: who holds it, its secrets, configs, logs and data."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -109,7 +110,8 @@ class StateDir:
         nodes = self.recorded().get("nodes", {})
         for pid in [node.get("pid") for node in nodes.values()]:
             if isinstance(pid, int) and str(self.path) in command_line(pid):
-                os.kill(pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
                 _wait_until_gone(pid)
         (self.path / "cluster.json").unlink(missing_ok=True)
 

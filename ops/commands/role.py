@@ -10,6 +10,7 @@ import trio
 
 from ops.config.load import NodeConfig, load
 from ops.errors import Failure, one_line, root_cause
+from ops.limits import raise_file_limit
 from ops.logging import configure, is_console
 from ops.node import node_id, run_node
 from ops.roles import run_of
@@ -33,6 +34,7 @@ def role_command(role: str) -> click.Command:
 def _run(config: NodeConfig, supervision: Supervision) -> None:
     configure(config.log, node=node_id(config), role=config.role)
     log = structlog.get_logger()
+    log.debug("file_limit", files=raise_file_limit())
     try:
         trio.run(run_node, config, run_of(config.role), supervision)
     except Exception as error:

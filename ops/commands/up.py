@@ -1,5 +1,8 @@
 """`relaymesh up`: a local cluster of real processes from one command."""
 
+import contextlib
+import select
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -65,4 +68,10 @@ def command(as_json: bool, **options: Any) -> None:
 
 
 def _report(line: str) -> None:
-    click.echo(line, err=True)
+    """Show `line` unless that would wait: nobody may hold the cluster by not reading, and the logs
+    have it all.
+    """
+    with contextlib.suppress(OSError, ValueError):
+        _, writable, _ = select.select([], [sys.stderr], [], 0)
+        if writable:
+            click.echo(line, err=True)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ops.cluster.backoff import FREE_RESTARTS, LONGEST_DELAY_S, WINDOW_S, Backoff
-from ops.cluster.log_file import LONGEST_LINE_BYTES, LineSplitter, LogFile, warning_in
+from ops.cluster.log_file import LONGEST_LINE_BYTES, LineSplitter, LogFile, last_words, warning_in
 from ops.cluster.plan import SPAN, plan
 from ops.errors import Refusal
 
@@ -100,3 +100,23 @@ def test_a_line_without_end_is_cut() -> None:
 )
 def test_warnings_are_picked_out_of_json_lines(line: bytes, expected: str | None) -> None:
     assert warning_in(line) == expected
+
+
+def test_last_words_without_a_newline_are_kept() -> None:
+    splitter = LineSplitter()
+    assert splitter.feed(b"a\nb") == [b"a\n"]
+    assert splitter.rest() == [b"b\n"]
+    assert splitter.rest() == []
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ([], ""),
+        (["Error: log.level: expected"], "log.level: expected"),
+        (['{"event":"node_failed","reason":"no luck"}'], "no luck"),
+        (["strange", '{"event":"x"}'], "strange"),
+    ],
+)
+def test_last_words_say_why_a_process_ended(lines: list[str], expected: str) -> None:
+    assert last_words(lines) == expected

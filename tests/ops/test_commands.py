@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -8,7 +10,7 @@ from threading import Thread
 import pytest
 from click.testing import CliRunner, Result
 
-from ops.command import relaymesh
+from ops.command import BENCHES, SUBCOMMANDS, relaymesh
 from ops.config.schema import keys_of, tables_of
 from ops.config.toml import example
 from ops.roles import ROLES
@@ -147,3 +149,21 @@ def test_status_shows_nodes_links_and_restarts(gateway: int, tmp_path: Path) -> 
 def test_status_of_another_folder_counts_no_restarts(gateway: int, tmp_path: Path) -> None:
     options = ["--json", "--port-base", str(gateway), "--state-dir", str(tmp_path)]
     assert json.loads(run("status", *options).output) == STATUS
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[name] for name in SUBCOMMANDS] + [["bench", n] for n in BENCHES] + [["chaos", "room"]],
+)
+def test_every_command_of_the_table_explains_itself(arguments: list[str]) -> None:
+    result = run(*arguments, "--help")
+    assert result.exit_code == 0, result.output
+    assert "Usage: " in result.output
+
+
+def test_a_command_imports_no_more_than_it_needs() -> None:
+    heavy = {"hypercorn", "starlette", "pynng", "redis", "jwt", "bench", "structlog"}
+    code = "import sys, ops.command, ops.commands.up, router.settings; print(*sys.modules)"
+    command = [sys.executable, "-c", code]
+    loaded = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert heavy & set(loaded) == set()

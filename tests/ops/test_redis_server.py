@@ -69,7 +69,18 @@ def test_a_long_folder_name_puts_the_socket_elsewhere(tmp_path: Path) -> None:
     state.take()
     socket = made(state).socket
     assert len(str(socket)) <= 100
+    assert made(state).socket == socket
     socket.parent.rmdir()
+
+
+def test_a_folder_that_somebody_else_could_have_made_is_refused(tmp_path: Path) -> None:
+    state = StateDir(tmp_path / ("long" * 31))
+    state.take()
+    folder = made(state).socket.parent
+    folder.chmod(0o755)
+    with pytest.raises(Failure, match="is not a private folder of yours"):
+        made(state)
+    folder.rmdir()
 
 
 def test_an_old_server_is_one_line(tmp_path: Path) -> None:

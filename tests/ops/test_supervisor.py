@@ -112,9 +112,7 @@ async def test_a_program_that_never_gets_ready_fails_the_start(
     tmp_path: Path, code: int, runs: int
 ) -> None:
     script = f"print('Error: no luck'); raise SystemExit({code})"
-    with pytest.RaisesGroup(
-        pytest.RaisesExc(Failure, match="relay-1 does not start: no luck")
-    ):
+    with pytest.RaisesGroup(pytest.RaisesExc(Failure, match="relay-1 does not start: no luck")):
         async with trio.open_nursery() as nursery:
             cluster = Cluster(nursery, tmp_path)
             await cluster.supervisor.start([cluster.program("relay-1", script)])
