@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from proto.records import Record, RecordHeader
+from proto.records import MAX_UIDS_PER_RECORD, Record, RecordHeader
 
 MAX_PACK_BYTES = 128 * 1024
 """RocketMQ's client sends no longer body."""
@@ -48,6 +48,7 @@ class EncodedRecord(msgspec.Struct, frozen=True):
 
     entry: bytes
     body: bytes
+    receivers: int = 0
 
     @property
     def size_bytes(self) -> int:
@@ -67,7 +68,7 @@ def encode_record(record: Record) -> EncodedRecord:
     """Return `record` ready for `join_packs`; raises `RecordTooLargeError` if it fits no pack."""
     encoding, body = _encode_body(record.body)
     entry = _encode_json(_Entry(record.header, len(body), encoding))
-    encoded = EncodedRecord(entry, body)
+    encoded = EncodedRecord(entry, body, len(record.header.uids))
     if FRAME_BYTES + encoded.size_bytes > MAX_PACK_BYTES:
         raise RecordTooLargeError(
             f"record {record.header.id!r} takes {encoded.size_bytes} bytes of a pack, "
@@ -77,16 +78,22 @@ def encode_record(record: Record) -> EncodedRecord:
 
 
 def join_packs(records: Sequence[EncodedRecord]) -> list[bytes]:
-    """Return packs that hold `records` in order, as few as `MAX_PACK_BYTES` permits."""
+    """Return packs that hold `records` in order, as few as `MAX_PACK_BYTES` permits.
+
+    A pack has one consumer, so one with several records names at most `MAX_UIDS_PER_RECORD`
+    receivers: a list that was cut up for several routers is not joined for one again.
+    """
     packs: list[bytes] = []
     held: list[EncodedRecord] = []
-    size = FRAME_BYTES
+    size, receivers = FRAME_BYTES, 0
     for record in records:
-        if size + record.size_bytes > MAX_PACK_BYTES:
+        full = size + record.size_bytes > MAX_PACK_BYTES
+        if full or (held and receivers + record.receivers > MAX_UIDS_PER_RECORD):
             packs.append(_join(held))
-            held, size = [], FRAME_BYTES
+            held, size, receivers = [], FRAME_BYTES, 0
         held.append(record)
         size += record.size_bytes
+        receivers += record.receivers
     if held:
         packs.append(_join(held))
     return packs

@@ -99,3 +99,10 @@ def test_a_record_that_fits_no_pack_is_named():
 
 def test_many_small_records_share_a_pack():
     assert len(pack([record(b"x" * 200, str(n)) for n in range(100)])) == 1
+
+
+def test_a_list_of_receivers_that_was_cut_up_is_not_joined_for_one_consumer():
+    uids = tuple(f"u{n}" for n in range(MAX_UIDS_PER_RECORD))
+    tasks = [record(b"x", str(n), uids=uids) for n in range(3)]
+    assert len(pack(tasks)) == 3
+    assert len(pack([record(b"x", str(n), uids=("ann",)) for n in range(300)])) == 1
