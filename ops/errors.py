@@ -26,5 +26,5 @@ def one_line(error: BaseException) -> str:
     """Return what went wrong as one line for a user, without a traceback."""
     cause = root_cause(error)
     text = str(cause).partition("\n")[0] or "no details"
-    understood = isinstance(cause, click.ClickException | OSError)
+    understood = isinstance(cause, click.ClickException | OSError | ValueError)
     return text if understood else f"{type(cause).__name__}: {text}"

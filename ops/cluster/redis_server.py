@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import quote
 
 import trio
 
@@ -39,7 +40,7 @@ class Redis(NamedTuple):
     @property
     def url(self) -> str:
         """The `unix://` URL, with the password."""
-        return f"unix://:{self.password}@{self.socket}"
+        return f"unix://:{self.password}@{quote(str(self.socket))}"
 
 
 def find_server(given: Path | None) -> Path:

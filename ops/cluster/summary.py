@@ -27,8 +27,8 @@ def human(cluster: Cluster) -> str:
     lines = [f"demo page  {plan.gateway}/", ""]
     for node in plan.nodes:
         ports = "  ".join(f"{name} {port}" for name, port in node.ports.items())
-        lines.append(f"  {node.id:<10} {ports}")
-    lines += [f"  {each.name:<10} {each.socket}" for each in cluster.redis]
+        lines.append(f"  {node.id:<12} {ports}")
+    lines += [f"  {each.name:<12} {each.socket}" for each in cluster.redis]
     links = plan.links
     lines += [
         "",
