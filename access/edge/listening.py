@@ -50,7 +50,7 @@ async def accept_loop(
                 sock, address = listener.accept()
                 sock.setblocking(False)
                 counters.accepted += 1
-                taken(sock, f"{address[0]}:{address[1]}")
+                taken(sock, _readable(*address[:2]))
         except BlockingIOError:
             continue
         except OSError as error:
@@ -60,3 +60,7 @@ async def accept_loop(
             log.warning("accept_paused", error=str(error), pause_s=settings.accept_pause_s)
             await trio.sleep(settings.accept_pause_s)
         await trio.lowlevel.checkpoint()
+
+
+def _readable(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

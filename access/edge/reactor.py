@@ -74,12 +74,16 @@ class Reactor:
             nursery.start_soon(self._turn_wheel)
             while True:
                 await trio.lowlevel.wait_readable(self._poller.fileno())
-                self._serve_ready()
+                await self._serve_ready()
 
-    def _serve_ready(self) -> None:
+    async def _serve_ready(self) -> None:
         self.now_s = self._clock()
         for number, mask in self._poller.ready(self._settings.events_per_wakeup):
-            # An earlier event of this wake-up may have closed it.
+            if self._clock() - self.now_s > self._settings.read_slice_s:
+                await trio.lowlevel.checkpoint()
+                self.now_s = self._clock()
+            # An earlier event may have closed it; if the number is in use again, the new owner
+            # finds nothing to read.
             owner = self._owners.get(number)
             if owner is not None and mask & WRITABLE:
                 owner.on_writable()

@@ -20,6 +20,7 @@ from access.edge.opening import Opening
 from access.edge.poller import BestPoller, Poller
 from access.edge.reactor import Reactor
 from access.edge.settings import EdgeSettings
+from access.edge.transmitter import Transmitter
 from proto.close_codes import CloseCode
 
 log = structlog.get_logger()
@@ -54,7 +55,7 @@ class Server:
         self.fanout = FanOut(settings.chunk, self.counters, clock, observe)
         self.clients: set[Client] = set()
         self.openings: set[Opening] = set()
-        self.stalled: set[Client] = set()
+        self.stalled: set[Transmitter] = set()
         self._handler = handler
         self._rng = rng or random.Random()
         self._draining = False
@@ -155,19 +156,19 @@ class Server:
         return RefusedError(503, reason, "no room here now: try another node", retry)
 
     def current_batch(self) -> Batch:
-        """See `client.Host`."""
+        """See `transmitter.TransmitterHost`."""
         assert self.fanout.current is not None
         return self.fanout.current
 
     def deliver(self, client: Client, text: bytes) -> None:
-        """See `client.Host`."""
+        """See `client.ClientHost`."""
         try:
             self._handler.received(client, text)
         except Exception:
             self._handler_failed(client)
 
     def gone(self, client: Client, code: int) -> None:
-        """See `client.Host`."""
+        """See `client.ClientHost`."""
         self.clients.discard(client)
         self.counters.closes[code] += 1
         self._gone.append((client, code))

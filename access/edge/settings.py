@@ -29,6 +29,9 @@ class EdgeSettings:
     """Sockets written between two looks at the priorities: 256 take about 2 ms."""
     events_per_wakeup: int = 128
     """Sockets read before the fan-out gets its turn: 128 take about 2 ms."""
+    read_slice_s: float = 0.003
+    """The fan-out gets its turn earlier when reading takes longer than this: a few clients that
+    send thousands of tiny frames must not hold the others' messages up."""
     accepts_per_wakeup: int = 64
     ping_interval_s: float = 25.0
     """Quiet for so long: pinged; for twice as long: closed. NATs forget after 30 s at worst."""

@@ -349,3 +349,37 @@ async def test_two_listeners_share_a_port() -> None:
     two = listen("127.0.0.1", one.getsockname()[1], settings, reuse_port=True)
     with one, two:
         assert one.getsockname() == two.getsockname()
+
+
+# -- fairness
+
+
+async def test_many_busy_readers_do_not_keep_other_tasks_waiting(run_edge: Any) -> None:
+    async with run_edge(read_slice_s=0) as edge:
+        streams = [await edge.upgraded() for _ in range(20)]
+        turns, turns_at_text = [0], []
+        edge.recorder.on_text = lambda connection, text: turns_at_text.append(turns[0])
+
+        async def count_turns() -> None:
+            while True:
+                turns[0] += 1
+                await trio.lowlevel.checkpoint()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(count_turns)
+            await trio.lowlevel.checkpoint()
+            for stream in streams:  # without a pause: all are ready in the same wake-up
+                stream.socket._sock.send(masked(b"[]"))
+            await edge.recorder.until(lambda: len(edge.recorder.texts) == 20)
+            nursery.cancel_scope.cancel()
+        assert len(set(turns_at_text)) > 10
+
+
+async def test_one_client_that_floods_gets_one_read_a_wakeup(run_edge: Any) -> None:
+    async with run_edge() as edge:
+        flooder, other = await edge.upgraded(), await edge.upgraded()
+        flooder.socket._sock.send(masked(b"") * 10_000)
+        other.socket._sock.send(masked(b"other"))
+        await edge.recorder.until(lambda: b"other" in edge.recorder.texts)
+        assert edge.recorder.texts.index(b"other") < 1000
+        await edge.recorder.until(lambda: len(edge.recorder.texts) == 10_001)
