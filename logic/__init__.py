@@ -1,1 +1,1 @@
-"""Stateless services: room publishing, repair, likes, census."""
+"""Stateless services: room publishing, repair, likes, census, totals."""

@@ -1,0 +1,29 @@
+"""What logic works with, all of it from outside."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from backends.answers.interface import Answers
+from backends.bus.interface import Bus
+from backends.leases.interface import Duties, Registry
+from backends.likes.interface import Census, ChangedRooms, Likes
+from backends.rate_limit.interface import RateLimit
+from backends.room_log.interface import RoomLog
+from proto.ids import RandomBits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The outer parts, time (Unix milliseconds) and randomness."""
+
+    bus: Bus
+    room_log: RoomLog
+    registry: Registry
+    duties: Duties
+    likes: Likes
+    census: Census
+    changed: ChangedRooms
+    urgent_limit: RateLimit
+    answers: Answers
+    now_ms: Callable[[], int]
+    random_bits: RandomBits

@@ -1,0 +1,55 @@
+"""What nodes ask to join a room or to fill a gap: heads, and parts of the room log."""
+
+import msgspec
+
+from backends.likes.interface import Census, Likes
+from backends.room_log.interface import RoomLog
+from logic.counters import Counters
+from logic.living import Living
+from proto.errors import ErrorCode, RequestError
+from proto.headers import RequestHeader
+from proto.ids import is_room
+from proto.priorities import Priority
+from proto.services import decode_fetch, encode
+
+
+class HeadsHandler:
+    """Serves `Method.HEADS`: the heads, and the totals to show until the next push of each."""
+
+    def __init__(self, room_log: RoomLog, likes: Likes, census: Census, living: Living) -> None:
+        self._room_log = room_log
+        self._likes = likes
+        self._census = census
+        self._living = living
+
+    async def handle(self, header: RequestHeader, _body: bytes) -> bytes:
+        """Return a `HeadsHeader`; raises `RequestError` or `StoreUnavailableError`."""
+        room = _checked_room(header)
+        heads = await self._room_log.heads(room)
+        likes = await self._likes.total(room)
+        online = await self._census.online(room, self._living.lives)
+        return encode(msgspec.structs.replace(heads, likes=likes, online=online))
+
+
+class FetchHandler:
+    """Serves `Method.FETCH`."""
+
+    def __init__(self, room_log: RoomLog, counters: Counters) -> None:
+        self._room_log = room_log
+        self._counters = counters
+
+    async def handle(self, header: RequestHeader, body: bytes) -> bytes:
+        """Return a `FetchAnswer`; raises `RequestError` or `StoreUnavailableError`."""
+        room = _checked_room(header)
+        asked = decode_fetch(body)
+        if asked.priority not in tuple(Priority):
+            raise RequestError(ErrorCode.BAD_FRAME, "priority: must be 0, 1 or 2", field="priority")
+        answer = await self._room_log.fetch(room, asked)
+        self._counters.fetched += len(answer.frames)
+        return encode(answer)
+
+
+def _checked_room(header: RequestHeader) -> str:
+    if not is_room(header.room):
+        raise RequestError(ErrorCode.BAD_FRAME, "room: is no name of a room", field="room")
+    return header.room

@@ -1,0 +1,90 @@
+"""What can be tuned in a logic node; the config's keys are the names here."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from backends.bus.settings import BusSettings
+from backends.redis.settings import StoreSettings
+from mesh.settings import MeshSettings
+
+
+class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A logic node: numbers and keeps what is said in rooms, counts likes, publishes totals."""
+
+    urgent_gift_value: Annotated[
+        int,
+        Meta(
+            description="Value (of one gift times its count) from which a gift is urgent. 1,000:"
+            " rare enough that urgent stays the exception, which is what keeps it fast.",
+            ge=1,
+            le=1_000_000_000,
+        ),
+    ] = 1000
+    urgent_per_s: Annotated[
+        float,
+        Meta(
+            description="Urgent messages of one user a second, on average and over all instances."
+            " Five are faster than anybody speaks.",
+            gt=0,
+            le=10_000,
+        ),
+    ] = 5.0
+    urgent_burst: Annotated[
+        int,
+        Meta(
+            description="Urgent messages of one user at once, before the average counts. Ten: a"
+            " short run of gifts.",
+            ge=1,
+            le=100_000,
+        ),
+    ] = 10
+    max_uids: Annotated[
+        int,
+        Meta(
+            description="Most receivers of one message of a back end. 20,000 are 20 records on the"
+            " bus and about a megabyte in the request.",
+            ge=1,
+            le=20_000,
+        ),
+    ] = 20_000
+    at_work: Annotated[
+        int,
+        Meta(
+            description="Requests that are worked on at once. 512 fill the store's pipelines.",
+            ge=1,
+            le=65_536,
+        ),
+    ] = 512
+    waiting: Annotated[
+        int,
+        Meta(
+            description="Requests that wait for their turn; beyond that they are answered"
+            " `overloaded` at once. 4,096 are a quarter of a second of work.",
+            ge=0,
+            le=1_000_000,
+        ),
+    ] = 4096
+    outgoing_records: Annotated[
+        int,
+        Meta(
+            description="Records of each priority that wait for a bus that is away. Full: urgent"
+            " and normal drop the newest (the room log repairs), bulk the oldest. 20,000 of 500 B"
+            " are 10 MB.",
+            ge=1,
+            le=1_000_000,
+        ),
+    ] = 20_000
+    likes_window_s: Annotated[
+        float,
+        Meta(
+            description="Seconds for which like counts are gathered before they are written. A"
+            " tenth: ten writes a room and second at most, not seen in a total that is pushed once"
+            " a second.",
+            ge=0,
+            le=1,
+        ),
+    ] = 0.1
+    mesh: MeshSettings = MeshSettings()
+    bus: BusSettings = BusSettings()
+    store: StoreSettings = StoreSettings()
