@@ -15,7 +15,7 @@ OFFSETS_FOLDER = Path("~/.rocketmq_offsets")
 class Handed:
     """A message in the hands of trio; its native thread waits for `settle`."""
 
-    __slots__ = ("attempt", "body", "done", "order", "_settled")
+    __slots__ = ("_settled", "attempt", "body", "done", "order")
 
     def __init__(self, message: Any) -> None:
         self.body: bytes = message.body or b""

@@ -14,8 +14,8 @@ MOST_MESSAGE_BYTES = 1024 * 1024
 
 
 @QueueSelector  # type: ignore[untyped-decorator]
-def _queue_of_partition(queues: int, _message: int, partition: int | None) -> int:
-    return (partition or 0) % queues
+def _queue_of_partition(queues: int, _message: int, argument: int) -> int:
+    return (argument - 1) % queues
 
 
 class Producer:
@@ -48,7 +48,7 @@ class Producer:
                 self._producer._handle,
                 message,
                 _queue_of_partition,
-                partition,
+                partition + 1,  # the library refuses 0, a null pointer to it
                 TRIES_INSIDE,
                 ctypes.byref(result),
             )

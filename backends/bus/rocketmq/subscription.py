@@ -1,7 +1,10 @@
 """A subscription: the inbox over a native consumer."""
 
 import itertools
+import math
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import trio
 
@@ -10,11 +13,14 @@ from backends.bus.dead_letters import DeadLetter
 from backends.bus.inbox import Inbox
 from backends.bus.interface import Delivery
 from backends.bus.rocketmq.consumer import Consumer, Handed
+from backends.bus.rocketmq.in_order import QueueInOrder
 from backends.bus.settings import BusSettings
 from proto.packs import EMPTY_PACK
 from proto.topics import Topic
 
 SHUT_DOWN_WITHIN_S = 10.0
+PATIENCE_S = 0.25
+"""Native threads that wait for the interpreter were seen 30 ms late; a gap costs this once."""
 
 
 class RocketMQSubscription:
@@ -42,6 +48,9 @@ class RocketMQSubscription:
         self._handed: dict[int, Handed] = {}
         self._keys = itertools.count()
         self._open = True
+        self._nursery = nursery
+        self._queues = defaultdict[int, QueueInOrder[Handed]](partial(QueueInOrder, PATIENCE_S))
+        self._waiting = False
         self.probed_queues: set[int] = set()
 
     async def receive(self) -> Delivery:
@@ -68,6 +77,28 @@ class RocketMQSubscription:
         """Take a message from a native thread."""
         if not self._open:
             handed.settle(done=False)
+        elif handed.attempt > 1:  # came over the group's retry topic, which has its own order
+            self._accept(handed)
+        else:
+            number, offset = handed.order
+            queue = self._queues[number]
+            for ready in queue.arrive(offset, handed, trio.current_time()):
+                self._accept(ready)
+            if not self._waiting and queue.due_at_s() is not None:
+                self._waiting = True
+                self._nursery.start_soon(self._accept_overdue)
+
+    async def _accept_overdue(self) -> None:
+        while due := [at for queue in self._queues.values() if (at := queue.due_at_s())]:
+            await trio.sleep_until(min(due))
+            for queue in self._queues.values():
+                for handed in queue.wait_no_longer(trio.current_time()):
+                    self._accept(handed)
+        self._waiting = False
+
+    def _accept(self, handed: Handed) -> None:
+        if not self._open:
+            handed.settle(done=False)
             return
         if handed.body == EMPTY_PACK:
             self.probed_queues.add(handed.order[0])
@@ -84,7 +115,8 @@ class RocketMQSubscription:
         self._open = False
         self._consumer.refuse()
         self._inbox.abandon()
-        for handed in self._handed.values():
+        held_back = [h for queue in self._queues.values() for h in queue.wait_no_longer(math.inf)]
+        for handed in [*self._handed.values(), *held_back]:
             handed.settle(done=False)
         self._handed.clear()
         with trio.move_on_after(SHUT_DOWN_WITHIN_S, shield=True):
