@@ -48,7 +48,7 @@ def overview(leases: Sequence[NodeLease]) -> Overview:
     for lease in leases:
         by_role[lease.role] = by_role.get(lease.role, 0) + 1
     relays = by_role.get("relay", 0)
-    held = sum(_links(lease, relays) for lease in leases)
+    held = sum(_links(lease, relays) for lease in leases if lease.role != "relay")
     full_mesh = by_role.get("access", 0) * by_role.get("router", 0)
     return Overview(Links(held, held * LANES, full_mesh), [_node(each, relays) for each in leases])
 
@@ -72,9 +72,7 @@ def _node(lease: NodeLease, relays: int) -> Node:
 
 
 def _links(lease: NodeLease, relays: int) -> int:
-    """Return how many relays the node is linked with: what it says, or else every one."""
-    if lease.role == "relay":
-        return 0
+    """Return how many links the node has: what it says, or else one to every relay."""
     links = lease.status.get("links", relays)
     return links if isinstance(links, int) else relays
 
