@@ -42,7 +42,9 @@ class Announcer:
     def steps(self) -> list[Interest]:
         """Return the steps to send now: none while some are unconfirmed or nothing has changed."""
         unconfirmed = self._confirmed_up_to < self._generation
-        if unconfirmed or not (self._full or self._changed):
+        if unconfirmed or not (
+            self._changed or (self._full and (self._wanted or self._generation))
+        ):
             return []
         rooms = list(self._wanted) if self._full else list(self._changed)
         full, self._full = self._full, False

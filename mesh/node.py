@@ -236,13 +236,17 @@ class MeshNode:
     def _go_down(self, connection: Connection) -> None:
         connection.go_down()
         for lane in connection.lanes:
-            self.drops["relay_down", lane.priority] += lane.outbox.depth
-            self.drops["lane_full", lane.priority] += lane.outbox.dropped
+            self._drop("relay_down", lane.priority, lane.outbox.depth)
+            self._drop("lane_full", lane.priority, lane.outbox.dropped)
         if self._up.get(connection.relay) is connection:
             del self._up[connection.relay]
             self._topology_changed()
             self.requests.relay_down(connection.relay)
             log.info("relay_down", relay=connection.relay)
+
+    def _drop(self, reason: str, priority: Priority, count: int) -> None:
+        if count:
+            self.drops[reason, priority] += count
 
     def _topology_changed(self) -> None:
         self._ranked.clear()

@@ -65,8 +65,9 @@ class PeerLane:
 
     @property
     def behind(self) -> bool:
-        """Whether more than half of the bound is taken."""
-        return self._bytes * 2 > self._limit_bytes
+        """Whether more than a quarter of the bound is taken: the rest is for what is under way
+        when routers are pushed back, four batches and a ping of each."""
+        return self._bytes * 4 > self._limit_bytes
 
     def control(self, envelope: bytes) -> None:
         """Queue an answer of the relay's own, before all else and never refused: a node has one
@@ -93,7 +94,8 @@ class PeerLane:
 
     def discard(self) -> None:
         """Count what waits as dropped: the node is gone."""
-        self._drops["node_gone", self.priority] += len(self._waiting)
+        if self._waiting:
+            self._drops["node_gone", self.priority] += len(self._waiting)
         self._waiting.clear()
         self._control.clear()
         self._bytes = 0

@@ -28,8 +28,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             description="Bytes that may wait for one node on the normal or bulk lane. Eight "
             "million are about 0.2 s of a full lane: enough for a pause of the node's, little "
             "enough that 300 slow nodes fit into memory. Full: bulk drops its oldest, normal its "
-            "newest, which the receivers repair from the room log.",
-            ge=MIB,
+            "newest, which the receivers repair from the room log. Routers are pushed back from a "
+            "quarter on; the rest takes what ten of them still have under way.",
+            ge=2 * MIB,
             le=1024 * MIB,
         ),
     ] = 8 * MIB

@@ -12,8 +12,9 @@ import struct
 LISTENER_WINDOW = 2
 """What nng holds for one peer of a polyamorous socket; more would be lost without a word."""
 
-DIALER_WINDOW = 8
-"""Enough to keep a link busy over its round trip, with room for the credit to come in halves."""
+DIALER_WINDOW = 4
+"""Enough to keep a link busy over its round trip while credit comes in halves, and little enough
+that what a pushed back dialer still has under way fits behind the listener's mark."""
 
 DIALER_SPARE = 1
 """A ping's place when the window is closed: pushing back must not look like being dead."""

@@ -1,0 +1,22 @@
+"""What a role may send through a relay; whatever else comes is dropped and counted."""
+
+from proto.envelopes import Kind
+from proto.headers import NodeRole
+
+_ALL = frozenset((Kind.PING,))
+_FAN_OUT = frozenset((Kind.ROOM, Kind.HEADS, Kind.SPREAD, Kind.USERS))
+
+MAY_SEND: dict[NodeRole, frozenset[int]] = {
+    "access": _ALL | {Kind.INTEREST, Kind.REQUEST},
+    "router": _ALL | _FAN_OUT | {Kind.REQUEST},
+    "logic": _ALL | {Kind.REPLY},
+    "relay": _ALL,
+    "probe": _ALL | _FAN_OUT | {Kind.INTEREST, Kind.REQUEST, Kind.REPLY},
+}
+"""A relay says nothing to its fellows yet; probes are measuring tools and may do everything."""
+
+RECEIVERS: frozenset[NodeRole] = frozenset(("access", "probe"))
+"""Who gets what is for every node that has clients."""
+
+SENDERS: frozenset[NodeRole] = frozenset(("router", "probe"))
+"""Who is pushed back when the receivers as a whole are behind."""

@@ -1,0 +1,99 @@
+"""A relay as a process: opens its parts and runs it, as ops asks."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import structlog
+import trio
+from prometheus_client.registry import Collector
+
+from backends.errors import StoreUnavailableError
+from backends.leases.interface import NodeLease, Registry
+from backends.leases.redis import RedisRegistry
+from backends.links.nng import NngLinks
+from backends.redis.client import open_redis
+from backends.redis.settings import StoreSettings
+from proto.identity import NodeIdentity
+from relay.metrics import RelayCollector
+from relay.relay import Relay
+from relay.settings import Settings
+
+log = structlog.get_logger()
+
+
+class RelayService:
+    """A running relay as ops sees it."""
+
+    def __init__(self, relay: Relay) -> None:
+        self._relay = relay
+
+    def ready(self) -> bool:
+        """Return true: who has this listens already."""
+        return True
+
+    def status(self) -> dict[str, Any]:
+        """Return what the relay is doing, as JSON-able values."""
+        return self._relay.status()
+
+    def collectors(self) -> Iterable[Collector]:
+        """Return the collectors for `/metrics`."""
+        return (RelayCollector(self._relay),)
+
+
+async def run(
+    settings: Settings,
+    node: NodeIdentity,
+    *,
+    stopping: trio.Event,
+    task_status: trio.TaskStatus[RelayService] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Run a relay until `stopping`, then send what still waits.
+
+    Raises `OSError` where it can't listen. A store that is away is no hindrance.
+    """
+    relay = Relay(settings, node, NngLinks())
+    service = RelayService(relay)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(relay.run)
+        if settings.store_url:
+            nursery.start_soon(_be_known, settings, node, service)
+        task_status.started(service)
+        await stopping.wait()
+        await relay.drained()
+        nursery.cancel_scope.cancel()
+
+
+async def _be_known(settings: Settings, node: NodeIdentity, service: RelayService) -> None:
+    """Say in the store that this relay lives, until cancelled."""
+    async with open_redis(StoreSettings(url=settings.store_url)) as redis:
+        await keep_lease(RedisRegistry(redis), node, service, settings.lease_s)
+
+
+async def keep_lease(
+    registry: Registry, node: NodeIdentity, service: RelayService, interval_s: float
+) -> None:
+    """Renew the node's lease each `interval_s`, and resign when cancelled."""
+    known = True
+    try:
+        while True:
+            lease = NodeLease(
+                node.node, "relay", node.region, node.incarnation, node.http_url, service.status()
+            )
+            try:
+                await registry.renew(lease)
+                known = True
+            except StoreUnavailableError as error:
+                if known:
+                    log.warning("lease_not_renewed", reason=str(error))
+                known = False
+            await trio.sleep(interval_s)
+    finally:
+        with trio.move_on_after(interval_s, shield=True):
+            await _resign(registry, node)
+
+
+async def _resign(registry: Registry, node: NodeIdentity) -> None:
+    try:
+        await registry.resign(node.node, node.incarnation)
+    except StoreUnavailableError as error:
+        log.warning("lease_not_resigned", reason=str(error))
