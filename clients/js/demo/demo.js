@@ -1,0 +1,242 @@
+/**
+ * A live room. URL: ?room=lobby&name=Ann&host=1&node=access-2 (all optional; `node` takes that
+ * access node out of the gateway's list).
+ */
+
+import { RelaymeshClient } from "./relaymesh.js";
+import { showFailed, showMessage, showNote, showPending } from "./chat.js";
+import { fillTray, showGift } from "./gifts.js";
+import { startTotal, takeTotal, wireLikeButton } from "./hearts.js";
+import { byId, dressAvatar, replay } from "./look.js";
+import { countFault, showCarrier, showNode, showState, tookOwn, tookPush } from "./wire.js";
+
+const HISTORY = 30;
+const asked = new URLSearchParams(location.search);
+const sentAt = new Map();
+let me = { uid: "", name: "", room: "", role: "viewer" };
+
+wireTheme();
+wireTray();
+wireInvite();
+if (asked.get("name")) enter(asked.get("name"), asked.get("room") || "lobby", asked.get("host") === "1");
+else welcome();
+
+function welcome() {
+  byId("welcome-name").value = localStorage.getItem("name") ?? "";
+  byId("welcome-room").value = asked.get("room") || "lobby";
+  byId("welcome-host").checked = asked.get("host") === "1";
+  byId("welcome").addEventListener("cancel", (event) => event.preventDefault());
+  byId("welcome-form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    const name = byId("welcome-name").value.trim();
+    if (!name) return;
+    localStorage.setItem("name", name);
+    byId("welcome").close();
+    enter(name, byId("welcome-room").value, byId("welcome-host").checked);
+  });
+  byId("welcome").showModal();
+}
+
+async function enter(name, room, host) {
+  me = { ...me, name, room };
+  byId("room-name").textContent = room;
+  document.title = `${room} · relaymesh`;
+  const client = new RelaymeshClient({
+    gateway: location.origin,
+    client: "relaymesh-demo/0.1",
+    token: () => demoToken(name, room, host),
+    prefer: (endpoints) => pinned(endpoints, asked.get("node")),
+  });
+  listen(client);
+  wireComposer(client);
+  wireLikeButton(byId("like"), (count) => client.like(room, count));
+  fillTray(byId("tray"), ({ gift, value }) => give(client, gift, value));
+  addEventListener("pagehide", () => client.close());
+  try {
+    await client.join(room, { history: HISTORY });
+  } catch (error) {
+    showState("closed", error.message);
+  }
+}
+
+/** A token lasts for hours; the same one keeps the same uid over reconnects. */
+const tokens = new Map();
+async function demoToken(name, room, host) {
+  const kept = tokens.get(room);
+  if (kept && kept.until > Date.now()) return kept.token;
+  const answer = await fetch("/v1/demo/token", {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ name, room, host }),
+  });
+  const body = await answer.json();
+  if (!answer.ok) throw new Error(body.error?.message ?? answer.statusText);
+  tokens.set(room, { token: body.token, until: expiryOf(body.token) - 60_000 });
+  return body.token;
+}
+
+function expiryOf(token) {
+  const payload = token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
+  return JSON.parse(atob(payload)).exp * 1000;
+}
+
+function pinned(endpoints, node) {
+  return node ? endpoints.filter((each) => each.node === node) : endpoints;
+}
+
+function listen(client) {
+  client.on("connected", ({ uid, node }) => {
+    me.uid = uid;
+    showNode(node);
+    showState("connected");
+  });
+  client.on("disconnected", ({ reconnecting, retryMs }) => {
+    showState("connecting", reconnecting ? `Back in ${(retryMs / 1000).toFixed(1)} s` : "Closed");
+    countFault("reconnects");
+  });
+  client.on("closed", ({ error }) => showState("closed", error.message));
+  client.on("joined", joined);
+  client.on("push", pushed);
+  client.on("skipped", ({ priority, first, last }) => missed("skipped", priority, first, last));
+  client.on("lost", ({ priority, first, last }) => missed("lost", priority, first, last));
+  client.on("reset", ({ priority }) => {
+    if (priority === "normal") showNote("Some messages are gone: the room starts anew here.");
+  });
+}
+
+function joined({ online, likes, carrier, role, resumed }) {
+  me.role = role;
+  byId("speak").hidden = role !== "host";
+  byId("online").textContent = online.toLocaleString();
+  showCarrier(carrier);
+  if (resumed) takeTotal(likes);
+  else startTotal(likes);
+}
+
+function missed(kind, priority, first, last) {
+  countFault(kind, last - first + 1);
+  if (priority !== "bulk") showNote(`${last - first + 1} messages did not come through.`);
+}
+
+const SHOW = {
+  chat: (frame) => showMessage(frame, "chat", me.uid),
+  gift(frame, priority) {
+    showMessage(frame, "gift", me.uid);
+    if (isFresh(frame)) showGift(frame, priority === "urgent");
+  },
+  speech(frame) {
+    showMessage(frame, "speech", me.uid);
+    showSpeech(frame);
+  },
+  notice: (frame) => showNote(typeof frame.data === "string" ? frame.data : JSON.stringify(frame.data)),
+  likes: (frame) => takeTotal(frame.total),
+  online: (frame) => (byId("online").textContent = frame.online.toLocaleString()),
+};
+
+function pushed({ kind, priority, seq, frame }) {
+  SHOW[kind]?.(frame, priority);
+  tookPush(Date.now() - frame.ts, priority, seq);
+  const began = sentAt.get(frame.mid);
+  if (began === undefined) return;
+  sentAt.delete(frame.mid);
+  tookOwn(performance.now() - began);
+}
+
+/** History is shown in the list; only what happens now takes the stage. */
+function isFresh(frame) {
+  return Date.now() - frame.ts < 10_000;
+}
+
+function showSpeech({ uid, name, text, ts }) {
+  dressAvatar(byId("spotlight-avatar"), uid, name);
+  byId("spotlight-name").textContent = name || uid;
+  byId("spotlight-text").textContent = text;
+  byId("spotlight-time").textContent = new Date(ts).toLocaleTimeString([], { timeStyle: "short" });
+  byId("spotlight").hidden = false;
+  byId("idle").hidden = true;
+  replay(byId("spotlight"), "enter");
+}
+
+function wireComposer(client) {
+  const text = byId("text");
+  const speak = byId("speak");
+  speak.addEventListener("click", () => {
+    const on = speak.getAttribute("aria-pressed") !== "true";
+    speak.setAttribute("aria-pressed", String(on));
+    text.placeholder = on ? "Speak to the whole room" : "Say something nice";
+    text.focus();
+  });
+  byId("composer").addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (!text.value.trim()) return;
+    const speaking = me.role === "host" && speak.getAttribute("aria-pressed") === "true";
+    publish(speaking ? "speech" : "chat", { text: text.value }, (mid) =>
+      client[speaking ? "speech" : "chat"](me.room, text.value, { mid }),
+    );
+    text.value = "";
+  });
+  text.focus();
+}
+
+function give(client, gift, value) {
+  publish("gift", { gift, value, count: 1, text: "" }, (mid) =>
+    client.gift(me.room, { gift, value }, { mid }),
+  );
+}
+
+async function publish(kind, fields, send) {
+  const mid = crypto.getRandomValues(new Uint32Array(3)).join("-");
+  sentAt.set(mid, performance.now());
+  showPending(mid, { ...me, ...fields }, kind);
+  try {
+    await send(mid);
+  } catch (error) {
+    sentAt.delete(mid);
+    showFailed(mid, error.message);
+  }
+}
+
+function wireTray() {
+  const button = byId("gifts");
+  const tray = byId("tray");
+  const open = (on) => {
+    tray.hidden = !on;
+    button.setAttribute("aria-expanded", String(on));
+  };
+  button.addEventListener("click", () => {
+    open(tray.hidden);
+    if (!tray.hidden) tray.querySelector("button")?.focus();
+  });
+  addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || tray.hidden) return;
+    open(false);
+    button.focus();
+  });
+  addEventListener("pointerdown", (event) => {
+    if (!tray.hidden && !event.target.closest("#tray, #gifts")) open(false);
+  });
+}
+
+function wireTheme() {
+  const root = document.documentElement;
+  root.style.colorScheme = localStorage.getItem("theme") ?? "";
+  byId("theme").addEventListener("click", () => {
+    const now = root.style.colorScheme || (matchMedia("(prefers-color-scheme: light)").matches ? "light" : "dark");
+    root.style.colorScheme = now === "dark" ? "light" : "dark";
+    localStorage.setItem("theme", root.style.colorScheme);
+  });
+}
+
+function wireInvite() {
+  const button = byId("invite");
+  button.addEventListener("click", async () => {
+    const link = new URL(location.href);
+    link.search = new URLSearchParams({ room: me.room || "lobby" }).toString();
+    try {
+      await navigator.clipboard.writeText(link.href);
+      button.textContent = "Copied";
+    } catch {
+      prompt("The room's link", link.href);
+    }
+  });
+}
