@@ -74,6 +74,8 @@ def _node(lease: NodeLease, relays: int) -> Node:
 def _links(lease: NodeLease, relays: int) -> int:
     """Return how many links the node has: what it says, or else one to every relay."""
     links = lease.status.get("links", relays)
+    if isinstance(links, list):
+        return len(links)
     return links if isinstance(links, int) else relays
 
 
