@@ -1,10 +1,20 @@
-"""A look at the RocketMQ broker that `up` is pointed at, before anything starts."""
+"""A look at RocketMQ's client and broker that `up` is to use, before anything starts."""
 
 import socket
+from importlib import import_module
 
 from ops.errors import Failure, Refusal
 
 CONNECT_TIMEOUT_S = 3.0
+
+
+def require_client() -> None:
+    """Raise `Failure` with one line unless RocketMQ's client and its native library load."""
+    loader = import_module("backends.bus.rocketmq.loader")
+    try:
+        loader.load_client()
+    except loader.RocketMQClientMissingError as error:
+        raise Failure(str(error)) from None
 
 
 def require_broker(address: str) -> None:

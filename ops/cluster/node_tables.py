@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ops.cluster.options import UpOptions
-from ops.cluster.plan import LANES, Node, Plan
+from ops.cluster.plan import LANES, LOOPBACK, Node, Plan
 from ops.cluster.redis_server import Redis
 from ops.cluster.state_dir import StateDir
 
@@ -49,7 +49,7 @@ def node_tables(node: Node, shared: Shared) -> Table:
 
 def _access(node: Node, shared: Shared) -> Table:
     return {
-        "listen": node.address("websocket"),
+        "edge": {"host": LOOPBACK, "port": node.ports["websocket"]},
         "token_secret": shared.token_secret,
         "mesh": shared.mesh,
         "store": shared.store,

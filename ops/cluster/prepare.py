@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from ops.cluster.broker import require_broker
+from ops.cluster.broker import require_broker, require_client
 from ops.cluster.free_ports import require_free_ports
 from ops.cluster.node_tables import Shared, node_tables
 from ops.cluster.options import UpOptions
@@ -12,7 +12,7 @@ from ops.cluster.plan import Node
 from ops.cluster.redis_server import Redis, find_server, prepare
 from ops.cluster.run import Cluster
 from ops.cluster.state_dir import StateDir
-from ops.config.load import from_sources
+from ops.config.load import complete, from_sources
 from ops.config.schema import role_names
 from ops.config.sources import from_flags
 from ops.config.toml import document
@@ -29,6 +29,7 @@ def prepare_cluster(options: UpOptions) -> Cluster:
     server = find_server(options.redis_server)
     if options.bus == "rocketmq":
         require_broker(options.bus_url)
+        require_client()
     state = StateDir(options.state_dir)
     state.take()
     require_free_ports(plan)
@@ -49,7 +50,8 @@ def _redis(options: UpOptions, server: Path, state: StateDir) -> tuple[Redis, ..
 def _write_config(node: Node, shared: Shared, state: StateDir, options: UpOptions) -> Path:
     tables = node_tables(node, shared)
     name = f"{node.id}.toml"
-    from_sources(node.role, tables, name, os.environ, options.flags_for(node.role))
+    flags = options.flags_for(node.role)
+    complete(node.role, from_sources(node.role, tables, name, os.environ, flags))
     return state.write_config(name, document(tables))
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import click
 
-from ops.config.load import load, role_in
+from ops.config.check import missing
+from ops.config.load import complete, given, role_in
 from ops.config.schema import tables_of
 from ops.config.toml import document, example, masked
 from ops.errors import Refusal
@@ -28,8 +29,12 @@ def command() -> None:
 def check(file: Path, role: str | None, flags: tuple[str, ...]) -> None:
     """Refuse unknown keys, wrong types and values out of range in FILE, by name."""
     role = role or role_in(file)
-    load(role, file, os.environ, flags)
-    click.echo(f"{file}: a valid {role} config")
+    nested = given(role, file, os.environ, flags)
+    absent = missing(tables_of(role), nested)
+    if not absent:
+        complete(role, nested)
+    still = f"; to be given elsewhere before it starts: {', '.join(absent)}" if absent else ""
+    click.echo(f"{file}: a valid {role} config{still}")
 
 
 @command.command("show")
@@ -47,8 +52,9 @@ def show(file: Path | None, role: str | None, flags: tuple[str, ...]) -> None:
     if flags and not role:
         raise Refusal("--set needs FILE or --role: it must be known which role's keys are meant")
     for each in [role] if role else ROLES:
-        config = load(each, file, os.environ, flags)
-        click.echo(f"# {each}\n" + document(masked(tables_of(each), config.by_table())))
+        tables, nested = tables_of(each), given(each, file, os.environ, flags)
+        absent = [f"# {name}: has no default and is not given" for name in missing(tables, nested)]
+        click.echo("\n".join([f"# {each}", *absent, document(masked(tables, nested))]))
 
 
 @command.command("example")

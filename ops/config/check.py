@@ -11,28 +11,50 @@ from ops.config.schema import Key, Path, Tables, is_array, keys_of, plain, table
 from ops.config.sources import Given, Values
 from ops.errors import Refusal
 
-Typed = dict[str, msgspec.Struct]
+Nested = dict[str, Any]
+"""Tables by name, with the values of their keys in the form of TOML."""
 
 
-def typed(tables: Tables, values: Values) -> Typed:
-    """Return each table as its Struct, filled with `values` over the defaults.
+def checked(tables: Tables, values: Values) -> Nested:
+    """Return `values` as nested tables, each key checked by itself.
 
     Raises `Refusal` that names every key that is unknown, of a wrong type or out of range.
     """
     keys = keys_of(tables)
-    complaints = []
-    nested: dict[str, Any] = {name: {} for name in tables}
-    for path, given in values.items():
-        complaint = _put(nested, keys, tables, path, given)
-        if complaint:
-            complaints.append(complaint)
-    if complaints:
-        raise Refusal("\n".join(complaints))
+    nested: Nested = {name: {} for name in tables}
+    complaints = [_put(nested, keys, tables, path, given) for path, given in values.items()]
+    if any(complaints):
+        raise Refusal("\n".join(filter(None, complaints)))
+    return nested
+
+
+def missing(tables: Tables, nested: Nested) -> list[str]:
+    """Return the keys that have no default and are not given."""
+    required = (key for key in keys_of(tables).values() if key.default is msgspec.NODEFAULT)
+    return [key.dotted for key in required if value_at(nested, key.path) is None]
+
+
+def typed(tables: Tables, nested: Nested) -> dict[str, msgspec.Struct]:
+    """Return each table as its Struct, filled with what is given over the defaults.
+
+    Raises `Refusal` that names what is missing, or what a table's own rules refuse.
+    """
+    absent = missing(tables, nested)
+    if absent:
+        raise Refusal("\n".join(f"{name}: has no default and must be given" for name in absent))
     return {name: _convert(name, nested[name], struct) for name, struct in tables.items()}
 
 
+def value_at(nested: Nested, path: Path) -> Any:
+    """Return the value at `path`, or `None` if there is none."""
+    found: Any = nested
+    for name in path:
+        found = found.get(name) if isinstance(found, dict) else None
+    return found
+
+
 def _put(
-    nested: dict[str, Any], keys: Mapping[Path, Key], tables: Tables, path: Path, given: Given
+    nested: Nested, keys: Mapping[Path, Key], tables: Tables, path: Path, given: Given
 ) -> str | None:
     """Put the value in its place; returns a complaint if that can't be done."""
     key = keys.get(path)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from ops.config.check import typed
+from ops.config.check import Nested, checked, typed
 from ops.config.schema import Tables, role_names, table_paths, tables_of
 from ops.config.sources import Values, from_environment, from_flags, from_tables, read_toml
 from ops.errors import Refusal
@@ -22,20 +22,19 @@ class NodeConfig(NamedTuple):
     log: LogSettings
     own: msgspec.Struct
 
-    def by_table(self) -> dict[str, msgspec.Struct]:
-        """Return the Structs by the names of their tables."""
-        return {"node": self.node, "log": self.log, self.role: self.own}
-
 
 def load(
-    role: str,
-    file: Path | None,
-    environment: Mapping[str, str],
-    flags: Sequence[str] = (),
+    role: str, file: Path | None, environment: Mapping[str, str], flags: Sequence[str] = ()
 ) -> NodeConfig:
     """Return the config of a node of `role`; raises `Refusal` that names each wrong key."""
-    data = read_toml(file) if file else {}
-    return from_sources(role, data, str(file), environment, flags)
+    return complete(role, given(role, file, environment, flags))
+
+
+def given(
+    role: str, file: Path | None, environment: Mapping[str, str], flags: Sequence[str] = ()
+) -> Nested:
+    """Return what file, environment and flags say, each key checked, without the defaults."""
+    return from_sources(role, read_toml(file) if file else {}, str(file), environment, flags)
 
 
 def from_sources(
@@ -44,13 +43,18 @@ def from_sources(
     source: str,
     environment: Mapping[str, str],
     flags: Sequence[str] = (),
-) -> NodeConfig:
-    """As `load`, with the file's content as nested tables and `source` as its name."""
+) -> Nested:
+    """As `given`, with the file's content as nested tables and `source` as its name."""
     tables = tables_of(role)
     values = from_tables(data, table_paths(tables), source)
     values |= _for_role(from_environment(environment), tables)
     values |= from_flags(flags)
-    found = typed(tables, values)
+    return checked(tables, values)
+
+
+def complete(role: str, nested: Nested) -> NodeConfig:
+    """Return the config with the defaults; raises `Refusal` if a key without one is missing."""
+    found = typed(tables_of(role), nested)
     node, log = found["node"], found["log"]
     assert isinstance(node, NodeSettings)
     assert isinstance(log, LogSettings)

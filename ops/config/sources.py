@@ -15,7 +15,10 @@ from ops.errors import Refusal
 ENV_PREFIX = "RELAYMESH_"
 ENV_SEPARATOR = "__"
 SECRET_VARIABLE = "RELAYMESH_TOKEN_SECRET"
-"""Read by `relaymesh token` alone: no key of a config."""
+"""Read by `relaymesh token` alone."""
+
+NO_KEYS = frozenset({SECRET_VARIABLE, "RELAYMESH_ROCKETMQ_LIBRARY", "RELAYMESH_TEST_ROCKETMQ"})
+"""Variables with our prefix that are no key of a config."""
 
 
 class Given(NamedTuple):
@@ -63,7 +66,7 @@ def from_environment(environment: Mapping[str, str]) -> Values:
     """Return what the `RELAYMESH_…` variables say, for example `RELAYMESH_LOG__LEVEL=debug`."""
     found: Values = {}
     for name, text in sorted(environment.items()):
-        if name.startswith(ENV_PREFIX) and name != SECRET_VARIABLE:
+        if name.startswith(ENV_PREFIX) and name not in NO_KEYS:
             path = tuple(name[len(ENV_PREFIX) :].lower().split(ENV_SEPARATOR))
             found[path] = Given(text, f"environment variable {name}", text=True)
     return found

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from ops.config.check import Nested, value_at
 from ops.config.schema import Key, Path, Tables, keys_of, table_paths
 
 MASK = "********"
@@ -55,15 +56,20 @@ def example(role: str, tables: Tables) -> str:
     return "\n".join(lines) + "\n"
 
 
-def masked(tables: Tables, values: Mapping[str, msgspec.Struct]) -> dict[str, Any]:
-    """Return `values` as nested tables with secrets, and passwords in URLs, made unreadable."""
-    shown: dict[str, Any] = msgspec.to_builtins(dict(values))
+def masked(tables: Tables, nested: Nested) -> Nested:
+    """Return what is given over the defaults, with secrets and passwords in URLs unreadable.
+
+    A key without a default that is not given is left out.
+    """
+    shown: Nested = {}
     for key in keys_of(tables).values():
-        *outer, name = key.path
-        table = shown
-        for part in outer:
-            table = table[part]
-        table[name] = _masked_value(table[name], secret=key.secret)
+        value = value_at(nested, key.path)
+        value = key.default if value is None else value
+        if value is not msgspec.NODEFAULT:
+            table = shown
+            for name in key.path[:-1]:
+                table = table.setdefault(name, {})
+            table[key.path[-1]] = _masked_value(value, secret=key.secret)
     return shown
 
 

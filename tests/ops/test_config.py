@@ -1,16 +1,19 @@
+import sys
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
 from ops.command import relaymesh
-from ops.config.load import NodeConfig, from_sources
+from ops.config.load import NodeConfig, complete, from_sources
 from ops.config.schema import tables_of
 from ops.config.sources import from_environment
 from ops.config.toml import MASK, document, example
 from ops.errors import Refusal
+from proto.settings_types import Secret
 
 pytestmark = pytest.mark.usefixtures("relay_settings")
 
@@ -20,7 +23,8 @@ def load(
     environment: dict[str, str] | None = None,
     flags: list[str] | None = None,
 ) -> Any:
-    return from_sources("relay", data or {}, "relay.toml", environment or {}, flags or [])
+    sources = (data or {}, "relay.toml", environment or {}, flags or [])
+    return complete("relay", from_sources("relay", *sources))
 
 
 def refusal(*args: Any, **kwargs: Any) -> str:
@@ -180,3 +184,23 @@ def test_show_masks_secrets_and_passwords_in_urls(tmp_path: Path) -> None:
     assert shown["relay"]["token_secret"] == MASK
     assert shown["relay"]["store_url"] == f"redis://{MASK}@host/0"
     assert shown["relay"]["lane"] == {"depth": 10}
+
+
+@pytest.fixture
+def required_secret(relay_settings: type[msgspec.Struct], monkeypatch: pytest.MonkeyPatch) -> None:
+    class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+        token_secret: Annotated[Secret, msgspec.Meta(description="A key without a default.")]
+
+    monkeypatch.setattr(sys.modules["relay.settings"], "Settings", Settings)
+
+
+@pytest.mark.usefixtures("required_secret")
+def test_a_key_without_a_default_must_be_given_before_a_node_starts(tmp_path: Path) -> None:
+    assert refusal() == "relay.token_secret: has no default and must be given"
+    assert load(environment={"RELAYMESH_RELAY__TOKEN_SECRET": "x"}).own.token_secret == "x"
+    file = tmp_path / "r.toml"
+    file.write_text(example("relay", tables_of("relay")))
+    checked, shown = run("config", "check", str(file)), run("config", "show", str(file))
+    assert "to be given elsewhere before it starts: relay.token_secret" in checked.output
+    assert "# relay.token_secret: has no default and is not given" in shown.output
+    assert (checked.exit_code, shown.exit_code) == (0, 0)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.cluster.broker import require_broker
+from ops.cluster.broker import require_broker, require_client
 from ops.cluster.free_ports import require_free_ports
 from ops.cluster.plan import plan
 from ops.cluster.state_dir import StateDir
@@ -110,3 +110,11 @@ def test_a_broker_address_of_another_form_is_refused(address: str) -> None:
 def test_a_broker_that_is_not_there_is_one_line(free_port: int) -> None:
     with pytest.raises(Failure, match="no RocketMQ name server answers at 127"):
         require_broker(f"127.0.0.1:{free_port}")
+
+
+def test_a_missing_client_of_the_broker_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("backends.bus.rocketmq.loader.LIBRARY", tmp_path / "none.so")
+    with pytest.raises(Failure, match=r"RocketMQ client missing .*run `python -m"):
+        require_client()
