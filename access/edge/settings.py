@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 
+from proto.client_requests import SUBPROTOCOL
+
 
 @dataclass(frozen=True, slots=True)
 class EdgeSettings:
     """The limits and times of the edge; sizes in bytes, times in seconds."""
 
     path: str = "/v1"
-    subprotocol: str = "relaymesh.v1.json"
+    subprotocol: str = SUBPROTOCOL
     allowed_origins: tuple[str, ...] = ("*",)
     """Exact origins, or `*`. A request without Origin (no browser) is always allowed."""
     max_connections: int = 100_000
