@@ -21,3 +21,15 @@ configs:
 # Everything that CI checks
 ci:
     .ci/run
+
+# A local RocketMQ 5.x broker out of Maven Central: up, down, status, kill-broker, start-broker, clean
+rocketmq command:
+    scripts/rocketmq.sh {{command}}
+
+# The RocketMQ client with its native library
+rocketmq-client:
+    python -m backends.bus.rocketmq.install
+
+# The tests that need a RocketMQ broker (`just rocketmq up` first)
+test-rocketmq *arguments:
+    python -m pytest -m rocketmq tests/backends/bus {{arguments}}

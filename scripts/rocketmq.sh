@@ -141,6 +141,9 @@ case "${1:-}" in
   status) status ;;
   kill-broker) alive broker || fail "the broker is down"; kill -9 "$(pid_of broker)"; rm -f "$STATE/run/broker.pid" ;;
   start-broker) start_broker ;;
-  clean) ! status >/dev/null || fail "still up: run down first"; rm -rf "$STATE/store" "$STATE/home" ;;
+  clean)
+    ! alive broker && ! alive namesrv || fail "still up: run down first"
+    rm -rf "$STATE/store" "$STATE/home"
+    ;;
   *) echo "usage: rocketmq.sh up|down|status|kill-broker|start-broker|clean" >&2; exit 2 ;;
 esac

@@ -15,7 +15,7 @@ log = structlog.get_logger(__name__)
 
 Result = TypeVar("Result")
 
-BLOCK_MS = 250
+BLOCK_MS = 100
 """A read waits so long at the server, and closing waits so long for a read."""
 THREADS = 3
 """For reading, acknowledging and housekeeping: a blocked read must not hold up the others."""

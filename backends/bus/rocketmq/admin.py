@@ -117,7 +117,7 @@ class Admin:
         problem: OSError = ConnectionError("no name server is configured")
         for address in self._name_servers:
             try:
-                return call(address, code, **fields)
+                return call(address, code, body=b"", **fields)
             except OSError as error:
                 problem = error
         raise problem

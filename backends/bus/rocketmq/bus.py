@@ -23,7 +23,7 @@ from backends.bus.rocketmq.producer import Producer
 from backends.bus.rocketmq.remoting import RemotingError
 from backends.bus.rocketmq.subscription import SHUT_DOWN_WITHIN_S, RocketMQSubscription
 from backends.bus.settings import BusSettings
-from proto.packs import EMPTY_PACK, join_packs
+from proto.packs import EMPTY_PACK, EncodedRecord, join_packs
 from proto.records import Record
 from proto.topics import Topic
 
@@ -46,6 +46,7 @@ class RocketMQBus:
         self._admin = Admin(settings.url)
         self._sender = trio.CapacityLimiter(1)
         self._topics_made = trio.Event()
+        self._queues: dict[Topic, int] = {}
         group, instance = f"{settings.prefix}-publishers", uuid.uuid4().hex
         self._producer = Producer(client, group, instance, settings.url)
         self._outboxes = {
@@ -132,30 +133,18 @@ class RocketMQBus:
         self, topic: Topic, subscription: RocketMQSubscription
     ) -> None:
         """Send empty packs until each queue's comes: what is published before may be missed."""
-        queues = await self._until_done(partial(self._admin.queues, self._name(topic)))
-        numbers = {queue.number for queue in queues}
-        while missing := numbers - subscription.probed_queues:
-            for number in missing:
-                await self._keep(self._name(topic), EMPTY_PACK, number)
+        queues = {str(number).encode() for number in range(self._queues[topic])}
+        while missing := queues - subscription.probed_queues:
+            for queue in missing:
+                await self._keep(self._name(topic), EMPTY_PACK, int(queue))
             await trio.sleep(PROBE_EVERY_S)
 
     async def _send(self, topic: Topic, records: Sequence[OutgoingRecord]) -> None:
         if not self._topics_made.is_set():
             raise SendError("RocketMQ has not made the topics yet")
-        packs = self._partition(records)
+        packs = partition_packs(records, self._queues[topic])
         await self._in_sender(partial(self._send_packs, self._name(topic), packs))
         self.counters[topic].packs_published += len(packs)
-
-    def _partition(self, records: Sequence[OutgoingRecord]) -> list[tuple[int, bytes]]:
-        partitions: dict[int, list[OutgoingRecord]] = {}
-        for record in records:
-            partition = crc32(record.order_key.encode()) % self._settings.partitions
-            partitions.setdefault(partition, []).append(record)
-        return [
-            (partition, body)
-            for partition, members in partitions.items()
-            for body in join_packs([record.encoded for record in members])
-        ]
 
     def _send_packs(self, topic: str, packs: list[tuple[int, bytes]]) -> None:
         for partition, body in packs:
@@ -171,7 +160,14 @@ class RocketMQBus:
             make = self._admin.make_topic
             await self._until_done(partial(make, name, self._settings.partitions))
             await self._until_done(partial(make, dead, DEAD_LETTER_QUEUES))
+            self._queues[topic] = await self._until_done(partial(self._count_queues, name))
         self._topics_made.set()
+
+    def _count_queues(self, name: str) -> int:
+        count = len(self._admin.queues(name))
+        if not count:
+            raise RemotingError(f"topic {name} has no queues yet")
+        return count
 
     async def _keep_letter(self, letter: DeadLetter) -> None:
         await self._keep(self._dead_name(Topic(letter.topic)), letter.encode(), 0)
@@ -198,6 +194,15 @@ class RocketMQBus:
 
     def _dead_name(self, topic: Topic) -> str:
         return f"{self._name(topic)}-dead"
+
+
+def partition_packs(records: Sequence[OutgoingRecord], queues: int) -> list[tuple[int, bytes]]:
+    """Return packs with the queue of each: records with one order key stay in one queue."""
+    partitions: dict[int, list[EncodedRecord]] = {}
+    for record in records:
+        queue = crc32(record.order_key.encode()) % queues
+        partitions.setdefault(queue, []).append(record.encoded)
+    return [(queue, body) for queue, held in partitions.items() for body in join_packs(held)]
 
 
 @asynccontextmanager

@@ -9,6 +9,8 @@ from typing import Any
 
 import trio
 
+from backends.bus.rocketmq.producer import QUEUE_PROPERTY
+
 OFFSETS_FOLDER = Path("~/.rocketmq_offsets")
 
 
@@ -20,7 +22,8 @@ class Handed:
     def __init__(self, message: Any) -> None:
         self.body: bytes = message.body or b""
         self.attempt: int = message.reconsume_times + 1
-        self.order: tuple[int, int] = (message.queue_id, message.queue_offset)
+        queue: bytes = message.get_property(QUEUE_PROPERTY) or str(message.queue_id).encode()
+        self.order: tuple[bytes, int] = (queue, message.queue_offset)
         self.done = False
         self._settled = threading.Event()
 

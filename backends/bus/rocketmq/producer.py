@@ -8,6 +8,8 @@ from backends.bus.rocketmq.loader import QueueSelector
 
 TRIES_INSIDE = 1
 """The outbox tries again, with backoff and under the publisher's time-out."""
+QUEUE_PROPERTY = "relaymesh-queue"
+"""Tells consumers the queue among all brokers'; the client tells its number on one broker."""
 SEND_TIMEOUT_MS = 3000
 MOST_MESSAGE_BYTES = 1024 * 1024
 """A dead letter is longer than the pack in it; the broker's own limit is 4 MiB."""
@@ -43,6 +45,7 @@ class Producer:
         message = self._client.Message(topic)
         try:
             message.set_body(body)
+            message.set_property(QUEUE_PROPERTY, str(partition))
             result = self._client._CSendResult()
             status = self._dll.SendMessageOrderly(
                 self._producer._handle,

@@ -49,9 +49,9 @@ class RocketMQSubscription:
         self._keys = itertools.count()
         self._open = True
         self._nursery = nursery
-        self._queues = defaultdict[int, QueueInOrder[Handed]](partial(QueueInOrder, PATIENCE_S))
+        self._queues = defaultdict[bytes, QueueInOrder[Handed]](partial(QueueInOrder, PATIENCE_S))
         self._waiting = False
-        self.probed_queues: set[int] = set()
+        self.probed_queues: set[bytes] = set()
 
     async def receive(self) -> Delivery:
         """See `interface.Subscription.receive`."""
@@ -80,8 +80,8 @@ class RocketMQSubscription:
         elif handed.attempt > 1:  # came over the group's retry topic, which has its own order
             self._accept(handed)
         else:
-            number, offset = handed.order
-            queue = self._queues[number]
+            name, offset = handed.order
+            queue = self._queues[name]
             for ready in queue.arrive(offset, handed, trio.current_time()):
                 self._accept(ready)
             if not self._waiting and queue.due_at_s() is not None:

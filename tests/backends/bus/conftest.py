@@ -5,10 +5,11 @@ import os
 import subprocess
 import sys
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 import trio
 
@@ -48,8 +49,6 @@ class Harness(abc.ABC):
         return open_bus(self.settings_with(**changes))
 
     def settings_with(self, **changes) -> BusSettings:
-        import msgspec
-
         return msgspec.structs.replace(self.settings, **changes)
 
     @abc.abstractmethod
@@ -167,25 +166,41 @@ class RocketMQHarness(Harness):
         return letters
 
 
-@asynccontextmanager
-async def doomed_consumer(settings: BusSettings, topic: Topic) -> AsyncIterator[list[str]]:
-    """A process that takes one delivery and never settles it; killed when the block ends."""
-    import msgspec
+@pytest.fixture
+def doomed_consumer():
+    """Run a process that takes one delivery and never settles it; killed when the block ends.
 
-    argument = msgspec.json.encode(settings).decode()
-    process = await trio.lowlevel.open_process(
-        [sys.executable, Path(__file__).with_name("doomed_consumer.py"), argument, topic],
-        stdout=subprocess.PIPE,
-    )
-    try:
-        assert process.stdout is not None
-        received: list[str] = []
-        assert await process.stdout.receive_some() == b"subscribed\n"
-        yield received
-        received += (await process.stdout.receive_some()).decode().split()
-    finally:
-        process.kill()
-        await process.wait()
+    Entered once it has subscribed; the function that it gives waits for the ids it took.
+    """
+
+    @asynccontextmanager
+    async def run(settings: BusSettings, topic: Topic):
+        script = Path(__file__).with_name("doomed_consumer.py")
+        arguments = [msgspec.json.encode(settings).decode(), topic]
+        process = await trio.lowlevel.open_process(
+            [sys.executable, script, *arguments], stdout=subprocess.PIPE
+        )
+
+        async def line() -> list[str]:
+            with trio.fail_after(15):
+                return (await process.stdout.receive_some()).decode().split()
+
+        try:
+            assert await line() == ["subscribed"]
+            yield line
+        finally:
+            process.kill()
+            await process.wait()
+
+    return run
+
+
+@pytest.fixture(params=["redis", pytest.param("rocketmq", marks=pytest.mark.rocketmq)])
+def lasting_harness(request) -> Harness:
+    """The brokers that outlive a process."""
+    if request.param == "redis":
+        return RedisHarness(request.getfixturevalue("redis_server"))
+    return RocketMQHarness()
 
 
 @pytest.fixture(params=["memory", "redis", pytest.param("rocketmq", marks=pytest.mark.rocketmq)])

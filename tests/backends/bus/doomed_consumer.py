@@ -12,9 +12,11 @@ from proto.topics import Topic
 
 async def main(settings: BusSettings, topic: Topic) -> None:
     async with open_bus(settings) as bus, bus.subscribe(topic, "routers") as subscription:
-        print("subscribed", flush=True)
+        sys.stdout.write("subscribed\n")
+        sys.stdout.flush()
         delivery = await subscription.receive()
-        print(*[record.header.id for record in delivery.records], flush=True)
+        sys.stdout.write(" ".join(record.header.id for record in delivery.records) + "\n")
+        sys.stdout.flush()
         await trio.sleep_forever()
 
 

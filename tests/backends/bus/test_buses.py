@@ -205,6 +205,16 @@ async def test_unsettled_records_go_to_another_member(harness):
             assert await take(other, 1, within_s=30) == ["kept"]
 
 
+async def test_a_member_killed_before_its_ack_loses_nothing(lasting_harness, doomed_consumer):
+    harness = lasting_harness
+    async with harness.open() as bus:
+        async with doomed_consumer(harness.settings, NORMAL) as doomed:
+            await bus.publish(NORMAL, [record("kept")])
+            assert await doomed() == ["kept"]
+        async with bus.subscribe(NORMAL, "routers") as subscription:
+            assert await take(subscription, 1, within_s=60) == ["kept"]
+
+
 async def test_retried_records_come_again_and_count(harness):
     async with harness.open() as bus, bus.subscribe(NORMAL, "routers") as subscription:
         await bus.publish(NORMAL, [record("later")])
@@ -220,13 +230,15 @@ async def test_retried_records_come_again_and_count(harness):
 
 
 async def test_a_retried_delivery_does_not_hold_up_others(harness):
-    async with harness.open(backoff_first_s=0.5) as bus:
-        async with bus.subscribe(NORMAL, "routers") as subscription:
-            await bus.publish(NORMAL, [record("poor")])
-            with trio.fail_after(15):
-                await (await subscription.receive()).retry()
-            await bus.publish(NORMAL, [record("fine")])
-            assert await take(subscription, 2) == ["fine", "poor"]
+    async with (
+        harness.open(backoff_first_s=0.5) as bus,
+        bus.subscribe(NORMAL, "routers") as subscription,
+    ):
+        await bus.publish(NORMAL, [record("poor")])
+        with trio.fail_after(15):
+            await (await subscription.receive()).retry()
+        await bus.publish(NORMAL, [record("fine")])
+        assert await take(subscription, 2) == ["fine", "poor"]
 
 
 async def test_too_many_attempts_end_on_the_dead_letter_topic(harness):
@@ -286,35 +298,39 @@ async def test_an_unreadable_body_is_buried_and_counted(harness, consumption):
 
 
 async def test_a_slow_consumer_is_given_a_bounded_number(harness):
-    async with harness.open(in_flight=4) as bus:
-        async with bus.subscribe(NORMAL, "routers") as subscription:
-            for n in range(12):
-                await bus.publish(NORMAL, [record(n)])
-            with trio.fail_after(15):
-                held = [await subscription.receive() for _ in range(4)]
-            assert await nothing_more(subscription)
-            assert bus.counters[NORMAL].in_flight == 4
-            for delivery in held:
-                await delivery.ack()
-            assert len(await take(subscription, 8)) == 8
+    async with (
+        harness.open(in_flight=4) as bus,
+        bus.subscribe(NORMAL, "routers") as subscription,
+    ):
+        for n in range(12):
+            await bus.publish(NORMAL, [record(n)])
+        with trio.fail_after(15):
+            held = [await subscription.receive() for _ in range(4)]
+        assert await nothing_more(subscription)
+        assert bus.counters[NORMAL].in_flight == 4
+        for delivery in held:
+            await delivery.ack()
+        assert len(await take(subscription, 8)) == 8
 
 
 async def test_lag_counts_what_waits_at_the_broker(harness):
-    async with harness.open(in_flight=1) as bus:
-        async with bus.subscribe(NORMAL, "routers") as subscription:
-            assert await subscription.lag() == 0
-            for n in range(10):
-                await bus.publish(NORMAL, [record(n)])
-            with trio.fail_after(15):
-                held = await subscription.receive()
-                while not 5 <= await subscription.lag() <= 10:
-                    await trio.sleep(0.05)
-            assert bus.counters[NORMAL].lag >= 5
-            await held.ack()
-            await take(subscription, 9)
-            with trio.fail_after(30):
-                while await subscription.lag() > 0:
-                    await trio.sleep(0.05)
+    async with (
+        harness.open(in_flight=1) as bus,
+        bus.subscribe(NORMAL, "routers") as subscription,
+    ):
+        assert await subscription.lag() == 0
+        for n in range(10):
+            await bus.publish(NORMAL, [record(n)])
+        with trio.fail_after(15):
+            held = await subscription.receive()
+            while not 5 <= await subscription.lag() <= 10:
+                await trio.sleep(0.05)
+        assert bus.counters[NORMAL].lag >= 5
+        await held.ack()
+        await take(subscription, 9)
+        with trio.fail_after(30):
+            while await subscription.lag() > 0:
+                await trio.sleep(0.05)
 
 
 async def test_publishing_to_a_dead_broker_fails_in_time(harness):

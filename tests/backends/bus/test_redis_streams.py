@@ -1,0 +1,114 @@
+"""What is the Redis bus's own: bounds of the stream, loss of its data, takeover."""
+
+import msgspec
+import pytest
+import trio
+
+from backends.bus.connect import open_bus
+from backends.bus.interface import BusUnavailableError
+from backends.bus.redis_streams.stream import Group, Stream, connect
+from backends.bus.settings import BusSettings
+from proto.records import Record, RecordHeader
+from proto.topics import Topic
+
+NORMAL = Topic.NORMAL
+
+
+def record(record_id: object) -> Record:
+    return Record(RecordHeader(id=str(record_id), kind="room", ts_ms=1), b"x")
+
+
+@pytest.fixture
+def settings(redis_server) -> BusSettings:
+    return BusSettings(
+        url=redis_server.url, publish_timeout_s=0.5, backoff_first_s=0.02, claim_after_s=0.3
+    )
+
+
+async def receive(subscription) -> list[str]:
+    with trio.fail_after(5):
+        delivery = await subscription.receive()
+        await delivery.ack()
+    return [r.header.id for r in delivery.records]
+
+
+async def test_lost_data_does_not_stop_the_group(redis_server, settings):
+    async with open_bus(settings) as bus, bus.subscribe(NORMAL, "routers") as subscription:
+        redis_server.kill()
+        redis_server.lose_data()
+        redis_server.start()
+        await bus.publish(NORMAL, [record("after the loss")])
+        assert await receive(subscription) == ["after the loss"]
+
+
+async def test_a_full_stream_refuses_and_drops_nothing(settings):
+    settings = msgspec.structs.replace(settings, backlog_packs=10, in_flight=1)
+    async with open_bus(settings) as bus, bus.subscribe(NORMAL, "routers") as subscription:
+        for n in range(10):
+            await bus.publish(NORMAL, [record(n)])
+        with pytest.raises(BusUnavailableError, match="full: 10 packs"):
+            await bus.publish(NORMAL, [record("too many")])
+        assert [await receive(subscription) for _ in range(10)] == [[str(n)] for n in range(10)]
+
+
+def test_trimming_spares_what_a_group_needs(redis_server):
+    with connect(redis_server.url) as client:
+        stream = Stream(client, "s")
+        slow, quick = Group(client, stream, "slow", "m"), Group(client, stream, "quick", "m")
+        slow.create("$")
+        quick.create("$")
+        stream.append([b"a", b"b", b"c"], 10)
+        (first, _), _ = slow.read(2, 10)
+        quick.acknowledge([entry_id for entry_id, _ in quick.read(3, 10)])
+        assert stream.trim(0) == 0, "`slow` holds the first"
+        slow.acknowledge([first])
+        assert stream.trim(0) == 1
+        assert [body for _, body in stream.read_after("0-0", 10, 10)] == [b"b", b"c"]
+        assert stream.trim(3600) == 0
+
+
+def test_an_append_is_whole_or_not_at_all(redis_server):
+    with connect(redis_server.url) as client:
+        stream = Stream(client, "s")
+        assert stream.append([b"a"], 2)
+        assert not stream.append([b"b", b"c"], 2)
+        assert stream.append([b"d"], 2)
+        assert [body for _, body in stream.read_after("0-0", 10, 10)] == [b"a", b"d"]
+
+
+async def test_a_pack_that_kills_its_consumers_is_buried(redis_server, settings):
+    settings = msgspec.structs.replace(settings, max_attempts=2)
+    async with open_bus(settings) as bus:
+        with connect(redis_server.url) as client:
+            stream = Stream(client, "relaymesh:bus:normal")
+            victims = [Group(client, stream, "routers", f"victim {n}") for n in (1, 2)]
+            victims[0].create("$")
+            await bus.publish(NORMAL, [record("deadly")])
+            assert len(victims[0].read(1, 100)) == 1
+            assert [attempt for _, _, attempt in victims[1].claim(0, 1)] == [2]
+            async with bus.subscribe(NORMAL, "routers"):
+                with trio.fail_after(5):
+                    while not client.xlen("relaymesh:bus:normal:dead"):
+                        await trio.sleep(0.02)
+    assert bus.counters[NORMAL].buried == 1
+
+
+async def test_a_slow_member_that_lives_keeps_its_packs(settings):
+    async with (
+        open_bus(settings) as bus,
+        bus.subscribe(NORMAL, "routers") as slow,
+        bus.subscribe(NORMAL, "routers") as other,
+    ):
+        await bus.publish(NORMAL, [record("mine")])
+        got: list[str] = []
+
+        async def take(subscription) -> None:
+            delivery = await subscription.receive()
+            got.extend(r.header.id for r in delivery.records)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(take, slow)
+            nursery.start_soon(take, other)
+            await trio.sleep(4 * settings.claim_after_s)
+            nursery.cancel_scope.cancel()
+        assert got == ["mine"]
