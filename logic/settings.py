@@ -6,6 +6,7 @@ from msgspec import Meta, Struct
 
 from backends.bus.settings import BusSettings
 from backends.redis.settings import StoreSettings
+from backends.room_log.retention import Retention
 from mesh.settings import MeshSettings
 
 
@@ -88,3 +89,4 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     mesh: MeshSettings = MeshSettings()
     bus: BusSettings = BusSettings()
     store: StoreSettings = StoreSettings()
+    room_log: Retention = Retention()

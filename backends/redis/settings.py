@@ -4,7 +4,6 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from backends.room_log.retention import Retention
 from proto.settings_types import SECRET_MARK
 
 
@@ -66,42 +65,6 @@ class StoreSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
             le=60,
         ),
     ] = 3.0
-    log_messages: Annotated[
-        int,
-        Meta(
-            description="Messages kept for each room and priority. 1,000 let a client that was"
-            " away for ten seconds of a room with 100 a second come back without a gap.",
-            ge=10,
-            le=100_000,
-        ),
-    ] = 1000
-    log_age_s: Annotated[
-        float,
-        Meta(
-            description="Seconds for which a message is kept. A minute covers a train's tunnel and"
-            " a restarted node; older live chat is of no use.",
-            ge=1,
-            le=86_400,
-        ),
-    ] = 60.0
-    dedup_s: Annotated[
-        float,
-        Meta(
-            description="Seconds for which the same message id publishes nothing again. Five"
-            " minutes are the longest that a client goes on repeating.",
-            ge=1,
-            le=86_400,
-        ),
-    ] = 300.0
-    numbering_s: Annotated[
-        float,
-        Meta(
-            description="Seconds after its last message for which a room keeps its epoch and"
-            " numbers. A week: a client that comes back later starts anew.",
-            ge=60,
-            le=31_536_000,
-        ),
-    ] = 604_800.0
     lease_s: Annotated[
         float,
         Meta(
@@ -111,8 +74,3 @@ class StoreSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
             le=60,
         ),
     ] = 3.0
-
-    @property
-    def retention(self) -> Retention:
-        """Return what a room log keeps."""
-        return Retention(self.log_messages, self.log_age_s, self.dedup_s, self.numbering_s)

@@ -1,16 +1,47 @@
 """How long and how much a room log keeps."""
 
-from dataclasses import dataclass
+from typing import Annotated
+
+from msgspec import Meta, Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Retention:
-    """Bounds of each room's log; the numbering outlives the messages by far."""
+class Retention(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Bounds of each room's log, the same for all nodes of a cluster; the numbering outlives the
+    messages by far."""
 
-    messages: int = 1000
-    """For each room and priority."""
-    age_s: float = 60.0
-    dedup_s: float = 300.0
-    """How long a message id is known."""
-    numbering_s: float = 604_800.0
-    """How long after its last message a room keeps its epoch and numbers."""
+    messages: Annotated[
+        int,
+        Meta(
+            description="Messages kept for each room and priority. 1,000 let a client that was"
+            " away for ten seconds of a room with 100 a second come back without a gap.",
+            ge=10,
+            le=100_000,
+        ),
+    ] = 1000
+    age_s: Annotated[
+        float,
+        Meta(
+            description="Seconds for which a message is kept. A minute covers a train's tunnel and"
+            " a restarted node; older live chat is of no use.",
+            ge=1,
+            le=86_400,
+        ),
+    ] = 60.0
+    dedup_s: Annotated[
+        float,
+        Meta(
+            description="Seconds for which the same message id publishes nothing again. Five"
+            " minutes are the longest that a client goes on repeating.",
+            ge=1,
+            le=86_400,
+        ),
+    ] = 300.0
+    numbering_s: Annotated[
+        float,
+        Meta(
+            description="Seconds after its last message for which a room keeps its epoch and"
+            " numbers. A week: a client that comes back later starts anew.",
+            ge=60,
+            le=31_536_000,
+        ),
+    ] = 604_800.0

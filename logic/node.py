@@ -1,0 +1,171 @@
+"""A logic node at work: the parts it is made of, put together and run."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import structlog
+import trio
+from prometheus_client.registry import Collector
+
+from backends.errors import StoreUnavailableError
+from backends.leases.interface import NodeLease
+from logic.census import CensusHandler
+from logic.counters import Counters
+from logic.dispatch import Dispatch
+from logic.likes import LikesHandler
+from logic.likes_consumer import LikesConsumer
+from logic.living import Living
+from logic.metrics import LogicCollector
+from logic.outgoing import Outgoing
+from logic.parts import Parts
+from logic.publish import PublishHandler
+from logic.push import PushHandler
+from logic.repair import FetchHandler, HeadsHandler
+from logic.room_writer import RoomWriter
+from logic.settings import Settings
+from logic.shard_duties import ShardDuties
+from logic.totals import Totals
+from mesh.interface import Mesh
+from mesh.serving import Serving
+from proto.envelopes import Envelope, Kind
+from proto.identity import NodeIdentity
+from proto.priorities import Priority
+from proto.services import Method
+
+LEASE_INTERVAL_S = 1.0
+"""A third of a lease's time: one renewal may be lost."""
+ANY_KEY = ""
+log = structlog.get_logger()
+
+
+class Logic:
+    """One logic node, as ops sees it."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        identity: NodeIdentity,
+        parts: Parts,
+        mesh: Mesh,
+        collectors: Sequence[Collector] = (),
+    ) -> None:
+        self._identity = identity
+        self._parts = parts
+        self._mesh = mesh
+        self._collectors = collectors
+        self._stopping = False
+        self._known = False
+        self.counters = Counters()
+        self.outgoing = Outgoing(parts.bus, settings.outgoing_records)
+        self._writer = RoomWriter(parts.room_log, self.outgoing, self.counters)
+        self._living = Living(parts.registry)
+        self._duties = ShardDuties(identity, parts.duties, self._living)
+        self._totals = Totals(parts, self._duties, self._living, self._writer, self.counters)
+        self._consumer = LikesConsumer(
+            parts.bus,
+            parts.likes,
+            parts.changed,
+            window_s=settings.likes_window_s,
+            counters=self.counters,
+        )
+        self.dispatch = self._dispatch(settings)
+        self.serving = Serving(
+            mesh, self.dispatch.handle, at_work=settings.at_work, waiting=settings.waiting
+        )
+
+    def receive(self, relay: str, envelope: Envelope) -> None:
+        """Take what a relay brings: requests."""
+        if envelope.kind == Kind.REQUEST:
+            self.serving.receive(relay, envelope)
+
+    def ready(self) -> bool:
+        """Return whether requests can come in and be done: a relay is up, the store answers."""
+        return bool(self._mesh.carriers(ANY_KEY)) and self._known and not self._stopping
+
+    def status(self) -> dict[str, Any]:
+        """Return what the node does now; it is also what its lease says."""
+        turns = self.serving.turns
+        return {
+            "ready": self.ready(),
+            "links": len(self._mesh.carriers(ANY_KEY)),
+            "requests": {"at_work": turns.at_work, "waiting": turns.waiting},
+            "outgoing": {each.label: self.outgoing.depth(each) for each in Priority},
+            "published": sum(self.counters.published.values()),
+            "shards": len(self._duties.held),
+        }
+
+    def collectors(self) -> Iterable[Collector]:
+        """Return the collectors of the node and of its outer parts."""
+        return [LogicCollector(self.counters, self.outgoing, self.dispatch), *self._collectors]
+
+    async def run(self, stopping: trio.Event) -> None:
+        """Work until `stopping`; then answer what was admitted and empty the way to the bus."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.outgoing.run)
+            nursery.start_soon(self._living.keep, LEASE_INTERVAL_S)
+            nursery.start_soon(self._keep_lease)
+            await nursery.start(self.serving.run)
+            async with trio.open_nursery() as background:
+                background.start_soon(self._consumer.run)
+                background.start_soon(self._totals.run)
+                await stopping.wait()
+                self._stopping = True
+                background.cancel_scope.cancel()
+            await self.serving.drain()
+            await self.outgoing.drained()
+            nursery.cancel_scope.cancel()
+        await self._resign()
+
+    def _dispatch(self, settings: Settings) -> Dispatch:
+        parts, counters = self._parts, self.counters
+        now_ms, random_bits = parts.now_ms, parts.random_bits
+        publish = PublishHandler(
+            self._writer,
+            parts.urgent_limit,
+            settings.urgent_gift_value,
+            now_ms=now_ms,
+            random_bits=random_bits,
+            counters=counters,
+        )
+        push = PushHandler(
+            self._writer,
+            parts.bus,
+            parts.answers,
+            settings.max_uids,
+            now_ms=now_ms,
+            random_bits=random_bits,
+            counters=counters,
+        )
+        heads = HeadsHandler(parts.room_log, parts.likes, parts.census, self._living)
+        likes = LikesHandler(parts.bus, now_ms=now_ms, random_bits=random_bits, counters=counters)
+        return Dispatch(
+            {
+                Method.PUBLISH: publish.handle,
+                Method.PUSH: push.handle,
+                Method.HEADS: heads.handle,
+                Method.FETCH: FetchHandler(parts.room_log, counters).handle,
+                Method.LIKES: likes.handle,
+                Method.CENSUS: CensusHandler(parts.census, parts.changed, counters).handle,
+            }
+        )
+
+    async def _keep_lease(self) -> None:
+        while True:
+            try:
+                await self._parts.registry.renew(self._lease())
+                self._known = True
+            except StoreUnavailableError as error:
+                self._known = False
+                log.warning("lease_not_renewed", reason=str(error))
+            await trio.sleep(LEASE_INTERVAL_S)
+
+    async def _resign(self) -> None:
+        try:
+            await self._duties.release()
+            await self._parts.registry.resign(self._identity.node, self._identity.incarnation)
+        except StoreUnavailableError as error:
+            log.warning("lease_not_resigned", reason=str(error))  # It runs out by itself.
+
+    def _lease(self) -> NodeLease:
+        me = self._identity
+        return NodeLease(me.node, "logic", me.region, me.incarnation, me.http_url, self.status())

@@ -1,0 +1,92 @@
+"""A logic node as a process: opens its outer parts and runs it, as ops asks."""
+
+import random
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import trio
+
+from backends.answers.redis import RedisAnswers
+from backends.bus.connect import open_bus
+from backends.bus.interface import Bus
+from backends.leases.redis import RedisDuties, RedisRegistry
+from backends.likes.redis import RedisCensus, RedisChangedRooms, RedisLikes
+from backends.links.interface import Links
+from backends.links.nng import NngLinks
+from backends.rate_limit.interface import Rate
+from backends.rate_limit.redis import RedisRateLimit
+from backends.redis.client import RedisClient, open_redis
+from backends.redis.collector import StoreCollector
+from backends.room_log.redis import RedisRoomLog
+from logic.node import Logic
+from logic.parts import Parts
+from logic.settings import Settings
+from mesh.node import MeshNode
+from proto.envelopes import Envelope
+from proto.identity import NodeIdentity
+
+
+async def run(
+    settings: Settings,
+    node: NodeIdentity,
+    *,
+    stopping: trio.Event,
+    task_status: trio.TaskStatus[Logic] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Run a logic node until `stopping`, then drain it.
+
+    Raises `ValueError` for an address that can't be one. A bus, store or relay that is away is
+    waited for.
+    """
+    async with _opened(settings, node, NngLinks()) as (logic, mesh):
+        task_status.started(logic)
+        await logic.run(stopping)
+        await mesh.drained()
+
+
+@asynccontextmanager
+async def _opened(
+    settings: Settings, node: NodeIdentity, links: Links
+) -> AsyncIterator[tuple[Logic, MeshNode]]:
+    # The mesh hands envelopes to the node and the node answers by the mesh.
+    inbound: list[Logic] = []
+
+    def receive(relay: str, envelope: Envelope) -> None:
+        inbound[0].receive(relay, envelope)
+
+    mesh = MeshNode(node, "logic", settings.mesh, links, receive)
+    async with (
+        open_redis(settings.store) as redis,
+        open_bus(settings.bus) as bus,
+        trio.open_nursery() as nursery,
+    ):
+        logic = Logic(settings, node, parts_of(settings, redis, bus), mesh, [StoreCollector(redis)])
+        inbound.append(logic)
+        nursery.start_soon(mesh.run)
+        yield logic, mesh
+        nursery.cancel_scope.cancel()
+
+
+def parts_of(settings: Settings, redis: RedisClient, bus: Bus) -> Parts:
+    """Return the parts that live in Redis, with the real time and randomness."""
+    random_bits = random.SystemRandom().getrandbits
+    rate = Rate(settings.urgent_per_s, settings.urgent_burst)
+    return Parts(
+        bus=bus,
+        room_log=RedisRoomLog(redis, settings.room_log, now_ms=now_ms, random_bits=random_bits),
+        registry=RedisRegistry(redis, settings.store.lease_s),
+        duties=RedisDuties(redis),
+        likes=RedisLikes(redis),
+        census=RedisCensus(redis, now_ms=now_ms),
+        changed=RedisChangedRooms(redis),
+        urgent_limit=RedisRateLimit(redis, "urgent", rate, now_ms=now_ms),
+        answers=RedisAnswers(redis, settings.room_log.dedup_s),
+        now_ms=now_ms,
+        random_bits=random_bits,
+    )
+
+
+def now_ms() -> int:
+    """Return the Unix time in milliseconds."""
+    return time.time_ns() // 1_000_000
