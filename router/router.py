@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 import trio
 from prometheus_client.registry import Collector
 from starlette.routing import BaseRoute
@@ -32,6 +33,8 @@ from router.settings import Settings
 
 LEASE_INTERVAL_S = 1.0
 """A third of a lease's time: one renewal may be lost."""
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,16 +136,16 @@ class Router:
         while True:
             try:
                 await self._parts.registry.renew(self._lease())
-            except StoreUnavailableError:
-                pass  # The client of the store counts and logs it; the next second tries again.
+            except StoreUnavailableError as error:
+                log.warning("lease_not_renewed", error=str(error))
             self._balance.tick()
             await trio.sleep(LEASE_INTERVAL_S)
 
     async def _resign(self) -> None:
         try:
             await self._parts.registry.resign(self._node.node, self._node.incarnation)
-        except StoreUnavailableError:
-            pass  # The lease runs out by itself.
+        except StoreUnavailableError as error:
+            log.warning("lease_not_resigned", error=str(error))
 
     def _lease(self) -> NodeLease:
         node = self._node
