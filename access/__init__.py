@@ -1,1 +1,1 @@
-"""The WebSocket edge: handshake and auth, sessions, rooms, fan-out, like merging, slow consumers."""
+"""The WebSocket edge: handshake, auth, sessions, rooms, fan-out, likes, slow consumers."""

@@ -1,0 +1,110 @@
+"""The first frame: who the client is, its route, and the rooms that it joins at once."""
+
+from collections.abc import Callable
+
+import msgspec
+import trio
+
+from access.joins import JoinAnswer, Joins, Prepared
+from access.replies import Replies
+from access.route_keeper import RouteKeeper
+from access.session import CloseError, Session
+from access.users import Users
+from proto import tokens
+from proto.client_requests import Hello
+from proto.close_codes import CloseCode
+from proto.errors import ErrorBody, ErrorCode, RequestError
+from proto.server_frames import encode_json
+
+CLOSE_CODES = {
+    ErrorCode.TOKEN_INVALID: CloseCode.TOKEN_INVALID,
+    ErrorCode.TOKEN_EXPIRED: CloseCode.TOKEN_EXPIRED,
+}
+
+
+class _Refused(msgspec.Struct, frozen=True):
+    error: ErrorBody
+
+
+class HelloAnswer(msgspec.Struct, frozen=True):
+    """The `ok` of a hello."""
+
+    uid: str
+    node: str
+    session: str
+    heartbeat_ms: int
+    rooms: dict[str, JoinAnswer | _Refused]
+
+
+class Hellos:
+    """Says hello back."""
+
+    def __init__(
+        self,
+        node: str,
+        joins: Joins,
+        users: Users,
+        routes: RouteKeeper,
+        replies: Replies,
+        *,
+        token_secret: str,
+        heartbeat_ms: int,
+        route_wait_s: float,
+        now_s: Callable[[], float],
+        new_id: Callable[[], str],
+    ) -> None:
+        self._node = node
+        self._joins = joins
+        self._users = users
+        self._routes = routes
+        self._replies = replies
+        self._token_secret = token_secret
+        self._heartbeat_ms = heartbeat_ms
+        self._route_wait_s = route_wait_s
+        self._now_s = now_s
+        self._new_id = new_id
+
+    def hello(self, session: Session, request: Hello) -> None:
+        """Take a hello; answers later. Raises `hello_twice`, or `CloseError` for a bad token."""
+        if session.claims is not None:
+            raise RequestError(ErrorCode.HELLO_TWICE, field="op")
+        try:
+            claims = tokens.verify(request.token, self._token_secret, self._now_s())
+        except RequestError as error:
+            self._replies.error(session, request.id, error.body)
+            raise CloseError(CLOSE_CODES[error.body.code], error.body.message) from None
+        session.claims = claims
+        self._users.add(claims.sub, session.connection)
+        written = self._routes.add(claims.sub, session.connection.id)
+        self._replies.later(session, request.id, lambda: self._answer(session, request, written))
+
+    async def _answer(self, session: Session, request: Hello, written: trio.Event) -> None:
+        outcomes: list[Prepared | ErrorBody] = []
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._wait_for_route, written)
+            outcomes = await self._joins.prepare(session, request.join)
+        if session.gone:
+            for outcome in outcomes:
+                self._joins.release(outcome)
+            return
+        # From here on without a pause: nothing may be pushed between the answer and the seats.
+        self._replies.ok(session, request.id, encode_json(self._body(session, request, outcomes)))
+        for outcome in outcomes:
+            if not isinstance(outcome, ErrorBody):
+                self._joins.enter(session, outcome)
+
+    async def _wait_for_route(self, written: trio.Event) -> None:
+        # Not for ever: with the store away clients are let in, and the route is written later.
+        with trio.move_on_after(self._route_wait_s):
+            await written.wait()
+
+    def _body(
+        self, session: Session, request: Hello, outcomes: list[Prepared | ErrorBody]
+    ) -> HelloAnswer:
+        rooms: dict[str, JoinAnswer | _Refused] = {}
+        for spec, outcome in zip(request.join, outcomes, strict=True):
+            if isinstance(outcome, ErrorBody):
+                rooms[spec.room] = _Refused(outcome)
+            else:
+                rooms[spec.room] = self._joins.answer(session, outcome)
+        return HelloAnswer(session.who().sub, self._node, self._new_id(), self._heartbeat_ms, rooms)

@@ -1,0 +1,144 @@
+"""What goes up: chat, speech and gifts unread, likes merged, fetches that no ring answers."""
+
+import structlog
+
+from access.counters import AccessCounters
+from access.likes import LikeMerger
+from access.replies import Replies
+from access.room import Room
+from access.session import Session
+from access.upstream import Upstream
+from mesh.interface import Mesh
+from proto.client_requests import MAX_FETCH, Chat, Fetch, Like, Publish, Speech
+from proto.errors import ErrorBody, ErrorCode, RequestError
+from proto.priorities import Priority
+from proto.server_frames import encode_json
+from proto.services import FetchBody, Method
+
+log = structlog.get_logger()
+
+
+class Publishes:
+    """Sends clients' messages upwards and answers with what logic said, unread."""
+
+    def __init__(self, mesh: Mesh, replies: Replies) -> None:
+        self._mesh = mesh
+        self._replies = replies
+
+    def publish(self, session: Session, request: Publish, text: bytes, trace: str) -> None:
+        """Publish `text`, the client's own frame; answers later. Raises `not_joined`, `forbidden`
+        or `overloaded`."""
+        claims = session.who()
+        role = claims.role_in(session.room(request.room).name)
+        if isinstance(request, Speech) and role == "viewer":
+            raise RequestError(
+                ErrorCode.FORBIDDEN, "op: only a host of the room may speak", field="op"
+            )
+        lane = Priority.NORMAL if isinstance(request, Chat) else Priority.URGENT
+
+        async def work() -> None:
+            answer = await self._mesh.request(
+                Method.PUBLISH,
+                lane,
+                text,
+                room=request.room,
+                uid=claims.sub,
+                name=claims.name,
+                role=role,
+                trace=trace,
+                # With a `mid` logic recognises the second of two.
+                repeatable=request.mid is not None,
+            )
+            self._replies.ok(session, request.id, answer)
+
+        self._replies.later(session, request.id, work)
+
+
+class Likings:
+    """Counts likes; the answer follows the report that contains them."""
+
+    def __init__(self, merger: LikeMerger, counters: AccessCounters, replies: Replies) -> None:
+        self._merger = merger
+        self._counters = counters
+        self._replies = replies
+
+    def like(self, session: Session, request: Like) -> None:
+        """Count likes; answers later. Raises `not_joined` or `overloaded`."""
+        session.who()
+        room = session.room(request.room)
+
+        def answer(error: ErrorBody | None) -> None:
+            session.end_request()
+            if error is None:
+                self._counters.likes_acknowledged += request.count
+                self._replies.ok(session, request.id, b'{"counted":%d}' % request.count)
+            else:
+                self._replies.error(session, request.id, error)
+
+        session.begin_request()
+        if not self._merger.count(room.name, request.count, answer):
+            session.end_request()
+            raise RequestError(
+                ErrorCode.OVERLOADED, "too many likes wait to be counted", retry_after_ms=1000
+            )
+        self._counters.likes_in += request.count
+
+
+class Fetches:
+    """Answers a client's fetch from the ring, else from the room log."""
+
+    def __init__(self, upstream: Upstream, replies: Replies) -> None:
+        self._upstream = upstream
+        self._replies = replies
+
+    def fetch(self, session: Session, request: Fetch) -> None:
+        """Fetch part of a stream. Raises `not_joined`, `bad_frame` or `overloaded`."""
+        session.who()
+        room = session.room(request.room)
+        first, last = _range(request)
+        stream = room.streams[Priority.of(request.priority)]
+        frames = stream.ring.read(first, last) if request.epoch == stream.epoch else None
+        if frames is None:
+            self._ask(session, request, room)
+            return
+        answer = _answer(request, stream.epoch, stream.cursor.head, stream.ring.oldest_seq, frames)
+        self._replies.ok(session, request.id, answer, stream.priority)
+
+    def _ask(self, session: Session, request: Fetch, room: Room) -> None:
+        priority = Priority.of(request.priority)
+        question = FetchBody(priority, request.epoch, *_range(request))
+
+        async def work() -> None:
+            found = await self._upstream.fetch(room.name, question)
+            same = found.epoch == request.epoch
+            frames = [frame for frame in found.frames if same and frame[0] <= question.last_seq]
+            body = _answer(request, found.epoch, found.head_seq, found.oldest_seq, frames)
+            self._replies.ok(session, request.id, body, priority)
+
+        self._replies.later(session, request.id, work)
+
+
+def _range(request: Fetch) -> tuple[int, int]:
+    first, last = max(request.first_seq, 1), request.last_seq
+    if last < first:
+        raise RequestError(
+            ErrorCode.BAD_FRAME, "to: must be at least 1 and not below `from`", field="to"
+        )
+    if last - first >= MAX_FETCH:
+        raise RequestError(
+            ErrorCode.BAD_FRAME, f"to: at most {MAX_FETCH} numbers at once", field="to"
+        )
+    return first, last
+
+
+def _answer(
+    request: Fetch, epoch: str, head: int, oldest: int, frames: list[tuple[int, bytes]]
+) -> bytes:
+    return b'{"room":%b,"priority":%b,"epoch":%b,"head":%d,"oldest":%d,"frames":[%b]}' % (
+        encode_json(request.room),
+        encode_json(request.priority),
+        encode_json(epoch),
+        head,
+        oldest,
+        b",".join(frame for _, frame in frames),
+    )

@@ -1,0 +1,59 @@
+"""Answers a session's requests: each once, with its own id."""
+
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from access.counters import AccessCounters
+from access.session import Session
+from access.tasks import Tasks
+from proto import server_frames
+from proto.close_codes import CloseCode
+from proto.errors import ErrorBody, RequestError
+from proto.priorities import Priority
+
+log = structlog.get_logger()
+
+Work = Callable[[], Awaitable[None]]
+
+
+class Replies:
+    """Writes replies. They go ahead of pushes that wait (they are small, and a push must not
+    overtake the answer to its `join`), except where a reply carries messages itself."""
+
+    def __init__(self, counters: AccessCounters, tasks: Tasks) -> None:
+        self._counters = counters
+        self._tasks = tasks
+
+    def ok(
+        self,
+        session: Session,
+        request: int,
+        body: bytes = b"{}",
+        priority: Priority = Priority.URGENT,
+    ) -> None:
+        """Answer with the JSON object `body`."""
+        message = server_frames.message([server_frames.reply_ok(request, body)])
+        session.connection.send(message, priority)
+
+    def error(self, session: Session, request: int | None, error: ErrorBody) -> None:
+        """Answer with an error."""
+        self._counters.errors[error.code.value] += 1
+        message = server_frames.message([server_frames.reply_error(request, error)])
+        session.connection.send(message, Priority.URGENT)
+
+    def later(self, session: Session, request: int, work: Work) -> None:
+        """Run `work`, which answers by itself or raises `RequestError`; raises `overloaded`."""
+        session.begin_request()
+        self._tasks.start(self._guarded, session, request, work)
+
+    async def _guarded(self, session: Session, request: int, work: Work) -> None:
+        try:
+            await work()
+        except RequestError as error:
+            self.error(session, request, error.body)
+        except Exception:
+            session.connection.close(CloseCode.INTERNAL_ERROR, "the node failed; resume elsewhere")
+            raise
+        finally:
+            session.end_request()

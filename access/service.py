@@ -1,0 +1,139 @@
+"""An access node as a process: opens its outer parts, runs it, drains it."""
+
+import random
+import time
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from socket import socket
+from typing import Any
+
+import structlog
+import trio
+from prometheus_client.registry import Collector
+
+from access.edge.listening import listen
+from access.edge.server import Server
+from access.metrics import AccessCollector
+from access.node import AccessNode, by_label, encode_skipped
+from access.settings import Settings
+from backends.leases.redis import RedisRegistry
+from backends.links.nng import NngLinks
+from backends.redis.client import open_redis
+from backends.redis.collector import StoreCollector
+from backends.routes.redis import RedisRoutes
+from mesh.node import MeshNode
+from proto.identity import NodeIdentity
+from proto.priorities import Priority
+
+log = structlog.get_logger()
+
+LIKES_DRAIN_S = 1.0
+
+
+class Service:
+    """A running access node as ops sees it."""
+
+    def __init__(
+        self, node: AccessNode, server: Server, mesh: MeshNode, collectors: Iterable[Collector]
+    ) -> None:
+        self.node = node
+        self._server = server
+        self._mesh = mesh
+        self._collectors = tuple(collectors)
+
+    def ready(self) -> bool:
+        """Say whether clients may be sent here: a relay is up, the lease held, no drain."""
+        return bool(self._mesh.up) and self.node.lease.held and not self.node.sessions.draining
+
+    def status(self) -> dict[str, Any]:
+        """Return what the node is doing, as JSON-able values."""
+        return {
+            **self.node.status(),
+            "url": self.node.url,
+            "links": sorted(self._mesh.up),
+            "lanes": by_label(_lane_depths(self._mesh)),
+            "queued_bytes": self._server.queued_bytes,
+        }
+
+    def collectors(self) -> Iterable[Collector]:
+        """Return the collectors that `/metrics` reads."""
+        return self._collectors
+
+
+async def run(
+    settings: Settings,
+    identity: NodeIdentity,
+    /,
+    *,
+    stopping: trio.Event,
+    task_status: trio.TaskStatus[Service] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Run an access node until `stopping`, then drain it.
+
+    Raises `OSError` if the edge's address can't be bound. A store or relay that is away is waited
+    for.
+    """
+    edge = settings.edge
+    listener = listen(edge.host, edge.port, edge.limits(), reuse_port=edge.reuse_port)
+    async with _opened(settings, identity, listener) as (service, server):
+        task_status.started(service)
+        log.info("access_listening", url=service.node.url)
+        await stopping.wait()
+        await drain(service.node, server, settings.drain_s)
+
+
+@asynccontextmanager
+async def _opened(
+    settings: Settings, identity: NodeIdentity, listener: socket
+) -> AsyncIterator[tuple[Service, Server]]:
+    limits = settings.edge.limits()
+    async with open_redis(settings.store) as redis, trio.open_nursery() as nursery:
+        node = AccessNode(
+            settings,
+            identity,
+            nursery,
+            edge_of=lambda handler: Server(limits, handler, encode_skipped),
+            mesh_of=lambda receive: MeshNode(
+                identity, "access", settings.mesh, NngLinks(), receive
+            ),
+            routes=RedisRoutes(redis),
+            registry=RedisRegistry(redis),
+            now_ms=_now_ms,
+            random=random.random,
+            random_bits=random.getrandbits,
+        )
+        server, mesh = node.edge, node.mesh
+        assert isinstance(server, Server)
+        assert isinstance(mesh, MeshNode)
+        node.url = settings.public_url or _url(listener, settings.edge.path)
+        collectors = (AccessCollector(node), StoreCollector(redis))
+        nursery.start_soon(mesh.run)
+        nursery.start_soon(node.run)
+        await nursery.start(server.serve, [listener])
+        yield Service(node, server, mesh, collectors), server
+        nursery.cancel_scope.cancel()
+
+
+async def drain(node: AccessNode, server: Server, within_s: float) -> None:
+    """Take no more clients, send all away over `within_s`, report what is left, resign."""
+    node.sessions.draining = True
+    log.info("access_draining", connections=node.sessions.connections, within_s=within_s)
+    await node.lease.renew()
+    await server.drain(within_s)
+    await node.like_reports.drain(LIKES_DRAIN_S)
+    await node.lease.resign()
+
+
+def _url(listener: socket, path: str) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"ws://[{host}]:{port}{path}" if ":" in host else f"ws://{host}:{port}{path}"
+
+
+def _lane_depths(mesh: MeshNode) -> list[int]:
+    return [
+        sum(each.lanes[priority].outbox.depth for each in mesh.up.values()) for priority in Priority
+    ]
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

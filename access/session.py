@@ -1,0 +1,108 @@
+"""One client's session: what it has said, what it may do now. No I/O."""
+
+from dataclasses import dataclass
+
+from access.edge.interface import Connection
+from access.room import Room
+from access.token_bucket import Strikes, TokenBucket
+from proto.close_codes import CloseCode
+from proto.errors import ErrorCode, RequestError
+from proto.tokens import Claims
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLimits:
+    """The bounds of one connection; each is a setting of the node."""
+
+    hello_s: float
+    frames_per_s: float
+    frames_burst: int
+    max_refused_frames: int
+    max_bad_frames: int
+    strikes_window_s: float
+    max_rooms: int
+    max_in_flight: int
+
+
+class CloseError(Exception):
+    """The session is over: close the connection with `code`."""
+
+    def __init__(self, code: CloseCode, reason: str) -> None:
+        self.code = code
+        self.reason = reason
+        super().__init__(f"{code}: {reason}")
+
+
+class Session:
+    """The state of one connection. Times are seconds of one clock."""
+
+    def __init__(self, connection: Connection, limits: SessionLimits, now: float) -> None:
+        self.connection = connection
+        self.claims: Claims | None = None
+        """Who it is; `None` until `hello` was accepted."""
+        self.rooms: dict[str, Room] = {}
+        self.joining = 0
+        self.in_flight = 0
+        self.gone = False
+        self._limits = limits
+        self._bucket = TokenBucket(limits.frames_per_s, limits.frames_burst, now)
+        self._refused = Strikes(limits.max_refused_frames, limits.strikes_window_s)
+        self._bad = Strikes(limits.max_bad_frames, limits.strikes_window_s)
+
+    def frame(self, now: float) -> None:
+        """Count a frame; raises `rate_limited`, or `CloseError` for who goes on all the same."""
+        if self._bucket.take(now):
+            return
+        if self._refused.add(now):
+            raise CloseError(CloseCode.TOO_MANY_ERRORS, "too many frames")
+        raise RequestError(
+            ErrorCode.RATE_LIMITED,
+            f"more than {self._limits.frames_per_s:g} frames a second",
+            retry_after_ms=self._bucket.wait_ms(),
+        )
+
+    def bad_frame(self, now: float) -> None:
+        """Count a frame that could not be read; raises `CloseError` when it is one too many."""
+        if self._bad.add(now):
+            raise CloseError(CloseCode.TOO_MANY_ERRORS, "too many bad frames")
+
+    def who(self) -> Claims:
+        """Return who is connected; raises `hello_first`."""
+        if self.claims is None:
+            raise RequestError(ErrorCode.HELLO_FIRST, field="op")
+        return self.claims
+
+    def begin_join(self, rooms: int) -> None:
+        """Note that `rooms` rooms are being joined; raises `too_many_rooms`."""
+        if len(self.rooms) + self.joining + rooms > self._limits.max_rooms:
+            raise RequestError(
+                ErrorCode.TOO_MANY_ROOMS,
+                f"room: a connection may be in {self._limits.max_rooms} rooms; leave one first",
+                field="room",
+            )
+        self.joining += rooms
+
+    def end_join(self, rooms: int) -> None:
+        """Note that these joins have ended, well or not."""
+        self.joining -= rooms
+
+    def begin_request(self) -> None:
+        """Note that a request waits for others; raises `overloaded` when too many do."""
+        if self.in_flight >= self._limits.max_in_flight:
+            raise RequestError(
+                ErrorCode.OVERLOADED,
+                f"more than {self._limits.max_in_flight} requests without an answer",
+                retry_after_ms=1000,
+            )
+        self.in_flight += 1
+
+    def end_request(self) -> None:
+        """Note that it was answered."""
+        self.in_flight -= 1
+
+    def room(self, name: str) -> Room:
+        """Return a room that was joined; raises `not_joined`."""
+        room = self.rooms.get(name)
+        if room is None:
+            raise RequestError(ErrorCode.NOT_JOINED, field="room")
+        return room

@@ -1,0 +1,133 @@
+"""The session layer: takes what the edge reads and hands each request to its part."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+import trio
+
+from access.alarms import Alarms
+from access.counters import AccessCounters
+from access.edge.interface import Connection
+from access.hellos import Hellos
+from access.joins import Joins
+from access.publishes import Fetches, Likings, Publishes
+from access.replies import Replies
+from access.route_keeper import RouteKeeper
+from access.session import CloseError, Session, SessionLimits
+from access.users import Users
+from proto import client_requests
+from proto.client_requests import Chat, Fetch, Gift, Hello, Join, Leave, Like, Ping, Request, Speech
+from proto.close_codes import CloseCode
+from proto.errors import RequestError
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Who does what."""
+
+    hellos: Hellos
+    joins: Joins
+    publishes: Publishes
+    likings: Likings
+    fetches: Fetches
+    replies: Replies
+    users: Users
+    routes: RouteKeeper
+
+
+class Sessions:
+    """An `access.edge.interface.Handler`. Each frame is answered once or ends the session."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        limits: SessionLimits,
+        alarms: Alarms,
+        counters: AccessCounters,
+        *,
+        new_trace: Callable[[], str],
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._parts = parts
+        self._limits = limits
+        self._alarms = alarms
+        self._counters = counters
+        self._new_trace = new_trace
+        self._now_ms = now_ms
+        self.connections = 0
+        self.draining = False
+
+    def opened(self, connection: Connection) -> None:
+        """See `Handler`."""
+        now = trio.current_time()
+        session = connection.state = Session(connection, self._limits, now)
+        self.connections += 1
+        if self.draining:
+            connection.close(CloseCode.RESTARTING, "restarting; resume elsewhere")
+        else:
+            self._alarms.at(now + self._limits.hello_s, partial(self._hello_is_due, session))
+
+    def received(self, connection: Connection, text: bytes) -> None:
+        """See `Handler`."""
+        session: Session = connection.state
+        try:
+            self._take(session, text)
+        except RequestError as error:
+            self._parts.replies.error(session, client_requests.request_id(text), error.body)
+        except CloseError as close:
+            log.info("session_closed", connection=connection.id, code=close.code, why=close.reason)
+            connection.close(close.code, close.reason)
+
+    def closed(self, connection: Connection, code: int) -> None:
+        """See `Handler`."""
+        session: Session = connection.state
+        self.connections -= 1
+        self._counters.closes[code] += 1
+        session.gone = True
+        self._parts.joins.leave_all(session)
+        if session.claims is not None:
+            self._parts.users.remove(session.claims.sub, connection)
+            self._parts.routes.remove(session.claims.sub, connection.id)
+
+    def _take(self, session: Session, text: bytes) -> None:
+        now = trio.current_time()
+        session.frame(now)
+        try:
+            request = client_requests.parse(text)
+            if not isinstance(request, Hello):
+                session.who()
+        except RequestError:
+            self._counters.requests["bad"] += 1
+            session.bad_frame(now)
+            raise
+        trace = self._new_trace()
+        op = request.__struct_config__.tag
+        self._counters.requests[str(op)] += 1
+        log.debug("client_frame", trace=trace, op=op, connection=session.connection.id)
+        self._dispatch(session, request, text, trace)
+
+    def _dispatch(self, session: Session, request: Request, text: bytes, trace: str) -> None:
+        parts = self._parts
+        match request:
+            case Chat() | Gift() | Speech():
+                parts.publishes.publish(session, request, text, trace)
+            case Like():
+                parts.likings.like(session, request)
+            case Ping():
+                parts.replies.ok(session, request.id, b'{"ts":%d}' % self._now_ms())
+            case Join():
+                parts.joins.join(session, request)
+            case Leave():
+                parts.joins.leave(session, request)
+            case Fetch():
+                parts.fetches.fetch(session, request)
+            case Hello():
+                parts.hellos.hello(session, request)
+
+    def _hello_is_due(self, session: Session) -> None:
+        if session.claims is None and not session.gone:
+            session.connection.close(CloseCode.HELLO_TIMEOUT, "no hello in time")

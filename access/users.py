@@ -1,0 +1,109 @@
+"""The users of this node, and the messages that go to users instead of rooms."""
+
+from collections.abc import Iterable
+
+import msgspec
+import structlog
+
+from access.counters import AccessCounters
+from access.edge.interface import Connection
+from proto import server_frames
+from proto.envelopes import Envelope
+from proto.headers import UsersHeader, decode_users
+from proto.priorities import Priority
+
+log = structlog.get_logger()
+
+
+class Users:
+    """uid -> connections: a user may have several devices."""
+
+    def __init__(self) -> None:
+        self._connections: dict[str, dict[int, Connection]] = {}
+
+    def __len__(self) -> int:
+        return len(self._connections)
+
+    def add(self, uid: str, connection: Connection) -> None:
+        """Note a user's connection."""
+        self._connections.setdefault(uid, {})[connection.id] = connection
+
+    def remove(self, uid: str, connection: Connection) -> None:
+        """Forget a user's connection."""
+        connections = self._connections.get(uid, {})
+        connections.pop(connection.id, None)
+        if not connections:
+            self._connections.pop(uid, None)
+
+    def here(self, uids: Iterable[str]) -> list[str]:
+        """Return those of `uids` that are connected to this node."""
+        return [uid for uid in uids if uid in self._connections]
+
+    def connections(self, uid: str) -> list[Connection]:
+        """Return a user's connections to this node."""
+        return list(self._connections.get(uid, {}).values())
+
+
+class SeenOnce:
+    """Remembers what was seen, for `age_s` and up to `size` entries."""
+
+    def __init__(self, size: int, age_s: float) -> None:
+        self._size = size
+        self._age_s = age_s
+        self._seen: dict[tuple[str, str], float] = {}
+
+    def __len__(self) -> int:
+        return len(self._seen)
+
+    def first(self, key: tuple[str, str], now: float) -> bool:
+        """Say whether `key` is new, and remember it."""
+        seen_at = self._seen.pop(key, None)
+        self._seen[key] = now
+        self._forget(now)
+        return seen_at is None or now - seen_at > self._age_s
+
+    def _forget(self, now: float) -> None:
+        while self._seen:
+            oldest = next(iter(self._seen))
+            if len(self._seen) <= self._size and now - self._seen[oldest] <= self._age_s:
+                return
+            del self._seen[oldest]
+
+
+class Deliveries:
+    """Takes USERS envelopes: looks at the header first, at the body only for who is here."""
+
+    def __init__(self, users: Users, counters: AccessCounters, seen: SeenOnce) -> None:
+        self._users = users
+        self._counters = counters
+        # By uid too: a long list of receivers comes in parts with the same id.
+        self._seen = seen
+
+    def receive(self, envelope: Envelope, now: float) -> None:
+        """Deliver to the receivers that are connected here, each once."""
+        try:
+            header = decode_users(envelope.header)
+            priority = Priority(envelope.priority)
+        except (msgspec.MsgspecError, ValueError):
+            self._counters.bad_envelopes += 1
+            return
+        here = self._users.here(header.uids)
+        if not here:
+            self._counters.direct_elsewhere += 1
+            return
+        self._deliver(envelope, header, priority, [u for u in here if self._is_new(header, u, now)])
+
+    def _is_new(self, header: UsersHeader, uid: str, now: float) -> bool:
+        new = self._seen.first((header.id, uid), now)
+        self._counters.direct_duplicates += not new
+        return new
+
+    def _deliver(
+        self, envelope: Envelope, header: UsersHeader, priority: Priority, uids: list[str]
+    ) -> None:
+        message = server_frames.message([envelope.body])
+        for uid in uids:
+            for connection in self._users.connections(uid):
+                connection.send(message, priority)
+                self._counters.direct_deliveries += 1
+        log.debug("direct_delivered", trace=header.trace, id=header.id, receivers=len(uids))
