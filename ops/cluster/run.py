@@ -13,6 +13,7 @@ from ops.cluster.child import Program, Report
 from ops.cluster.options import UpOptions
 from ops.cluster.plan import Node, Plan
 from ops.cluster.redis_server import Redis, wait_until_serving
+from ops.cluster.settling import settled
 from ops.cluster.state_dir import StateDir
 from ops.cluster.supervisor import Supervisor
 
@@ -29,11 +30,16 @@ class Cluster(NamedTuple):
 
 
 async def run_cluster(
-    cluster: Cluster, *, announce: Callable[[Supervisor], None], report: Report
+    cluster: Cluster,
+    *,
+    serving: Callable[[], None],
+    announce: Callable[[Supervisor], None],
+    report: Report,
 ) -> None:
     """Run `cluster` until SIGINT, SIGTERM or SIGHUP, then drain; a second signal kills at once.
 
-    `announce` is called once when every node is ready, `report` with lines for the user's eyes.
+    `serving` is called once when every node is ready, `announce` when the gateway knows them all,
+    `report` with lines for the user's eyes.
     Raises, in an exception group, `Failure` if a part does not start.
     """
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
@@ -49,6 +55,9 @@ async def run_cluster(
                 nursery.start_soon(_watch_signals, signals, stopping, starting, nursery)
                 await supervisor.start(redis_program(each) for each in cluster.redis)
                 await supervisor.start(_node_program(each, cluster) for each in cluster.plan.nodes)
+                serving()
+                if not await settled(cluster.plan):
+                    report("the gateway does not know every node yet: see `relaymesh status`")
                 announce(supervisor)
             await stopping.wait()
             report("stopping")

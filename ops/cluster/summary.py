@@ -21,10 +21,15 @@ def machine(cluster: Cluster, supervisor: Supervisor) -> str:
     )
 
 
+def demo_page(cluster: Cluster) -> str:
+    """Return the line with the demo page's address."""
+    return f"demo page  {cluster.plan.gateway}/"
+
+
 def human(cluster: Cluster) -> str:
-    """Return the demo page's address, the nodes with their addresses and the link arithmetic."""
+    """Return the nodes with their addresses and the link arithmetic, as lines for eyes."""
     plan = cluster.plan
-    lines = [f"demo page  {plan.gateway}/", ""]
+    lines = [""]
     for node in plan.nodes:
         ports = "  ".join(f"{name} {port}" for name, port in node.ports.items())
         lines.append(f"  {node.id:<12} {ports}")

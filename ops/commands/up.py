@@ -14,7 +14,7 @@ from ops.cluster.options import UpOptions
 from ops.cluster.plan import DEFAULT_PORT_BASE
 from ops.cluster.prepare import prepare_cluster
 from ops.cluster.run import run_cluster
-from ops.cluster.summary import human, machine
+from ops.cluster.summary import demo_page, human, machine
 from ops.cluster.supervisor import Supervisor
 from ops.errors import Failure, one_line
 from ops.settings import Level
@@ -55,11 +55,15 @@ def command(as_json: bool, **options: Any) -> None:
     """
     cluster = prepare_cluster(UpOptions(**options))
 
+    def serving() -> None:
+        if not as_json:
+            click.echo(demo_page(cluster))
+
     def announce(supervisor: Supervisor) -> None:
         click.echo(machine(cluster, supervisor) if as_json else human(cluster))
 
     async def run() -> None:
-        await run_cluster(cluster, announce=announce, report=_report)
+        await run_cluster(cluster, serving=serving, announce=announce, report=_report)
 
     try:
         trio.run(run)

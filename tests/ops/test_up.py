@@ -27,11 +27,17 @@ SMALL = ("--access", "1", "--relays", "1")
 PACKAGE = f"__path__.append({str(ROOT)!r} + '/' + __name__)\n"
 SERVICE = """
 import os
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+async def links(request):
+    return JSONResponse({"links": {"held": 99}})
 
 class Service:
     def ready(self): return True
     def status(self): return {}
     def collectors(self): return []
+    def routes(self): return [Route("/v1/status", links)]
 
 async def run(settings, identity, *, stopping, task_status):
     if os.environ.get("FAIL") == identity.node:
