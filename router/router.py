@@ -54,6 +54,7 @@ class Router:
     """One router, as ops sees it."""
 
     def __init__(self, settings: Settings, node: NodeIdentity, parts: Parts) -> None:
+        self._settings = settings
         self._node = node
         self._parts = parts
         self._stopping = False
@@ -61,34 +62,9 @@ class Router:
         self.presence = Presence(parts.registry)
         self._balance = Balance(node.region)
         self._heads = Heads(parts.room_log, parts.mesh, self.presence, node.node, self.counters)
-        self._api = Api(
-            settings.gateway,
-            parts.mesh,
-            self.presence,
-            self._balance,
-            time.time,
-            random.SystemRandom().getrandbits,
-        )
+        self._api = self._make_api()
         self._routes = routes(self._api, settings.gateway)
-        deliverer = Deliverer(
-            Dispatch(parts.mesh, self.counters),
-            parts.routes,
-            self.presence,
-            self._relays_up,
-            settings.costs,
-            self.counters,
-            _now_ms,
-        )
-        self._consumers = [
-            Consumer(
-                topic,
-                parts.bus,
-                deliverer,
-                Seen(settings.dedup_age_s, settings.dedup_ids),
-                self.counters,
-            )
-            for topic in TOPICS
-        ]
+        self._consumers = self._make_consumers()
 
     def ready(self) -> bool:
         """Return whether records flow: every topic is consumed and a relay is up."""
@@ -128,6 +104,38 @@ class Router:
                 self._stopping = True
             keeping.cancel_scope.cancel()
         await self._resign()
+
+    def _make_api(self) -> Api:
+        return Api(
+            self._settings.gateway,
+            self._parts.mesh,
+            self.presence,
+            self._balance,
+            time.time,
+            random.SystemRandom().getrandbits,
+        )
+
+    def _make_consumers(self) -> list[Consumer]:
+        settings, bus = self._settings, self._parts.bus
+        deliverer = Deliverer(
+            Dispatch(self._parts.mesh, self.counters),
+            self._parts.routes,
+            self.presence,
+            self._relays_up,
+            settings.costs,
+            self.counters,
+            _now_ms,
+        )
+        return [
+            Consumer(
+                topic,
+                bus,
+                deliverer,
+                Seen(settings.dedup_age_s, settings.dedup_ids),
+                self.counters,
+            )
+            for topic in TOPICS
+        ]
 
     def _relays_up(self) -> int:
         return len(self._parts.mesh.carriers(ALL_RELAYS_KEY))
