@@ -128,7 +128,7 @@ def run_edge() -> RunEdge:
     """`async with run_edge(path=...) as edge:` with any of `EdgeSettings` changed."""
 
     def run(**changes: Any) -> AbstractAsyncContextManager[RunningEdge]:
-        options = {key: changes.pop(key) for key in ("poller", "rng") if key in changes}
+        options = {key: changes.pop(key) for key in ("poller", "rng", "observe") if key in changes}
         return running(EdgeSettings(**changes), **options)
 
     return run
