@@ -69,6 +69,11 @@ class Announcer:
         self._known.update(now)
         return now
 
+    def _something_to_say(self) -> bool:
+        # A relay that has heard nothing has an empty table: no need to say that nothing is wanted.
+        full = self._full and bool(self._wanted or self._generation)
+        return full or bool(self._changed)
+
     def _restart(self) -> None:
         self._full = True
         self._confirmed_up_to = self._generation

@@ -20,6 +20,9 @@ from proto.priorities import Priority
 BATCH_BYTES = 128 * 1024
 """Where a batch ends: large enough that its cost no longer counts, small enough to be sent soon."""
 
+STALLED_S = 0.5
+"""Seconds without taking a batch after which a node is no reason to push back any longer."""
+
 
 class LaneTraffic:
     """What all nodes' lanes of one priority have carried since the relay started."""
@@ -52,6 +55,7 @@ class PeerLane:
         self._waiting: deque[bytes] = deque()
         self._control: list[bytes] = []
         self._bytes = 0
+        self._moved_at = 0.0
 
     @property
     def depth(self) -> int:
@@ -63,11 +67,11 @@ class PeerLane:
         """Bytes that wait."""
         return self._bytes
 
-    @property
-    def behind(self) -> bool:
-        """Whether more than a quarter of the bound is taken: the rest is for what is under way
-        when routers are pushed back, four batches and a ping of each."""
-        return self._bytes * 4 > self._limit_bytes
+    def behind(self, now: float) -> bool:
+        """Say whether more than a quarter of the bound is taken, and going down: the rest is for
+        what is under way when routers are pushed back, four batches and a ping of each. A node
+        that takes nothing at all is not worth waiting for."""
+        return self._bytes * 4 > self._limit_bytes and now - self._moved_at < STALLED_S
 
     def control(self, envelope: bytes) -> None:
         """Queue an answer of the relay's own, before all else and never refused: a node has one
@@ -83,13 +87,14 @@ class PeerLane:
             self._bytes += size
         else:
             self._make_room(gathered, now)
-        self.flush()
+        self.flush(now)
 
-    def flush(self) -> None:
+    def flush(self, now: float) -> None:
         """Send while the link takes batches."""
         while (self._waiting or self._control) and self.link.sendable:
             self._send(self._take())
-        if self.full_since is not None and not self.behind:
+            self._moved_at = now
+        if self._bytes * 2 < self._limit_bytes:
             self.full_since = None
 
     def discard(self) -> None:

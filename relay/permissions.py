@@ -15,8 +15,8 @@ MAY_SEND: dict[NodeRole, frozenset[int]] = {
 }
 """A relay says nothing to its fellows yet; probes are measuring tools and may do everything."""
 
-RECEIVERS: frozenset[NodeRole] = frozenset(("access", "probe"))
-"""Who gets what is for every node that has clients."""
+RECEIVERS: frozenset[NodeRole] = frozenset(("access",))
+"""Who has clients: gets what is for every such node, and is waited for when it is behind."""
 
 SENDERS: frozenset[NodeRole] = frozenset(("router", "probe"))
 """Who is pushed back when the receivers as a whole are behind."""

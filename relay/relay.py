@@ -1,9 +1,10 @@
 """A relay at work: three listeners, and what comes from them handed to `Forwarding`. A thin shell.
 
 Batches are taken lane by lane, a few at a time, and before each batch of normal or bulk the urgent
-lane is looked at. When more than half of the receiving nodes are behind on a lane, the relay itself
+lane is looked at. When at least half of the receiving nodes are behind on a lane, the relay itself
 is: then it gives routers no new credit on that lane until they have caught up, so that the bus
-holds the backlog. Fewer than half are slow nodes, which cost the others nothing.
+holds the backlog. Fewer than half are slow nodes, which cost the others nothing; nor does a node
+that has stopped taking batches at all.
 """
 
 from collections import Counter
@@ -91,6 +92,8 @@ class Relay:
             "requests": len(self.forwarding.admission),
             "lane_depths": self.lane_depths(),
             "held": [p.label for p in Priority if self.held(p)],
+            "holds": {p.label: self.holds[p] for p in Priority},
+            "drops": {f"{reason} {p.label}": n for (reason, p), n in sorted(self.drops.items())},
         }
 
     async def run(self) -> None:
@@ -136,7 +139,7 @@ class Relay:
             self._strangers.pop(link, None)
             self._gone(link)
         elif (seat := self.roster.seat(link)) is not None:
-            seat.lane.flush()
+            seat.lane.flush(trio.current_time())
             self._let_go(lane)
 
     def _take(self, lane: Priority, link: Link, batch: bytes) -> None:
@@ -194,7 +197,7 @@ class Relay:
         me = self._node
         welcome = encode_header(Welcome(me.node, me.region, me.incarnation))
         peer.lanes[hello.lane].control(encode(Kind.WELCOME, Priority(hello.lane), header=welcome))
-        peer.lanes[hello.lane].flush()
+        peer.lanes[hello.lane].flush(trio.current_time())
         if peer.complete:
             self.forwarding.join(peer)
             log.info("node_up", node=peer.node, role=peer.role)
@@ -233,10 +236,10 @@ class Relay:
         return True
 
     def _behind(self, lane: Priority) -> bool:
-        """Say whether more than half of the receivers are behind: then it is not a slow node."""
-        receivers = self.forwarding.receivers
-        behind = sum(peer.lanes[lane].behind for peer in receivers)
-        return behind * 2 > len(receivers)
+        """Say whether at least half of the receivers are behind: then it is not a slow node."""
+        receivers, now = self.forwarding.receivers, trio.current_time()
+        behind = sum(peer.lanes[lane].behind(now) for peer in receivers)
+        return behind * 2 >= max(1, len(receivers))
 
     def _let_go(self, lane: Priority) -> None:
         if self._held[lane] and not self._behind(lane):
@@ -253,6 +256,8 @@ class Relay:
                 self._cut(link, "no_hello", f"nothing within {HELLO_S} s")
             for peer in self.roster.peers:
                 self._check(peer, now)
+            for lane in Priority:
+                self._let_go(lane)
 
     def _check(self, peer: Peer, now: float) -> None:
         for lane in peer.lanes.values():

@@ -1,0 +1,92 @@
+"""The figures of a node's end of the mesh for `/metrics`, read on each scrape."""
+
+from collections.abc import Iterator
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from mesh.node import MeshNode
+from mesh.serving import Serving
+from proto.priorities import Priority
+
+
+class MeshCollector(Collector):
+    """Shows what `mesh` has carried, what waits and what was dropped."""
+
+    def __init__(self, mesh: MeshNode) -> None:
+        self._mesh = mesh
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the metrics."""
+        yield GaugeMetricFamily("relaymesh_mesh_relays_up", "Relays.", len(self._mesh.up))
+        yield CounterMetricFamily(
+            "relaymesh_mesh_connects", "Times that a relay came up.", self._mesh.connects
+        )
+        yield from self._lanes()
+        yield from self._traffic()
+        yield from self._requests()
+        yield self._drops()
+
+    def _lanes(self) -> Iterator[Metric]:
+        labels = ["relay", "priority"]
+        depth = GaugeMetricFamily("relaymesh_mesh_lane_depth", "Envelopes waiting.", labels=labels)
+        size = GaugeMetricFamily("relaymesh_mesh_lane_depth_bytes", "Bytes waiting.", labels=labels)
+        trip = GaugeMetricFamily("relaymesh_mesh_round_trip_ms", "Ping to pong.", labels=labels)
+        for relay, connection in self._mesh.up.items():
+            for lane in connection.lanes:
+                names = [relay, lane.priority.label]
+                depth.add_metric(names, lane.outbox.depth)
+                size.add_metric(names, lane.outbox.depth_bytes)
+                trip.add_metric(names, lane.round_trip_ms)
+        yield from (depth, size, trip)
+
+    def _traffic(self) -> Iterator[Metric]:
+        for what in ("batches", "envelopes", "bytes"):
+            family = CounterMetricFamily(
+                f"relaymesh_mesh_{what}", f"{what.title()} by lane.", labels=["priority", "way"]
+            )
+            for priority in Priority:
+                for way in ("in", "out"):
+                    value = getattr(self._mesh.traffic[priority], f"{what}_{way}")
+                    family.add_metric([priority.label, way], value)
+            yield family
+
+    def _requests(self) -> Iterator[Metric]:
+        requests = self._mesh.requests
+        yield GaugeMetricFamily("relaymesh_mesh_requests", "Without an answer.", len(requests))
+        for name, text, value in (
+            ("requests_refused", "Requests beyond the bound.", requests.refused),
+            ("replies_unmatched", "Answers that nobody waits for.", requests.unmatched),
+        ):
+            yield CounterMetricFamily(f"relaymesh_mesh_{name}", text, value)
+
+    def _drops(self) -> Metric:
+        drops = CounterMetricFamily(
+            "relaymesh_mesh_drops", "Envelopes dropped.", labels=["reason", "priority"]
+        )
+        for (reason, priority), count in sorted(self._mesh.drops.items()):
+            drops.add_metric([reason, priority.label], count)
+        return drops
+
+
+class ServingCollector(Collector):
+    """Shows how the requests fare that a node serves."""
+
+    def __init__(self, serving: Serving) -> None:
+        self._serving = serving
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the metrics."""
+        serving, turns = self._serving, self._serving.turns
+        yield GaugeMetricFamily("relaymesh_serving_at_work", "Requests at work.", turns.at_work)
+        yield GaugeMetricFamily("relaymesh_serving_waiting", "Requests waiting.", turns.waiting)
+        for name, text, value in (
+            ("answered", "Requests answered, errors included.", serving.answered),
+            ("failed", "Answers that are errors.", serving.failed),
+            ("broken", "Requests that ended in an exception.", serving.broken),
+            ("refused", "Requests beyond the bound.", turns.refused),
+            ("expired", "Requests whose askers had given up.", turns.expired),
+            ("bad", "Requests that can't be read.", serving.bad),
+            ("undelivered", "Answers whose relay was down.", serving.undelivered),
+        ):
+            yield CounterMetricFamily(f"relaymesh_serving_{name}", text, value)
