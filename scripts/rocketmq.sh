@@ -7,6 +7,7 @@
 # ROCKETMQ_STATE  state folder                  (default: .rocketmq in the current folder)
 # NAMESRV_PORT    name server                   (default: 9876; clients connect here)
 # BROKER_PORT     broker                        (default: 10911; it also takes the two beside it)
+# ROCKETMQ_FLUSH  SYNC_FLUSH (default) or ASYNC_FLUSH, which survives a kill, not a lost host
 # ROCKETMQ_VERSION, BROKER_HEAP, NAMESRV_HEAP   (defaults: 5.5.0, 1g, 128m)
 set -eu
 
@@ -15,6 +16,7 @@ STATE=${ROCKETMQ_STATE:-$PWD/.rocketmq}
 NAMESRV_PORT=${NAMESRV_PORT:-9876}
 BROKER_PORT=${BROKER_PORT:-10911}
 HOST=127.0.0.1
+FLUSH=${ROCKETMQ_FLUSH:-SYNC_FLUSH}
 JARS=$STATE/jars-$VERSION
 
 fail() { echo "rocketmq: $*" >&2; exit 1; }
@@ -56,7 +58,7 @@ configure() {
       (cd "$STATE/conf" && jar xf "$JARS/rocketmq-$part-$VERSION.jar" "rmq.$part.logback.xml")
   done
   printf 'bindAddress=%s\nlistenPort=%s\n' "$HOST" "$NAMESRV_PORT" > "$STATE/conf/namesrv.conf"
-  # SYNC_FLUSH: what the broker confirms is on its disk. autoCreateTopicEnable=false: relaymesh
+  # autoCreateTopicEnable=false: relaymesh
   # creates its topics with a number of queues of its own; a typo must not create another.
   cat > "$STATE/conf/broker.conf" <<CONF
 brokerClusterName=DefaultCluster
@@ -67,7 +69,7 @@ brokerIP1=$HOST
 listenPort=$BROKER_PORT
 namesrvAddr=$HOST:$NAMESRV_PORT
 brokerRole=ASYNC_MASTER
-flushDiskType=SYNC_FLUSH
+flushDiskType=$FLUSH
 autoCreateTopicEnable=false
 autoCreateSubscriptionGroup=true
 storePathRootDir=$STATE/store

@@ -120,8 +120,9 @@ class BusSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         int,
         Meta(
             description="queues of a topic that is new (rocketmq): order holds within one, and "
-            "no more than this many members of a group are served. More members than that are rare",
+            "no more than this many members of a group are served. A batch becomes a message for "
+            "each, so more queues make a single publisher slower",
             ge=1,
             le=256,
         ),
-    ] = 8
+    ] = 4

@@ -199,7 +199,7 @@ def doomed_consumer():
 def lasting_harness(request) -> Harness:
     """The brokers that outlive a process."""
     if request.param == "redis":
-        return RedisHarness(request.getfixturevalue("redis_server"))
+        return RedisHarness(request.getfixturevalue("shared_redis"))
     return RocketMQHarness()
 
 
@@ -208,6 +208,6 @@ def harness(request) -> Iterator[Harness]:
     if request.param == "memory":
         yield MemoryHarness()
     elif request.param == "redis":
-        yield RedisHarness(request.getfixturevalue("redis_server"))
+        yield RedisHarness(request.getfixturevalue("shared_redis"))
     else:
         yield RocketMQHarness()

@@ -33,7 +33,7 @@ async def take(subscription: Subscription, count: int, within_s: float = 15) -> 
 
 
 async def nothing_more(subscription: Subscription) -> bool:
-    with trio.move_on_after(0.4):
+    with trio.move_on_after(0.25):
         await subscription.receive()
         return False
     return True

@@ -111,5 +111,5 @@ def test_unquoted_numeric_keys_are_read():
 
 def test_a_missing_client_says_what_to_run(monkeypatch, tmp_path):
     monkeypatch.setattr(loader, "LIBRARY", tmp_path / "librocketmq.so")
-    with pytest.raises(loader.RocketMQClientMissingError, match="backends.bus.rocketmq.install"):
+    with pytest.raises(loader.RocketMQClientMissingError, match="run `python -m backends"):
         loader.load_client()
