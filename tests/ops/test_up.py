@@ -1,5 +1,5 @@
 """`relaymesh up` as a user runs it: real processes, real config, real stores; the roles' services
-are replaced by quick ones, so that what is tested is the cluster around them."""
+are replaced by quick ones where what is tested is the cluster around them."""
 
 import json
 import os
@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from ops.cluster.plan import SPAN
 from ops.cluster.state_dir import command_line
+from ops.command import relaymesh
 from ops.roles import ROLES
 
 ROOT = Path(__file__).parents[2]
@@ -113,7 +115,18 @@ def free_base() -> int:
 
 @pytest.fixture
 def up(tmp_path: Path) -> Iterator[Up]:
+    yield from supervised(Up(tmp_path))
+
+
+@pytest.fixture
+def real_up(tmp_path: Path) -> Iterator[Up]:
+    """As `up`, with the roles' own services."""
     up = Up(tmp_path)
+    up.roles = tmp_path
+    yield from supervised(up)
+
+
+def supervised(up: Up) -> Iterator[Up]:
     yield up
     for process in up.processes:
         process.kill()
@@ -196,3 +209,17 @@ def test_a_node_that_does_not_start_says_why_in_one_line(up: Up) -> None:
     assert "logic-1 does not start: RuntimeError: no luck today" in said.splitlines()[-1]
     assert "Traceback" not in said
     assert up.commands() == []
+
+
+def test_the_real_roles_know_each_other_when_it_is_ready(real_up: Up) -> None:
+    process, ready = real_up.ready("--access", "2", "--relays", "2")
+    assert get(ready["demo"]).startswith("<!doctype html>")
+    where = ["--port-base", str(real_up.port_base), "--state-dir", str(real_up.state_dir)]
+    status = json.loads(CliRunner().invoke(relaymesh, ["status", "--json", *where]).output)
+    assert {node["id"] for node in status["nodes"]} <= set(ready["pids"])
+    assert (len(status["nodes"]), status["links"]["held"]) == (6, 8)
+    assert all(node["up"] and node["restarts"] == 0 for node in status["nodes"])
+    assert "relaymesh_" in get(real_up.record()["nodes"]["access-2"]["http"] + "/metrics")
+    process.terminate()
+    assert process.wait(PATIENCE_S) == 0
+    assert real_up.commands() == []
