@@ -7,7 +7,7 @@ import trio
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from fake_cluster import FakeCluster  # noqa: E402
+from fake_cluster import FakeCluster
 
 
 @pytest.fixture

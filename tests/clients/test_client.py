@@ -186,7 +186,7 @@ async def test_expired_token_is_replaced_by_a_fresh_one(cluster: FakeCluster) ->
 
 
 async def test_nothing_there_is_one_clear_error(free_port: int) -> None:
-    with pytest.raises(Closed, match="not connected within 0.5 s"):
+    with pytest.raises(Closed, match="not connected within"):
         async with connect(fixed(f"ws://127.0.0.1:{free_port}/v1"), "ann", connect_timeout_s=0.5):
             pass
 

@@ -163,7 +163,7 @@ function wireComposer(client) {
   speak.addEventListener("click", () => {
     const on = speak.getAttribute("aria-pressed") !== "true";
     speak.setAttribute("aria-pressed", String(on));
-    text.placeholder = on ? "Speak to the whole room" : "Say something nice";
+    text.placeholder = on ? "Speak to the room" : "Say something nice";
     text.focus();
   });
   byId("composer").addEventListener("submit", (event) => {

@@ -12,7 +12,7 @@ from relaymesh_client.backoff import Backoff
 from relaymesh_client.driver import Driver, TokenSource
 from relaymesh_client.errors import Closed
 from relaymesh_client.event_queue import EventQueue
-from relaymesh_client.events import Event, Frame, Priority
+from relaymesh_client.events import Connected, Event, Frame, Priority
 from relaymesh_client.gateway import EndpointSource
 from relaymesh_client.protocol import Protocol
 
@@ -123,6 +123,12 @@ class Client:
         began = trio.current_time()
         await self._request("ping", {})
         return trio.current_time() - began
+
+    @property
+    def session(self) -> Connected:
+        """The user's id and the node of the connection that is (or was last) open."""
+        assert self._protocol.session is not None, "`connect` waits for the first session"
+        return self._protocol.session
 
     @property
     def uncertain_likes(self) -> int:

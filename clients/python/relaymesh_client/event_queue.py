@@ -44,19 +44,18 @@ class EventQueue:
             self._drop_one()
         self._count += 1
         self._lanes[_lane_of(event)].append((self._count, event))
-        self._changed.set()
+        self._wake()
 
     def end(self, problem: Closed | None) -> None:
         """No event will come any more; with a `problem` the iterator raises it at its end."""
         self._ended = problem or Closed("the client is closed", 1000)
-        self._changed.set()
+        self._wake()
 
     async def get(self) -> Event:
         """Return the next event; raises `Closed` when there is none left and none will come."""
         while not len(self) and not self._dropped:
             if self._ended is not None:
                 raise self._ended
-            self._changed = trio.Event()
             await self._changed.wait()
         return self._next()
 
@@ -77,6 +76,10 @@ class EventQueue:
             return Dropped(dropped)
         lane = min((lane for lane in self._lanes if lane), key=lambda lane: lane[0][0])
         return lane.popleft()[1]
+
+    def _wake(self) -> None:
+        changed, self._changed = self._changed, trio.Event()
+        changed.set()
 
     def _drop_one(self) -> None:
         for name, lane in zip(_NAMES, self._lanes, strict=True):

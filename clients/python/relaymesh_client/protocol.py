@@ -38,6 +38,8 @@ class Protocol:
         """The server is silent: the shell should end the connection now."""
         self.ready = False
         """Whether `hello` was accepted on the present connection."""
+        self.session: Connected | None = None
+        """What the last accepted `hello` was answered with."""
         self.hello_error: Refused | None = None
         """Why `hello` was not accepted on the last connection."""
         self.uncertain_likes = 0
@@ -201,9 +203,9 @@ class Protocol:
         ok = frame["ok"]
         self.ready = True
         self._keepalive.greeted(max(1.0, ok.get("heartbeat_ms", 25_000) / 1000), now)
-        self.events.append(
-            Connected(str(ok.get("uid")), str(ok.get("node")), str(ok.get("session")))
-        )
+        names = (str(ok.get(name, "")) for name in ("uid", "node", "session"))
+        self.session = Connected(*names)
+        self.events.append(self.session)
         for room, answer in ok.get("rooms", {}).items():
             failed = "error" in answer
             self._rooms.answered(room, answer if failed else {"ok": answer}, now)

@@ -1,0 +1,72 @@
+"""The command line of `relaymesh check`."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import click
+import trio
+
+from ops.check.cluster import Gateway
+from ops.check.report import Check, Report
+from ops.check.run import run
+from ops.cluster.plan import DEFAULT_PORT_BASE, LOOPBACK
+from ops.config.sources import SECRET_VARIABLE
+from ops.errors import Failure
+
+
+@click.command("check")
+@click.option("--url", default="", metavar="URL", help="Of the gateway; in place of --port-base.")
+@click.option("--port-base", default=DEFAULT_PORT_BASE, show_default=True, help="Of the cluster.")
+@click.option(
+    "--state-dir",
+    default=".relaymesh",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="State folder of a local cluster, for its token secret.",
+)
+@click.option(
+    "--secret-file", type=click.Path(path_type=Path), help="File with the token secret, instead."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def command(
+    url: str, port_base: int, state_dir: Path, secret_file: Path | None, as_json: bool
+) -> None:
+    """Join a running cluster with real clients on every access node; verify what it delivers.
+
+    Tokens are signed with the secret in --secret-file, else in RELAYMESH_TOKEN_SECRET, else of the
+    local cluster in --state-dir. Where there is none, the gateway's demo gives tokens, and what
+    back ends publish is not checked. Exits 1 when a check fails.
+    """
+    gateway = Gateway(url or f"http://{LOOPBACK}:{port_base}")
+    try:
+        report = trio.run(run, gateway, _secret(secret_file, state_dir, port_base, url))
+    except Failure as failure:
+        if not as_json:
+            raise
+        report = Report([Check("reach_the_cluster", False, failure.message)])
+    click.echo(json.dumps(report.as_json()) if as_json else report.as_table())
+    sys.exit(0 if report.ok else 1)
+
+
+def _secret(file: Path | None, state_dir: Path, port_base: int, url: str) -> str:
+    """Return the token secret, or "" where none is known."""
+    if file is not None:
+        try:
+            return file.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise Failure(f"--secret-file {file}: {error.strerror}") from None
+    if SECRET_VARIABLE in os.environ:
+        return os.environ[SECRET_VARIABLE]
+    return "" if url else _local_secret(state_dir, port_base)
+
+
+def _local_secret(state_dir: Path, port_base: int) -> str:
+    """Return the secret of the cluster in `state_dir`, if it is the one at `port_base`."""
+    try:
+        running = json.loads((state_dir / "cluster.json").read_text())
+        secret: str = json.loads((state_dir / "secrets.json").read_text())["token_secret"]
+    except (OSError, ValueError, KeyError):
+        return ""
+    return secret if running.get("port_base") == port_base else ""
