@@ -105,6 +105,10 @@ class Admin:
             for queue in self.queues(topic)
         )
 
+    def total(self, topic: str) -> int:
+        """Return how many messages `topic` was ever given."""
+        return sum(self.end(topic, queue) for queue in self.queues(topic))
+
     def _masters(self) -> list[str]:
         table = self._ask(remoting.GET_CLUSTER).expect(remoting.SUCCESS).json()["brokerAddrTable"]
         masters = [broker["brokerAddrs"].get(MASTER) for broker in table.values()]

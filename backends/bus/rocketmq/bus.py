@@ -89,7 +89,11 @@ class RocketMQBus:
         await self._topics_made.wait()
         # One group for all: in this mode the client keeps the offsets, and the broker nothing.
         consumer = self._consumer(f"{self._name(topic)}-broadcast", broadcasting=True)
-        subscription = self._subscription(topic, name, consumer, lambda: 0)
+
+        def ask_lag() -> int:
+            return max(0, self._admin.total(self._name(topic)) - sum(subscription.read_to.values()))
+
+        subscription = self._subscription(topic, name, consumer, ask_lag)
         async with self._running(topic, subscription):
             await self._until_every_queue_is_read(topic, subscription)
             yield subscription
@@ -134,7 +138,7 @@ class RocketMQBus:
     ) -> None:
         """Send empty packs until each queue's comes: what is published before may be missed."""
         queues = {str(number).encode() for number in range(self._queues[topic])}
-        while missing := queues - subscription.probed_queues:
+        while missing := queues - subscription.read_to.keys():
             for queue in missing:
                 await self._keep(self._name(topic), EMPTY_PACK, int(queue))
             await trio.sleep(PROBE_EVERY_S)

@@ -15,7 +15,6 @@ from backends.bus.interface import Delivery
 from backends.bus.rocketmq.consumer import Consumer, Handed
 from backends.bus.rocketmq.in_order import QueueInOrder
 from backends.bus.settings import BusSettings
-from proto.packs import EMPTY_PACK
 from proto.topics import Topic
 
 SHUT_DOWN_WITHIN_S = 10.0
@@ -51,7 +50,7 @@ class RocketMQSubscription:
         self._nursery = nursery
         self._queues = defaultdict[bytes, QueueInOrder[Handed]](partial(QueueInOrder, PATIENCE_S))
         self._waiting = False
-        self.probed_queues: set[bytes] = set()
+        self.read_to: dict[bytes, int] = {}
 
     async def receive(self) -> Delivery:
         """See `interface.Subscription.receive`."""
@@ -100,8 +99,9 @@ class RocketMQSubscription:
         if not self._open:
             handed.settle(done=False)
             return
-        if handed.body == EMPTY_PACK:
-            self.probed_queues.add(handed.order[0])
+        queue, offset = handed.order
+        if handed.attempt == 1:
+            self.read_to[queue] = max(offset + 1, self.read_to.get(queue, 0))
         key = next(self._keys)
         self._handed[key] = handed
         self._inbox.put(key, handed.body, handed.attempt)

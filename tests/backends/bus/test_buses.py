@@ -333,6 +333,21 @@ async def test_lag_counts_what_waits_at_the_broker(harness):
                 await trio.sleep(0.05)
 
 
+async def test_lag_of_a_broadcast_consumer(harness):
+    async with (
+        harness.open(in_flight=1) as bus,
+        bus.subscribe_broadcast(NORMAL, "relay") as subscription,
+    ):
+        for n in range(10):
+            await bus.publish(NORMAL, [record(n)])
+        with trio.fail_after(15):
+            while not 5 <= await subscription.lag() <= 10:
+                await trio.sleep(0.05)
+            await take(subscription, 10)
+            while await subscription.lag() > 0:
+                await trio.sleep(0.05)
+
+
 async def test_publishing_to_a_dead_broker_fails_in_time(harness):
     async with harness.open(publish_timeout_s=0.6) as bus:
         async with bus.subscribe(NORMAL, "routers"):
