@@ -18,7 +18,6 @@ from proto.services import LikeCount, decode_likes
 from proto.topics import Topic
 
 GROUP = "logic-likes"
-MAX_DELIVERIES = 256
 ROOMS_AT_ONCE = 200
 RETRY_S = 0.5
 log = structlog.get_logger()
@@ -36,6 +35,9 @@ class _Taken:
 class LikesConsumer:
     """Takes what comes within a window, merges it, writes it, marks the rooms, settles.
 
+    `most` is how many deliveries the bus gives without an `ack`: with so many in hand, waiting for
+    the window to end would only slow things down.
+
     While the store is away it waits with what it has taken, and the bus holds the rest: counts are
     cumulative, so that writing them late, or twice, does no harm. A delivery that can't be read or
     written is buried, and what else was taken with it is counted.
@@ -48,12 +50,14 @@ class LikesConsumer:
         changed: ChangedRooms,
         *,
         window_s: float,
+        most: int,
         counters: Counters,
     ) -> None:
         self._bus = bus
         self._likes = likes
         self._changed = changed
         self._window_s = window_s
+        self._most = most
         self._counters = counters
 
     async def run(self) -> None:
@@ -65,7 +69,7 @@ class LikesConsumer:
     async def _take(self, subscription: Subscription) -> list[_Taken]:
         taken = [_Taken(await subscription.receive())]
         with trio.move_on_after(self._window_s):
-            while len(taken) < MAX_DELIVERIES:
+            while len(taken) < self._most:
                 taken.append(_Taken(await subscription.receive()))
         return taken
 

@@ -66,6 +66,7 @@ class Logic:
             parts.likes,
             parts.changed,
             window_s=settings.likes_window_s,
+            most=settings.bus.in_flight,
             counters=self.counters,
         )
         self.dispatch = self._dispatch(settings)
