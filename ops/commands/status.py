@@ -56,12 +56,16 @@ def recorded(state_dir: Path, port_base: int) -> dict[str, Any]:
 
 
 def with_restarts(status: dict[str, Any], nodes: dict[str, Any]) -> dict[str, Any]:
-    """Return `status` with the process id and the restarts of each node that is recorded."""
-    for node in status.get("nodes", []):
-        known = nodes.get(node.get("id"))
-        if known:
+    """Return `status` with the process id and the restarts of each node that is recorded.
+
+    A node that the supervisor looks after and the gateway does not know is shown as not up.
+    """
+    seen = {node["id"]: node for node in status["nodes"]}
+    for name, known in nodes.items():
+        if known["role"] != "redis":
+            node = seen.setdefault(name, {"id": name, "role": known["role"], "up": False})
             node.update(pid=known["pid"], restarts=known["restarts"])
-    return status
+    return {**status, "nodes": list(seen.values())}
 
 
 def table(status: dict[str, Any]) -> str:

@@ -114,6 +114,13 @@ STATUS = {
 }
 
 
+NODES = {
+    "redis-bus": {"role": "redis", "pid": 41, "restarts": 0},
+    "relay-1": {"role": "relay", "pid": 42, "restarts": 3},
+    "logic-1": {"role": "logic", "pid": None, "restarts": 9},
+}
+
+
 @pytest.fixture
 def gateway() -> Iterator[int]:
     class Handler(BaseHTTPRequestHandler):
@@ -134,16 +141,19 @@ def gateway() -> Iterator[int]:
 
 
 def test_status_shows_nodes_links_and_restarts(gateway: int, tmp_path: Path) -> None:
-    record = {"port_base": gateway, "nodes": {"relay-1": {"pid": 42, "restarts": 3}}}
+    record = {"port_base": gateway, "nodes": NODES}
     (tmp_path / "cluster.json").write_text(json.dumps(record))
     options = ["--port-base", str(gateway), "--state-dir", str(tmp_path)]
     shown = run("status", *options).output
     assert "links: 8 held, 4 in a full mesh" in shown
     assert "relay-1  relay  local   yes  3 " in shown
+    assert "logic-1  logic  -       no   9 " in shown
     assert "urgent:0 bulk:12" in shown
     status = json.loads(run("status", "--json", *options).output)
     assert status["links"] == STATUS["links"]
     assert (status["nodes"][0]["pid"], status["nodes"][0]["restarts"]) == (42, 3)
+    lost = {"id": "logic-1", "role": "logic", "up": False, "pid": None, "restarts": 9}
+    assert status["nodes"][1:] == [lost]
 
 
 def test_status_of_another_folder_counts_no_restarts(gateway: int, tmp_path: Path) -> None:
