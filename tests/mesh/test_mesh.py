@@ -1,7 +1,7 @@
 """Nodes and relays together, over memory links with virtual time and over pynng with real time."""
 
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -11,7 +11,6 @@ from backends.links.interface import Links
 from backends.links.memory import MemoryNetwork
 from backends.links.nng import NngLinks
 from mesh.interface import RelayDownError
-from mesh.node import MeshNode
 from mesh.serving import Serving
 from proto.envelopes import Kind, encode
 from proto.errors import ErrorCode, RequestError
@@ -19,7 +18,7 @@ from proto.headers import RequestHeader, RoomHeader, SpreadHeader, decode_users,
 from proto.priorities import Priority
 from proto.services import Method
 
-from .cluster import Cluster, Inbox, until
+from .cluster import Cluster, until
 
 HEADER = encode_header(RoomHeader("e1", 1, 0))
 
