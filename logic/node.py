@@ -26,6 +26,7 @@ from logic.settings import Settings
 from logic.shard_duties import ShardDuties
 from logic.totals import Totals
 from mesh.interface import Mesh
+from mesh.metrics import ServingCollector
 from mesh.serving import Serving
 from proto.envelopes import Envelope, Kind
 from proto.identity import NodeIdentity
@@ -97,7 +98,8 @@ class Logic:
 
     def collectors(self) -> Iterable[Collector]:
         """Return the collectors of the node and of its outer parts."""
-        return [LogicCollector(self.counters, self.outgoing, self.dispatch), *self._collectors]
+        own = LogicCollector(self.counters, self.outgoing, self.dispatch)
+        return [own, ServingCollector(self.serving), *self._collectors]
 
     async def run(self, stopping: trio.Event) -> None:
         """Work until `stopping`; then answer what was admitted and empty the way to the bus."""

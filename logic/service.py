@@ -22,6 +22,7 @@ from backends.room_log.redis import RedisRoomLog
 from logic.node import Logic
 from logic.parts import Parts
 from logic.settings import Settings
+from mesh.metrics import MeshCollector
 from mesh.node import MeshNode
 from proto.envelopes import Envelope
 from proto.identity import NodeIdentity
@@ -61,7 +62,8 @@ async def _opened(
         open_bus(settings.bus) as bus,
         trio.open_nursery() as nursery,
     ):
-        logic = Logic(settings, node, parts_of(settings, redis, bus), mesh, [StoreCollector(redis)])
+        collectors = [MeshCollector(mesh), StoreCollector(redis)]
+        logic = Logic(settings, node, parts_of(settings, redis, bus), mesh, collectors)
         inbound.append(logic)
         nursery.start_soon(mesh.run)
         yield logic, mesh
