@@ -81,9 +81,9 @@ def command(seconds: float, as_json: bool) -> None:
     sys.exit(0 if result["ok"] else 1)
 
 
-def measure(seconds: float) -> dict[str, Any]:
+def measure(seconds: float, probes: int = PROBES) -> dict[str, Any]:
     """Run the bench and return its figures, as the module's description names them."""
-    with running(seconds) as children:
+    with running(seconds, probes) as children:
         before = {name: child.ask("cpu") for name, child in children.items()}
         sent = children["sender"].ask("flood")
         counts = _settled(children, sent)
@@ -113,10 +113,10 @@ def measure(seconds: float) -> dict[str, Any]:
 
 
 @contextmanager
-def running(seconds: float) -> Iterator[dict[str, Child]]:
+def running(seconds: float, probes: int) -> Iterator[dict[str, Child]]:
     """Start a relay, two receivers and a sender; they end with the block."""
     listen, direct = _free_lanes(), _free_lanes().split(",")[0]
-    flood = {"size": SIZE_BYTES, "seconds": seconds, "probes": PROBES, "gap_s": GAP_S}
+    flood = {"size": SIZE_BYTES, "seconds": seconds, "probes": probes, "gap_s": GAP_S}
     with tempfile.TemporaryFile() as log, ExitStack() as stack:
         children: dict[str, Child] = {}
 

@@ -56,8 +56,7 @@ class MeshNode:
         self._turn = 0
         self.requests = RequestBook(identity.incarnation, settings.max_requests)
         self.traffic = [Traffic() for _ in Priority]
-        self.drops: Counter[tuple[str, Priority]] = Counter()
-        """Envelopes that were not sent or not handed on, by reason and priority."""
+        self._drops: Counter[tuple[str, Priority]] = Counter()
         self.connects = 0
         """How often a relay has come up; all but the first of each were reconnects."""
 
@@ -73,6 +72,15 @@ class MeshNode:
         """The relays that are up, by name."""
         return self._up
 
+    @property
+    def drops(self) -> Counter[tuple[str, Priority]]:
+        """Envelopes that were not sent or not handed on, by reason and priority."""
+        found = self._drops.copy()
+        for connection in self._up.values():
+            for lane in connection.lanes:
+                found["lane_full", lane.priority] += lane.outbox.dropped
+        return found
+
     def carriers(self, key: str) -> list[str]:
         """Return the relays that are up, in the order in which they carry `key`."""
         found = self._ranked.get(key)
@@ -86,12 +94,12 @@ class MeshNode:
         """Put `envelope` on the relay's lane; waits while it is full, raises `RelayDownError`."""
         connection = self._up.get(relay)
         if connection is None:
-            self.drops["relay_down", priority] += 1
+            self._drops["relay_down", priority] += 1
             raise RelayDownError(relay)
         try:
             await connection.lanes[priority].send(envelope)
         except RelayDownError:
-            self.drops["relay_down", priority] += 1
+            self._drops["relay_down", priority] += 1
             raise RelayDownError(relay) from None
 
     def offer(self, relay: str, priority: Priority, envelope: bytes) -> bool:
@@ -99,7 +107,7 @@ class MeshNode:
         connection = self._up.get(relay)
         if connection is not None and connection.lanes[priority].offer(envelope):
             return True
-        self.drops["relay_down" if connection is None else "lane_full", priority] += 1
+        self._drops["relay_down" if connection is None else "lane_full", priority] += 1
         return False
 
     def want(self, room: str) -> None:
@@ -246,7 +254,7 @@ class MeshNode:
 
     def _drop(self, reason: str, priority: Priority, count: int) -> None:
         if count:
-            self.drops[reason, priority] += count
+            self._drops[reason, priority] += count
 
     def _topology_changed(self) -> None:
         self._ranked.clear()
@@ -259,10 +267,10 @@ class MeshNode:
             elif envelope.kind == Kind.REPLY:
                 self.requests.reply(decode_reply(envelope.header), envelope.body)
             else:
-                self.drops["unknown_kind", Priority.NORMAL] += 1
+                self._drops["unknown_kind", Priority.NORMAL] += 1
         except Exception as error:
             # One envelope that somebody can't digest must not cut the link for all others.
-            self.drops["receive_failed", Priority.NORMAL] += 1
+            self._drops["receive_failed", Priority.NORMAL] += 1
             log.exception("receive_failed", relay=relay, kind=envelope.kind, error=error)
 
 

@@ -1,4 +1,4 @@
-"""Nodes and relays together, over memory links with virtual time and over pynng with real time."""
+"""Nodes and relays together, over links in memory and over pynng."""
 
 import socket
 from collections.abc import AsyncIterator
@@ -29,10 +29,7 @@ def room_envelope(room: str, body: bytes, priority: Priority = Priority.NORMAL) 
 
 @pytest.fixture(params=["memory", "nng"])
 def links(request: pytest.FixtureRequest) -> Links:
-    if request.param == "memory":
-        request.getfixturevalue("autojump_clock")
-        return MemoryNetwork()
-    return NngLinks()
+    return MemoryNetwork() if request.param == "memory" else NngLinks()
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import trio
+from trio.testing import MockClock as Clock
 
 from backends.links.interface import Dialed
 from backends.links.memory import MemoryNetwork
@@ -71,7 +72,7 @@ class Node:
 
 
 @pytest.fixture
-def network(autojump_clock: trio.testing.MockClock) -> MemoryNetwork:
+def network() -> MemoryNetwork:
     return MemoryNetwork()
 
 
@@ -191,7 +192,9 @@ async def test_headers_that_cant_be_read_are_counted_and_dropped(join: Join, rel
     assert not probe.gone
 
 
-async def test_a_link_without_hello_is_cut_in_time(relay: Relay, network: MemoryNetwork) -> None:
+async def test_a_link_without_hello_is_cut_in_time(
+    relay: Relay, network: MemoryNetwork, autojump_clock: Clock
+) -> None:
     quiet = Node("x", "access", "a")
     quiet.ends.append(await network.dial(URLS[0]))
     await quiet.until(lambda: quiet.gone, HELLO_S + 1)
@@ -199,7 +202,7 @@ async def test_a_link_without_hello_is_cut_in_time(relay: Relay, network: Memory
 
 
 async def test_a_silent_node_is_cut_within_its_time(
-    join: Join, relay: Relay, network: MemoryNetwork
+    join: Join, relay: Relay, network: MemoryNetwork, autojump_clock: Clock
 ) -> None:
     node = await join("access-1", "access", "a", "lobby")
     for url in URLS:
@@ -237,7 +240,7 @@ async def test_a_request_in_anothers_name_is_refused(join: Join, relay: Relay) -
     assert not logic.bodies(Kind.REQUEST)
 
 
-async def test_a_late_reply_is_dropped(join: Join, relay: Relay) -> None:
+async def test_a_late_reply_is_dropped(join: Join, relay: Relay, autojump_clock: Clock) -> None:
     access, logic = await join("access-1", "access"), await join("logic-1", "logic")
     header = RequestHeader(1, "access-1", "a", "publish", 100)
     access.send(1, encode(Kind.REQUEST, Priority.NORMAL, b"logic", encode_header(header), b"q"))
@@ -267,7 +270,9 @@ async def stay_alive(*nodes: Node) -> None:
     await trio.sleep(0.2)
 
 
-async def test_a_slow_node_never_holds_the_others_and_is_cut(join: Join, relay: Relay) -> None:
+async def test_a_slow_node_never_holds_the_others_and_is_cut(
+    join: Join, relay: Relay, autojump_clock: Clock
+) -> None:
     router = await join("router-1", "router")
     slow, one, two = [
         await join(name, "access", "a", "lobby") for name in ("access-1", "access-2", "access-3")
@@ -290,7 +295,7 @@ async def test_a_slow_node_never_holds_the_others_and_is_cut(join: Join, relay: 
 
 
 async def test_routers_are_pushed_back_while_the_receivers_are_behind(
-    join: Join, relay: Relay
+    join: Join, relay: Relay, autojump_clock: Clock
 ) -> None:
     router = await join("router-1", "router")
     nodes = [await join(f"access-{n}", "access", "a", "lobby") for n in (1, 2)]

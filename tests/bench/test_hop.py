@@ -1,0 +1,13 @@
+"""The bench of one hop, run briefly: real processes, real links; speed is no matter here."""
+
+import bench.hop
+
+
+def test_nothing_is_lost_and_every_documented_figure_is_there() -> None:
+    result = bench.hop.measure(0.2, probes=20)
+    assert result["sent"] > 0
+    assert (result["lost"], result["drops"]) == (0, {})
+    assert result["out_per_s"] == 2 * result["in_per_s"] > 0
+    assert all(us > 0 for us in result["cpu_us_per_message"].values())
+    assert all(of["p99"] >= of["p50"] > 0 for of in result["latency_us"].values())
+    assert all(f"`{key}`" in str(bench.hop.__doc__) for key in result if key != "wanted_per_s")
