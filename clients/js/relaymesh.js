@@ -151,8 +151,10 @@ export class Stream {
 
   #move(position, outcome) {
     const old = this.position;
-    if (position.epoch === old.epoch && position.seq === old.seq) return;
     this.position = position;
+    if (position.epoch === old.epoch && position.seq === old.seq) return;
+    // A room that nobody has written to has no epoch yet: getting one loses nothing.
+    if (old.epoch === "" && old.seq === 0 && position.seq === 0) return;
     outcome.events.push(["reset", { ...this.#name(), old, new: position }]);
   }
 

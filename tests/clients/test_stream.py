@@ -93,6 +93,12 @@ def test_new_epoch_without_a_reset_is_told_as_one() -> None:
     assert seqs(outcome) == [1]
 
 
+def test_first_numbering_of_an_empty_room_is_no_reset() -> None:
+    each = Stream("lobby", "normal", Position("", 0))
+    assert each.take({"push": "reset", "epoch": "e", "seq": 0}).events == []
+    assert seqs(each.take(push(1))) == [1]
+
+
 def test_what_is_held_behind_a_gap_is_bounded() -> None:
     each = stream()
     each.take(push(2))

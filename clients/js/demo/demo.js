@@ -1,6 +1,6 @@
 /**
- * A live room. URL: ?room=lobby&name=Ann&host=1&node=access-2 (all optional; `node` takes that
- * access node out of the gateway's list).
+ * A live room. URL: ?room=lobby&name=Ann&host=1&node=access-2 (all optional; `node` is
+ * taken first, whatever the gateway prefers; when it is away the page goes elsewhere).
  */
 
 import { RelaymeshClient } from "./relaymesh.js";
@@ -45,7 +45,7 @@ async function enter(name, room, host) {
     gateway: location.origin,
     client: "relaymesh-demo/0.1",
     token: () => demoToken(name, room, host),
-    prefer: (endpoints) => pinned(endpoints, asked.get("node")),
+    prefer: (endpoints) => nodeFirst(endpoints, asked.get("node")),
   });
   listen(client);
   wireComposer(client);
@@ -80,8 +80,8 @@ function expiryOf(token) {
   return JSON.parse(atob(payload)).exp * 1000;
 }
 
-function pinned(endpoints, node) {
-  return node ? endpoints.filter((each) => each.node === node) : endpoints;
+function nodeFirst(endpoints, node) {
+  return [...endpoints].sort((a, b) => (b.node === node) - (a.node === node));
 }
 
 function listen(client) {

@@ -112,9 +112,9 @@ class Stream:
             self.position = Position(epoch, last)
 
     def _move(self, position: Position, outcome: Outcome) -> None:
-        if position != self.position:
-            outcome.events.append(Reset(self.room, self.priority, self.position, position))
-            self.position = position
+        old, self.position = self.position, position
+        if position != old and not _is_beginning(old, position):
+            outcome.events.append(Reset(self.room, self.priority, old, position))
 
     def _deliver(self, frame: Frame, outcome: Outcome) -> None:
         epoch, seq = self.position.epoch, self.position.seq + 1
@@ -157,3 +157,8 @@ class Stream:
                 self._held.append(frame)
             else:
                 self._step(frame, outcome)
+
+
+def _is_beginning(old: Position, new: Position) -> bool:
+    """A room that nobody has written to has no epoch yet: getting one loses nothing."""
+    return old.epoch == "" and old.seq == new.seq == 0

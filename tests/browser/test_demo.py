@@ -1,0 +1,242 @@
+"""Two real Chromium pages on two access nodes of a real cluster share one live room."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+playwright = pytest.importorskip("playwright.sync_api")
+
+pytestmark = pytest.mark.browser
+
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM_FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SEEN_MS = 8000
+UP_S = 30.0
+SPAN = 120
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The state folder of the cluster."""
+    return tmp_path_factory.mktemp("demo") / "state"
+
+
+@pytest.fixture(scope="module")
+def gateway(state: Path) -> Iterator[str]:
+    """The gateway of a cluster that runs for this file."""
+    port = _free_port_base()
+    flags = ["--port-base", str(port), "--state-dir", str(state)]
+    up_log = state.parent / "up.log"
+    with open(up_log, "wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ops", "up", *flags], stdout=log, stderr=log
+        )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        _wait_until_ready(url, process, up_log)
+        yield url
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=20)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["playwright.Browser"]:
+    """Debian's Chromium, or whichever is on PATH."""
+    found = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
+    assert found, f"the browser tests need one of {', '.join(CHROMIUM_NAMES)} on PATH"
+    with playwright.sync_playwright() as engine:
+        chromium = engine.chromium.launch(executable_path=found, args=CHROMIUM_FLAGS)
+        yield chromium
+        chromium.close()
+
+
+class Page:
+    """A page in the room, and what it printed to its console."""
+
+    def __init__(
+        self, browser: "playwright.Browser", url: str, query: str, width: int, scheme: str
+    ) -> None:
+        view = {"width": width, "height": 800}
+        self.context = browser.new_context(viewport=view, color_scheme=scheme)
+        self.page = self.context.new_page()
+        self.problems: list[str] = []
+        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
+        self.page.on("console", self._heard)
+        self.page.goto(f"{url}/?{query}")
+        self.page.wait_for_selector("#dot[data-state=connected]", timeout=SEEN_MS)
+        self.page.wait_for_function("document.querySelector('#carrier').textContent != '–'")
+
+    def _heard(self, message: "playwright.ConsoleMessage") -> None:
+        if message.type in ("error", "warning"):
+            self.problems.append(message.text)
+
+    def say(self, text: str) -> None:
+        self.page.fill("#text", text)
+        self.page.press("#text", "Enter")
+
+    def give(self, gift: str) -> None:
+        self.page.click("#gifts")
+        self.page.click(f"[data-gift={gift}]")
+        self.page.click("#gifts")
+
+    def sees(self, selector: str, text: str) -> None:
+        where = self.page.locator(selector).filter(has_text=text).first
+        playwright.expect(where).to_be_visible(timeout=SEEN_MS)
+
+    def shows(self, selector: str, text: str) -> None:
+        playwright.expect(self.page.locator(selector)).to_have_text(text, timeout=SEEN_MS)
+
+
+@pytest.fixture
+def pages(gateway: str, browser: "playwright.Browser") -> Iterator[tuple[Page, Page]]:
+    """Ann, the host, on access-1 and Bob, on a phone, on access-2."""
+    room = f"test-{time.monotonic_ns()}"
+    ann = Page(browser, gateway, f"room={room}&name=Ann&host=1&node=access-1", 1280, "dark")
+    bob = Page(browser, gateway, f"room={room}&name=Bob&node=access-2", 390, "light")
+    yield ann, bob
+    problems = ann.problems + bob.problems
+    ann.context.close()
+    bob.context.close()
+    assert problems == [], "the pages complained on their consoles"
+
+
+def test_pages_on_two_nodes_share_the_room(pages: tuple[Page, Page], tmp_path: Path) -> None:
+    ann, bob = pages
+    ann.shows("#node", "access-1")
+    bob.shows("#node", "access-2")
+    for page in pages:
+        page.shows("#online", "2")
+    ann.say('Hello <b>Bob</b>, "quoted" \\ and مرحبا')
+    bob.sees(".message .body", 'Hello <b>Bob</b>, "quoted" \\ and مرحبا')
+    bob.say("Hello Ann, from the other node")
+    ann.sees(".message .body", "Hello Ann, from the other node")
+
+    ann.page.click("#speak")
+    ann.say("The show begins")
+    for page in pages:
+        page.sees("#spotlight", "The show begins")
+
+    bob.give("rose")
+    ann.sees(".gift-banner", "Bob sends Rose")
+    for _ in range(7):
+        bob.page.click("#like")
+    ann.page.wait_for_selector(".heart", state="attached", timeout=SEEN_MS)
+    for page in pages:
+        page.shows("#likes", "7")
+    _take_pictures(pages, tmp_path, "room")
+
+    bob.give("crown")
+    ann.sees("#show .act", "Bob gives a Crown")
+    _take_pictures(pages, tmp_path, "crown")
+    assert int(bob.page.inner_text("#own-latency")) < SEEN_MS
+
+
+def test_page_resumes_on_another_node_when_its_own_is_killed(
+    gateway: str, browser: "playwright.Browser", state: Path
+) -> None:
+    room = f"test-{time.monotonic_ns()}"
+    ann = Page(browser, gateway, f"room={room}&name=Ann&node=access-1", 1280, "dark")
+    bob = Page(browser, gateway, f"room={room}&name=Bob&node=access-2", 1280, "dark")
+    ann.say("before")
+    bob.sees(".message .body", "before")
+    killed = json.loads((state / "cluster.json").read_text())["nodes"]["access-2"]["pid"]
+    os.kill(killed, signal.SIGKILL)
+    for number in range(5):
+        ann.say(f"meanwhile {number}")
+    bob.say("still here")
+    ann.sees(".message .body", "still here")
+    bob.sees(".message:not(.pending) .body", "still here")
+    bob.sees(".message .body", "meanwhile 4")
+    for page in (ann, bob):
+        said = page.page.locator(".message .body").all_inner_texts()
+        normal = [text for text in said if text.startswith("meanwhile")]
+        assert normal == [f"meanwhile {number}" for number in range(5)]
+        assert said.count("still here") == 1
+        assert page.page.locator(".note").count() == 0, "something was lost"
+        page.context.close()
+
+
+def test_latecomer_sees_what_was_said(
+    pages: tuple[Page, Page], gateway: str, browser: "playwright.Browser"
+) -> None:
+    ann, _ = pages
+    ann.sees("#empty", "You are early")
+    ann.say("first")
+    ann.sees(".message:not(.pending) .body", "first")
+    room = ann.page.inner_text("#room-name")
+    late = Page(browser, gateway, f"room={room}&name=Cleo", 1280, "dark")
+    late.sees(".message .body", "first")
+    assert not late.page.is_visible("#empty")
+    late.context.close()
+
+
+def test_page_works_by_keyboard_alone(pages: tuple[Page, Page]) -> None:
+    ann, bob = pages
+    assert bob.page.evaluate("document.activeElement.id") == "text"
+    for focused in ("send", "gifts", "like"):
+        bob.page.keyboard.press("Tab")
+        assert bob.page.evaluate("document.activeElement.id") == focused
+    bob.page.keyboard.press("Enter")
+    ann.shows("#likes", "1")
+    bob.page.keyboard.press("Shift+Tab")
+    bob.page.keyboard.press("Enter")
+    bob.page.keyboard.press("Enter")
+    ann.sees(".gift-banner", "Bob sends Rose")
+    bob.page.keyboard.press("Escape")
+    assert bob.page.evaluate("document.activeElement.id") == "gifts"
+
+
+def _take_pictures(pages: tuple[Page, Page], tmp_path: Path, name: str) -> None:
+    folder = Path(os.environ.get("DEMO_SCREENSHOTS") or tmp_path)
+    folder.mkdir(parents=True, exist_ok=True)
+    for who, page in zip(("ann", "bob"), pages, strict=True):
+        picture = folder / f"{name}-{who}.png"
+        page.page.screenshot(path=str(picture))
+        assert picture.stat().st_size > 10_000
+
+
+def _wait_until_ready(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + UP_S
+    while time.monotonic() < deadline:
+        assert process.poll() is None, log.read_text()
+        try:
+            with urllib.request.urlopen(f"{url}/v1/status", timeout=2) as answer:
+                if answer.read().count(b'"access"') >= 2:
+                    return
+        except OSError:
+            pass
+        time.sleep(0.1)
+    raise AssertionError(f"no cluster within {UP_S:g} s: {log.read_text()}")
+
+
+def _free_port_base() -> int:
+    """Return a base whose ports were free a moment ago."""
+    for base in range(17_700, 30_000, SPAN):
+        if all(_is_free(base + offset) for offset in (0, 10, 11, *range(30, 36), *range(80, 86))):
+            return base
+    raise AssertionError("no free range of ports")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
