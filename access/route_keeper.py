@@ -57,7 +57,8 @@ class RouteKeeper:
 
     def remove(self, uid: str, connection: int) -> None:
         """Remove a connection's route, sooner or later."""
-        if self._live.pop((uid, connection), None) and len(self._waiting) < self._max_waiting:
+        known = self._live.pop((uid, connection), None) is not None
+        if known and len(self._waiting) < self._max_waiting:
             self._mark([(uid, connection)])
 
     def write_all_again(self) -> None:

@@ -12,6 +12,7 @@ import trio
 from prometheus_client.registry import Collector
 
 from access.edge.listening import listen
+from access.edge.metrics import EdgeCollector, RoundTimes
 from access.edge.server import Server
 from access.metrics import AccessCollector
 from access.node import AccessNode, by_label, encode_skipped
@@ -21,6 +22,7 @@ from backends.links.nng import NngLinks
 from backends.redis.client import open_redis
 from backends.redis.collector import StoreCollector
 from backends.routes.redis import RedisRoutes
+from mesh.metrics import MeshCollector
 from mesh.node import MeshNode
 from proto.identity import NodeIdentity
 from proto.priorities import Priority
@@ -86,13 +88,13 @@ async def run(
 async def _opened(
     settings: Settings, identity: NodeIdentity, listener: socket
 ) -> AsyncIterator[tuple[Service, Server]]:
-    limits = settings.edge.limits()
+    limits, times = settings.edge.limits(), RoundTimes()
     async with open_redis(settings.store) as redis, trio.open_nursery() as nursery:
         node = AccessNode(
             settings,
             identity,
             nursery,
-            edge_of=lambda handler: Server(limits, handler, encode_skipped),
+            edge_of=lambda handler: Server(limits, handler, encode_skipped, observe=times),
             mesh_of=lambda receive: MeshNode(
                 identity, "access", settings.mesh, NngLinks(), receive
             ),
@@ -106,7 +108,12 @@ async def _opened(
         assert isinstance(server, Server)
         assert isinstance(mesh, MeshNode)
         node.url = settings.public_url or _url(listener, settings.edge.path)
-        collectors = (AccessCollector(node), StoreCollector(redis))
+        collectors = (
+            AccessCollector(node),
+            EdgeCollector(server, times),
+            MeshCollector(mesh),
+            StoreCollector(redis),
+        )
         nursery.start_soon(mesh.run)
         nursery.start_soon(node.run)
         await nursery.start(server.serve, [listener])

@@ -197,7 +197,7 @@ class Cursor:
                 if self.head == self.seq:
                     self._wait_until = now + self._rules.tail_s
                 self.head = seq
-        elif epoch:
+        elif epoch and seq:
             candidate = self._candidate_of(epoch)
             candidate.head = max(candidate.head, seq)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import trio
+import trio.testing
 
 from access.edge.interface import Handler
 from access.edge.memory import MemoryConnection, MemoryEdge
@@ -352,3 +353,7 @@ class World:
 
     def client(self) -> Client:
         return Client(self)
+
+
+MakeWorld = Callable[..., World]
+"""Takes fields of `Settings`."""

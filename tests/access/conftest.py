@@ -10,8 +10,11 @@ from tests.access.cluster import SECRET, Client, World
 
 
 @pytest.fixture
-async def make_world(nursery: trio.Nursery, autojump_clock: object) -> Callable[..., World]:
-    """Return a factory of running nodes in virtual time; takes `Settings` fields."""
+async def make_world(nursery: trio.Nursery) -> Callable[..., World]:
+    """Return a factory of running nodes; takes `Settings` fields.
+
+    The test itself asks for `autojump_clock`: pytest-trio looks for a clock nowhere else.
+    """
 
     def make(**fields: object) -> World:
         world = World(nursery, Settings(token_secret=SECRET, **fields))  # type: ignore[arg-type]

@@ -1,12 +1,16 @@
 import trio
+from trio.testing import MockClock
 
+from access.settings import ClientSettings, RoomSettings
 from proto.errors import ErrorCode, RequestError
 from proto.priorities import Priority
 from proto.services import Method
-from tests.access.cluster import NOW_MS, Client, World, token
+from tests.access.cluster import NOW_MS, Client, MakeWorld, World, token
 
 
-async def test_hello_joins_rooms_and_tells_who_and_where(world: World) -> None:
+async def test_hello_joins_rooms_and_tells_who_and_where(
+    world: World, autojump_clock: MockClock
+) -> None:
     world.mesh.log("lobby").likes = 250
     world.mesh.log("lobby").online = 3
     world.mesh.say("lobby")
@@ -27,13 +31,17 @@ async def test_hello_joins_rooms_and_tells_who_and_where(world: World) -> None:
     assert (den["online"], den["role"]) == (1, "host")
 
 
-async def test_hello_registers_the_route_before_it_answers(world: World) -> None:
+async def test_hello_registers_the_route_before_it_answers(
+    world: World, autojump_clock: MockClock
+) -> None:
     await world.client().hello("ann")
     (routes,) = await world.store.routes.lookup(["ann"])
     assert [(route.node, route.incarnation) for route in routes] == [("access-1", "i1")]
 
 
-async def test_a_room_that_fails_has_its_error_inside_the_hello(world: World) -> None:
+async def test_a_room_that_fails_has_its_error_inside_the_hello(
+    world: World, autojump_clock: MockClock
+) -> None:
     client = world.client()
     world.mesh.relays = []
     ok = await client.hello("ann", join=[{"room": "lobby"}])
@@ -44,7 +52,7 @@ async def test_a_room_that_fails_has_its_error_inside_the_hello(world: World) ->
 
 
 async def test_a_chat_goes_up_unread_and_its_answer_comes_back_unread(
-    world: World, ann: Client
+    world: World, ann: Client, autojump_clock: MockClock
 ) -> None:
     request = b'{"op": "chat","id":77,"room":"lobby","text":"\\u0068i \xc3\xa9","mid":"a-1"}'
     ann.raw(request)
@@ -58,12 +66,16 @@ async def test_a_chat_goes_up_unread_and_its_answer_comes_back_unread(
     assert [push["text"] for push in ann.pushes("chat")] == ["hi é"]
 
 
-async def test_a_chat_without_mid_is_not_repeated(world: World, ann: Client) -> None:
+async def test_a_chat_without_mid_is_not_repeated(
+    world: World, ann: Client, autojump_clock: MockClock
+) -> None:
     await ann.ask("chat", room="lobby", text="hi")
     assert not world.mesh.asked_for(Method.PUBLISH)[0].facts["repeatable"]
 
 
-async def test_each_frame_has_a_trace_of_its_own(world: World, ann: Client) -> None:
+async def test_each_frame_has_a_trace_of_its_own(
+    world: World, ann: Client, autojump_clock: MockClock
+) -> None:
     await ann.ask("chat", room="lobby", text="one")
     await ann.ask("chat", room="lobby", text="two")
     await world.settle(0.1)
@@ -72,7 +84,9 @@ async def test_each_frame_has_a_trace_of_its_own(world: World, ann: Client) -> N
     assert [push["trace"] for push in ann.pushes("chat")] == traces
 
 
-async def test_host_speech_and_gifts_take_the_urgent_lane(world: World) -> None:
+async def test_host_speech_and_gifts_take_the_urgent_lane(
+    world: World, autojump_clock: MockClock
+) -> None:
     host = world.client()
     await host.hello("host", host=("lobby",), join=[{"room": "lobby"}])
     assert "ok" in await host.ask("speech", room="lobby", text="welcome")
@@ -83,14 +97,14 @@ async def test_host_speech_and_gifts_take_the_urgent_lane(world: World) -> None:
 
 
 async def test_a_viewer_who_claims_host_speech_is_refused_at_once(
-    world: World, ann: Client
+    world: World, ann: Client, autojump_clock: MockClock
 ) -> None:
     reply = await ann.ask("speech", room="lobby", text="obey")
     assert reply["error"]["code"] == "forbidden"
     assert world.mesh.asked_for(Method.PUBLISH) == []
 
 
-async def test_what_needs_a_room_needs_it_joined(world: World) -> None:
+async def test_what_needs_a_room_needs_it_joined(world: World, autojump_clock: MockClock) -> None:
     client = world.client()
     await client.hello("ann")
     requests = [
@@ -105,25 +119,31 @@ async def test_what_needs_a_room_needs_it_joined(world: World) -> None:
         assert reply["error"]["code"] == "not_joined", op
 
 
-async def test_ping_tells_the_time(ann: Client) -> None:
+async def test_ping_tells_the_time(ann: Client, autojump_clock: MockClock) -> None:
     assert (await ann.ask("ping"))["ok"] == {"ts": NOW_MS}
 
 
-async def test_after_leave_nothing_comes(world: World, ann: Client) -> None:
+async def test_after_leave_nothing_comes(
+    world: World, ann: Client, autojump_clock: MockClock
+) -> None:
     assert (await ann.ask("leave", room="lobby"))["ok"] == {}
     world.mesh.say("lobby")
     await world.settle(1)
     assert ann.pushes() == []
 
 
-async def test_hello_twice_is_refused_and_the_session_stays(world: World, ann: Client) -> None:
+async def test_hello_twice_is_refused_and_the_session_stays(
+    world: World, ann: Client, autojump_clock: MockClock
+) -> None:
     reply = await ann.ask("hello", token=token("bob"))
     assert reply["error"]["code"] == "hello_twice"
     assert "ok" in await ann.ask("chat", room="lobby", text="still here")
     assert world.mesh.asked_for(Method.PUBLISH)[0].facts["uid"] == "ann"
 
 
-async def test_the_rooms_of_a_connection_are_limited(world: World) -> None:
+async def test_the_rooms_of_a_connection_are_limited(
+    world: World, autojump_clock: MockClock
+) -> None:
     client = world.client()
     await client.hello("ann")
     codes = []
@@ -136,17 +156,19 @@ async def test_the_rooms_of_a_connection_are_limited(world: World) -> None:
     assert "ok" in await client.ask("join", room="r99")
 
 
-async def test_the_rooms_of_a_node_are_limited(make_world: object) -> None:
-    from access.settings import RoomSettings
-
-    world: World = make_world(room=RoomSettings(max_rooms=1))  # type: ignore[operator]
+async def test_the_rooms_of_a_node_are_limited(
+    make_world: MakeWorld, autojump_clock: MockClock
+) -> None:
+    world: World = make_world(room=RoomSettings(max_rooms=1))
     client = world.client()
     ok = await client.hello("ann", join=[{"room": "a"}])
     assert "error" not in ok["rooms"]["a"]
     assert (await client.ask("join", room="b"))["error"]["code"] == "too_many_rooms"
 
 
-async def test_logics_refusal_reaches_the_client_as_it_is(world: World, ann: Client) -> None:
+async def test_logics_refusal_reaches_the_client_as_it_is(
+    world: World, ann: Client, autojump_clock: MockClock
+) -> None:
     world.mesh.failures.append(
         RequestError(ErrorCode.RATE_LIMITED, "urgent: too many", retry_after_ms=200)
     )
@@ -158,10 +180,10 @@ async def test_logics_refusal_reaches_the_client_as_it_is(world: World, ann: Cli
     }
 
 
-async def test_requests_in_flight_are_bounded(make_world: object) -> None:
-    from access.settings import ClientSettings
-
-    world: World = make_world(client=ClientSettings(max_in_flight=2))  # type: ignore[operator]
+async def test_requests_in_flight_are_bounded(
+    make_world: MakeWorld, autojump_clock: MockClock
+) -> None:
+    world: World = make_world(client=ClientSettings(max_in_flight=2))
     client = world.client()
     await client.hello("ann", join=[{"room": "lobby"}])
     ids = [client.send("chat", room="lobby", text="hi") for _ in range(3)]
@@ -172,7 +194,9 @@ async def test_requests_in_flight_are_bounded(make_world: object) -> None:
     assert "ok" in await client.ask("chat", room="lobby", text="later")
 
 
-async def test_fetch_is_served_from_the_ring(world: World, ann: Client) -> None:
+async def test_fetch_is_served_from_the_ring(
+    world: World, ann: Client, autojump_clock: MockClock
+) -> None:
     for _ in range(5):
         world.mesh.say("lobby")
     reply = await ann.ask(
@@ -184,7 +208,9 @@ async def test_fetch_is_served_from_the_ring(world: World, ann: Client) -> None:
     assert world.mesh.asked_for(Method.FETCH) == []
 
 
-async def test_fetch_of_what_the_ring_lacks_asks_the_log_once_for_all(world: World) -> None:
+async def test_fetch_of_what_the_ring_lacks_asks_the_log_once_for_all(
+    world: World, autojump_clock: MockClock
+) -> None:
     for _ in range(5):
         world.mesh.say("lobby")
     clients = [world.client() for _ in range(3)]
@@ -200,7 +226,7 @@ async def test_fetch_of_what_the_ring_lacks_asks_the_log_once_for_all(world: Wor
 
 
 async def test_fetch_in_an_epoch_that_is_over_tells_the_present_one(
-    world: World, ann: Client
+    world: World, ann: Client, autojump_clock: MockClock
 ) -> None:
     world.mesh.say("lobby")
     reply = await ann.ask(
@@ -210,7 +236,9 @@ async def test_fetch_in_an_epoch_that_is_over_tells_the_present_one(
     assert reply["ok"]["frames"] == []
 
 
-async def test_a_fetch_range_that_makes_no_sense_names_the_field(ann: Client) -> None:
+async def test_a_fetch_range_that_makes_no_sense_names_the_field(
+    ann: Client, autojump_clock: MockClock
+) -> None:
     for first, last in ((5, 4), (0, 0), (1, 201)):
         reply = await ann.ask(
             "fetch", room="lobby", priority="normal", epoch="e1", **{"from": first, "to": last}
@@ -219,7 +247,7 @@ async def test_a_fetch_range_that_makes_no_sense_names_the_field(ann: Client) ->
 
 
 async def test_a_mistake_of_ours_closes_one_connection_and_tells_no_internals(
-    world: World, ann: Client
+    world: World, ann: Client, autojump_clock: MockClock
 ) -> None:
     async def fail(method: Method) -> None:
         if method is Method.PUBLISH:
@@ -236,7 +264,9 @@ async def test_a_mistake_of_ours_closes_one_connection_and_tells_no_internals(
     assert "ok" in await bob.ask("ping")
 
 
-async def test_a_connection_that_goes_while_it_joins_leaves_nothing_behind(world: World) -> None:
+async def test_a_connection_that_goes_while_it_joins_leaves_nothing_behind(
+    world: World, autojump_clock: MockClock
+) -> None:
     world.mesh.confirm = trio.Event()
     client = world.client()
     client.send("hello", token=token("ann"), join=[{"room": "lobby"}])

@@ -1,0 +1,59 @@
+"""The node as ops runs it: real sockets, a real store, relays that are not there."""
+
+import json
+from functools import partial
+
+import trio
+from trio_websocket import ConnectionClosed, open_websocket_url
+
+from access.service import Service, run
+from access.settings import EdgeSettings, Settings
+from backends.redis.settings import StoreSettings
+from mesh.settings import MeshSettings
+from proto.client_requests import SUBPROTOCOL
+from proto.identity import NodeIdentity
+from proto.tokens import Claims, mint
+from tests.access.cluster import SECRET
+from tests.conftest import RedisServer
+
+
+async def test_a_node_serves_says_that_it_is_not_ready_and_drains(
+    shared_redis: RedisServer, free_port: int, nursery: trio.Nursery
+) -> None:
+    settings = Settings(
+        token_secret=SECRET,
+        drain_s=0.5,
+        edge=EdgeSettings(port=0),
+        mesh=MeshSettings(relays=[f"tcp://127.0.0.1:{free_port}"], confirm_timeout_s=0.05),
+        store=StoreSettings(url=shared_redis.url),
+    )
+    identity = NodeIdentity(node="access-1", region="local", incarnation="i1")
+    stopping, ended = trio.Event(), trio.Event()
+
+    async def until_drained(*, task_status: trio.TaskStatus[Service]) -> None:
+        await run(settings, identity, stopping=stopping, task_status=task_status)
+        ended.set()
+
+    with trio.fail_after(20):
+        service: Service = await nursery.start(partial(until_drained))
+        assert not service.ready()
+        async with open_websocket_url(service.node.url, subprotocols=[SUBPROTOCOL]) as client:
+            token = mint(Claims(sub="ann", exp=2**40), SECRET)
+            hello = {"op": "hello", "id": 1, "token": token, "join": [{"room": "lobby"}]}
+            await client.send_message(json.dumps(hello))
+            (reply,) = json.loads(await client.get_message())
+            assert reply["ok"]["rooms"]["lobby"]["error"]["code"] == "unavailable"
+            assert service.status()["connections"] == 1
+            assert list(service.collectors())
+            stopping.set()
+            try:
+                await client.get_message()
+            except ConnectionClosed as closed:
+                assert closed.reason is not None
+                assert closed.reason.code == 1012
+            else:
+                raise AssertionError("the connection must be closed")
+        await ended.wait()
+    with shared_redis.client() as redis:
+        assert redis.keys("rm:{nodes}:lease:*") == []
+        assert redis.keys("rm:u:*") == []
