@@ -1,14 +1,16 @@
 -- Number a message and keep it, unless its sender has sent it before.
 -- KEYS: head, seen, log of this priority, logs of the other priorities
--- ARGV: priority, push, ts_ms, fresh epoch, most messages, age_ms, head_age_ms, seen_age_ms
--- Returns: epoch, seq, ts_ms, priority, 1 if it was known
+-- ARGV: priority, push, ts_ms, token, most messages, age_ms, head_age_ms, seen_age_ms
+--       The token is new for each call of `append`. It becomes the epoch where there is none, and
+--       tells a call that is sent again, its answer being lost, from a sender that repeats itself.
+-- Returns: epoch, seq, ts_ms, priority, 1 if the sender has sent it before
 local head, seen, log = KEYS[1], KEYS[2], KEYS[3]
 local priority, push, ts = ARGV[1], ARGV[2], ARGV[3]
 
 local first = redis.call('GET', seen)
 if first then
-  local e, s, t, p = string.match(first, '^(%S+) (%d+) (%d+) (%d)$')
-  return {e, tonumber(s), tonumber(t), tonumber(p), 1}
+  local e, s, t, p, token = string.match(first, '^(%S+) (%d+) (%d+) (%d) (%S+)$')
+  return {e, tonumber(s), tonumber(t), tonumber(p), token == ARGV[4] and 0 or 1}
 end
 
 local epoch = redis.call('HGET', head, 'epoch')
@@ -21,7 +23,7 @@ end
 
 local seq = redis.call('HINCRBY', head, priority, 1)
 redis.call('XADD', log, 'MAXLEN', '~', ARGV[5], seq .. '-0', 'p', push, 't', ts)
-redis.call('SET', seen, table.concat({epoch, seq, ts, priority}, ' '), 'PX', ARGV[8])
+redis.call('SET', seen, table.concat({epoch, seq, ts, priority, ARGV[4]}, ' '), 'PX', ARGV[8])
 redis.call('PEXPIRE', head, ARGV[7])
 redis.call('PEXPIRE', log, ARGV[6])
 

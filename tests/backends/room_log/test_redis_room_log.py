@@ -54,6 +54,24 @@ async def test_nothing_acknowledged_is_lost_and_nothing_doubled_when_redis_is_ki
         assert (again.seq, again.again) == (acknowledged["a-0"], True)
 
 
+async def test_an_append_whose_answer_was_lost_is_done_once_and_is_no_repetition(shared_redis):
+    """The client of the store sends such a call again by itself; the message must still go out."""
+    async with open_redis(StoreSettings(url=shared_redis.url)) as redis:
+        sent = []
+        call_many = redis.call_many
+
+        async def call_twice(key, commands):
+            sent.append(await call_many(key, commands))
+            return await call_many(key, commands)
+
+        redis.call_many = call_twice
+        first = await append(room_log(redis), "m1")
+        assert sent[0][1][1] == first.seq == 1
+        assert not first.again
+        assert (await append(room_log(redis), "m1")).again
+        assert (await append(room_log(redis), "m2")).seq == 2
+
+
 async def test_the_epoch_changes_when_the_data_is_lost(redis_server):
     async with open_redis(StoreSettings(url=redis_server.url)) as redis:
         log = room_log(redis)
