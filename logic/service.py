@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import trio
 
 from backends.answers.redis import RedisAnswers
+from backends.bus.collector import BusCollector
 from backends.bus.connect import open_bus
 from backends.bus.interface import Bus
 from backends.leases.redis import RedisDuties, RedisRegistry
@@ -62,7 +63,7 @@ async def _opened(
         open_bus(settings.bus) as bus,
         trio.open_nursery() as nursery,
     ):
-        collectors = [MeshCollector(mesh), StoreCollector(redis)]
+        collectors = [MeshCollector(mesh), BusCollector(bus.counters), StoreCollector(redis)]
         logic = Logic(settings, node, parts_of(settings, redis, bus), mesh, collectors)
         inbound.append(logic)
         nursery.start_soon(mesh.run)

@@ -8,6 +8,7 @@ from functools import partial
 
 import trio
 
+from backends.bus.collector import BusCollector
 from backends.bus.connect import open_bus
 from backends.leases.redis import RedisRegistry
 from backends.links.nng import NngLinks
@@ -15,6 +16,7 @@ from backends.redis.client import open_redis
 from backends.redis.collector import StoreCollector
 from backends.room_log.redis import RedisRoomLog
 from backends.routes.redis import RedisRoutes
+from mesh.metrics import MeshCollector
 from mesh.node import MeshNode
 from proto.envelopes import Envelope
 from proto.identity import NodeIdentity
@@ -60,7 +62,7 @@ async def _opened(settings: Settings, node: NodeIdentity) -> AsyncIterator[tuple
             redis, settings.room_log, now_ms=_now_ms, random_bits=random.SystemRandom().getrandbits
         )
         routes, registry = RedisRoutes(redis), RedisRegistry(redis)
-        collectors = (StoreCollector(redis),)
+        collectors = (MeshCollector(mesh), BusCollector(bus.counters), StoreCollector(redis))
         depths = partial(lane_depths, mesh)
         yield Parts(mesh, bus, routes, registry, room_log, collectors, depths), mesh
         nursery.cancel_scope.cancel()
