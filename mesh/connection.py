@@ -21,6 +21,8 @@ WELCOME_S = 2.0
 STEP_BYTES = 50_000
 """Rooms in one step of interest: safely below the header's limit."""
 
+_CONTROL = frozenset((int(Kind.PONG), int(Kind.CONFIRM)))
+
 
 class Connection:
     """A relay that has welcomed this node on every lane."""
@@ -39,14 +41,15 @@ class Connection:
         confirmed: Callable[[list[str]], None],
     ) -> None:
         """Carry until a lane is lost; raises `LinkLostError`, inside a group."""
+        relay = self.relay
 
         def taken(lane: Lane, envelope: Envelope) -> None:
-            if envelope.kind == Kind.PONG:
+            if envelope.kind not in _CONTROL:
+                take(relay, envelope)
+            elif envelope.kind == Kind.PONG:
                 lane.pong(envelope.body)
-            elif envelope.kind == Kind.CONFIRM:
-                confirmed(self._confirm(envelope))
             else:
-                take(self.relay, envelope)
+                confirmed(self._confirm(envelope))
 
         async with trio.open_nursery() as nursery:
             for lane in self.lanes:

@@ -110,6 +110,7 @@ class Lane:
         while True:
             for batch in await self._receive():
                 self._take_batch(batch, take)
+            await trio.lowlevel.checkpoint()
 
     def go_down(self) -> None:
         """End: whoever waits to send is told."""
@@ -118,20 +119,18 @@ class Lane:
         self._room.set()
 
     def _take_batch(self, batch: bytes, take: Take) -> None:
+        count = 0
         try:
-            for envelope in split(batch):
-                self._traffic.envelopes_in += 1
+            for count, envelope in enumerate(split(batch), 1):  # noqa: B007
                 take(self, envelope)
+            self._traffic.envelopes_in += count
         except BadEnvelopeError as error:
             raise LinkLostError(str(error)) from error
 
     async def _receive(self) -> list[bytes]:
         """Wait for batches, give their places back, and send if that is possible again."""
-        events = self._end.poll(POLL_BATCHES)
-        if not events:
+        while not (events := self._end.poll(POLL_BATCHES)):
             await self._end.wait()
-        else:
-            await trio.lowlevel.checkpoint()
         batches = [event.what for event in events if isinstance(event.what, bytes)]
         for batch in batches:
             self._traffic.batches_in += 1

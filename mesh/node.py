@@ -28,7 +28,7 @@ RECONNECT_S = 0.05
 RANKINGS = 65_536
 """Keys whose carriers are remembered until a relay comes or goes."""
 
-_DELIVERED = frozenset((Kind.ROOM, Kind.HEADS, Kind.USERS, Kind.REQUEST))
+_DELIVERED = frozenset(map(int, (Kind.ROOM, Kind.HEADS, Kind.USERS, Kind.REQUEST)))
 
 log = structlog.get_logger()
 
@@ -96,8 +96,11 @@ class MeshNode:
         if connection is None:
             self._drops["relay_down", priority] += 1
             raise RelayDownError(relay)
+        lane = connection.lanes[priority]
+        if lane.offer(envelope):
+            return  # the usual case, without the cost of another coroutine
         try:
-            await connection.lanes[priority].send(envelope)
+            await lane.send(envelope)
         except RelayDownError:
             self._drops["relay_down", priority] += 1
             raise RelayDownError(relay) from None

@@ -90,13 +90,15 @@ class Forwarding:
         touched: Touched = {}
         routes: dict[bytes, list[Append]] = {}
         by_room = (_ROOM, _HEADS) if _ROOM in MAY_SEND[peer.role] else ()
-        unpack, total, start, count = _PREFIX.unpack_from, len(batch), _BATCH_START_BYTES, 0
+        unpack, total, start = _PREFIX.unpack_from, len(batch), _BATCH_START_BYTES
+        count = unwanted = 0
         while start < total:
-            key_start = start + PREFIX_BYTES
-            if key_start > total:
-                raise BadEnvelopeError("the batch ends inside an envelope's prefix")
-            length, kind, _, key_length, header_length = unpack(batch, start)
+            try:
+                length, kind, _, key_length, header_length = unpack(batch, start)
+            except struct.error:
+                raise BadEnvelopeError("the batch ends inside an envelope's prefix") from None
             end = start + _LENGTH_BYTES + length
+            key_start = start + PREFIX_BYTES
             key_end = key_start + key_length
             if end > total or key_end + header_length > end:
                 raise BadEnvelopeError("an envelope's lengths do not fit into the batch")
@@ -109,10 +111,13 @@ class Forwarding:
                     route = routes[key] = self._route(key, lane, touched)
                 for append in route:
                     append(raw)
+                unwanted += not route
             else:
                 ends = key_end - key_start + PREFIX_BYTES
                 envelope = Envelope(raw, kind, lane, key, ends, ends + header_length)
                 self._other(peer, envelope, touched)
+        if unwanted:
+            self.drops["nobody_interested", lane] += unwanted
         return touched, count
 
     def expire(self, now: float) -> None:
@@ -124,8 +129,6 @@ class Forwarding:
     def _route(self, room: bytes, lane: Priority, touched: Touched) -> list[Append]:
         lanes = [peer.lanes[lane] for peer in self.table.receivers(room)]
         touched.update(dict.fromkeys(lanes))
-        if not lanes:
-            self.drops["nobody_interested", lane] += 1
         return [one.gathered.append for one in lanes]
 
     def _other(self, peer: Peer, envelope: Envelope, touched: Touched) -> None:
