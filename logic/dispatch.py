@@ -56,7 +56,8 @@ class Dispatch:
         except StoreOverloadedError:
             raise RequestError(ErrorCode.OVERLOADED, retry_after_ms=OVERLOADED_RETRY_MS) from None
         except (StoreUnavailableError, BusUnavailableError) as error:
-            log.warning(
+            # Counted here; the store's and the bus's clients warn once for all.
+            log.debug(
                 "request_unavailable", trace=header.trace, method=header.method, reason=str(error)
             )
             raise RequestError(ErrorCode.UNAVAILABLE, retry_after_ms=RETRY_AFTER_MS) from None

@@ -106,7 +106,7 @@ class LikesConsumer:
             except StoreRefusedError:
                 return False
             except StoreUnavailableError as error:
-                log.warning("likes_wait_for_store", room=room, reason=str(error))
+                log.debug("likes_wait_for_store", room=room, reason=str(error))
                 await trio.sleep(RETRY_S)
             else:
                 self._counters.likes_written += 1
@@ -117,7 +117,7 @@ class LikesConsumer:
             try:
                 await self._changed.mark(rooms)
             except StoreUnavailableError as error:
-                log.warning("likes_wait_for_store", reason=str(error))
+                log.debug("likes_wait_for_store", reason=str(error))
                 await trio.sleep(RETRY_S)
             else:
                 return

@@ -158,8 +158,9 @@ class Logic:
                 await self._parts.registry.renew(self._lease())
                 self._known = True
             except StoreUnavailableError as error:
+                if self._known:
+                    log.warning("lease_not_renewed", reason=str(error))
                 self._known = False
-                log.warning("lease_not_renewed", reason=str(error))
             await trio.sleep(LEASE_INTERVAL_S)
 
     async def _resign(self) -> None:

@@ -8,12 +8,12 @@ import msgspec
 from proto.errors import ErrorCode, RequestError
 from proto.ids import MESSAGE_ID_PATTERN, is_room, is_uid
 from proto.priorities import BY_LABEL
-from proto.records import MAX_RECORD_BODY_BYTES, MAX_UIDS_PER_RECORD, Record, RecordHeader
+from proto.records import MAX_UIDS_PER_RECORD, Record, RecordHeader
 from proto.server_frames import direct_push
 from proto.services import PushBody
 
-MAX_DATA_BYTES = MAX_RECORD_BODY_BYTES - 1024
-"""What is left of a record's body beside the frame's own fields."""
+MAX_DATA_BYTES = 60 * 1024
+"""With a thousand of the longest uids in the header, a record still fits into one bus body."""
 
 _MESSAGE_ID = re.compile(MESSAGE_ID_PATTERN)
 

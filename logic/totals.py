@@ -63,7 +63,7 @@ class Totals:
         except StoreUnavailableError as error:
             # The duty may run out meanwhile, and another show other totals.
             self._shown.pop(shard, None)
-            log.warning("totals_wait_for_store", shard=shard, reason=str(error))
+            log.debug("totals_wait_for_store", shard=shard, reason=str(error))
 
     async def _publish_shard(self, shard: int, shown: ShownTotals) -> None:
         changed = await self._parts.changed.changed(shard)
@@ -85,7 +85,7 @@ class Totals:
         try:
             await self._publish_room(room, shown)
         except StoreUnavailableError as error:
-            log.warning("totals_wait_for_store", room=room, reason=str(error))
+            log.debug("totals_wait_for_store", room=room, reason=str(error))
             return False
         return True
 

@@ -52,6 +52,7 @@ class Lane:
         self._limit = max(1, settings.queue_commands // settings.connections)
         self._waiting: deque[_Job] = deque()
         self._wake = trio.Event()
+        self._away_since: float | None = None
         self.depth = 0
         """How many commands wait."""
 
@@ -84,7 +85,9 @@ class Lane:
             if not (batch := self._take()):
                 self._wake = trio.Event()
                 continue
-            if await self._run_batch(batch):
+            problem = await self._run_batch(batch)
+            self._note(problem)
+            if not problem:
                 backoff_s = 0.0
                 continue
             backoff_s = min(LONGEST_BACKOFF_S, max(FIRST_BACKOFF_S, backoff_s * 2))
@@ -110,7 +113,8 @@ class Lane:
                 room -= len(job.commands)
         return batch
 
-    async def _run_batch(self, batch: list[_Job]) -> bool:
+    async def _run_batch(self, batch: list[_Job]) -> str:
+        """Return "" or why some of the batch has no answer yet."""
         commands = [command for job in batch for command in job.commands]
         packed = b"".join([job.packed for job in batch])
         replies, problem = await trio.to_thread.run_sync(self._pipeline.run, commands, packed)
@@ -118,12 +122,21 @@ class Lane:
         self._counters.commands += len(replies)
         unanswered = _settle(batch, replies)
         if problem:
-            self._try_again(unanswered, problem)
-        return not problem
+            self._try_again(unanswered)
+        return problem
 
-    def _try_again(self, unanswered: list[_Job], problem: str) -> None:
+    def _note(self, problem: str) -> None:
+        """Log when the store goes and when it is back, and nothing between."""
+        now = trio.current_time()
+        if problem and self._away_since is None:
+            self._away_since = now
+            log.warning("store_unavailable", reason=problem, waiting=self.depth)
+        elif not problem and self._away_since is not None:
+            log.info("store_back", after_s=round(now - self._away_since, 3))
+            self._away_since = None
+
+    def _try_again(self, unanswered: list[_Job]) -> None:
         """Put what may still wait back to where it was; give up on the rest."""
-        log.warning("store_unavailable", reason=problem, waiting=self.depth + len(unanswered))
         self._counters.retries += len(unanswered)
         jobs = [*unanswered, *self._waiting]
         self._waiting.clear()

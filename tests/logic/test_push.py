@@ -74,6 +74,12 @@ async def test_users_are_answered_only_when_the_bus_keeps_it(autojump_clock, ask
     assert {record.header.uids for record in world.records(Topic.NORMAL)} == {("u1",)}
 
 
+async def test_the_largest_push_fits_the_bus(autojump_clock, ask, world, logic):
+    uids = [f"{i:064}" for i in range(2000)]
+    await as_server(ask, logic, push(uids=uids, data=b'"' + b"x" * (60 * 1024 - 2) + b'"'))
+    assert len(world.records(Topic.NORMAL)) == 2
+
+
 @pytest.mark.parametrize("role", ["viewer", "host", ""])
 async def test_only_back_ends_push(autojump_clock, ask, logic, role):
     assert (await refused(ask, logic, push(room="a"), role=role)).code is ErrorCode.FORBIDDEN

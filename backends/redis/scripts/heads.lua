@@ -1,0 +1,12 @@
+-- Read where a room's streams stand; a room that is new gets its epoch, so that whoever joins
+-- before the first message is told the numbering that this message will have.
+-- KEYS: head, logs of all priorities
+-- ARGV: fresh epoch, head_age_ms
+-- Returns: epoch, head of each priority
+local head = KEYS[1]
+if redis.call('HSETNX', head, 'epoch', ARGV[1]) == 1 then
+  -- The numbering starts anew: nothing of an older one may stay under the new numbers.
+  redis.call('DEL', KEYS[2], KEYS[3], KEYS[4])
+  redis.call('PEXPIRE', head, ARGV[2])
+end
+return redis.call('HMGET', head, 'epoch', 0, 1, 2)
