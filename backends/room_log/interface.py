@@ -34,7 +34,11 @@ class RoomLog(Protocol):
         """
 
     async def heads(self, room: str) -> HeadsHeader:
-        """Return the room's epoch and heads ("" and zeros for a room without messages)."""
+        """Return the room's epoch and heads.
+
+        A room without messages gets its epoch now, which its first message will have: who joins
+        before that needs no `reset`.
+        """
 
     async def active_heads(self) -> dict[str, HeadsHeader]:
         """Return the heads of every room with a message within the retention age."""

@@ -48,7 +48,7 @@ class MemoryRoomLog:
         first = self._first(room, uid, mid, ts_ms)
         if first is not None:
             return first
-        kept = self._rooms.setdefault(room, _Room(new_id(self._random_bits)))
+        kept = self._room(room)
         kept.seqs[priority] += 1
         kept.last_ts_ms = ts_ms
         seq = kept.seqs[priority]
@@ -59,13 +59,16 @@ class MemoryRoomLog:
 
     async def heads(self, room: str) -> HeadsHeader:
         """See `RoomLog`."""
-        kept = self._rooms.get(room)
-        return HeadsHeader("", (0, 0, 0)) if kept is None else _heads(kept)
+        return _heads(self._room(room))
 
     async def active_heads(self) -> dict[str, HeadsHeader]:
         """See `RoomLog`."""
         too_old = self._too_old(self._now_ms())
-        return {r: _heads(kept) for r, kept in self._rooms.items() if kept.last_ts_ms >= too_old}
+        return {
+            r: _heads(kept)
+            for r, kept in self._rooms.items()
+            if any(kept.seqs) and kept.last_ts_ms >= too_old
+        }
 
     async def fetch(self, room: str, body: FetchBody) -> FetchAnswer:
         """See `RoomLog`."""
@@ -79,6 +82,9 @@ class MemoryRoomLog:
         found = [m for m in log if first <= m.seq <= last][:MAX_FETCH]
         frames = [(m.seq, numbered(m.push, kept.epoch, m.seq)) for m in found]
         return FetchAnswer(kept.epoch, head, oldest, frames)
+
+    def _room(self, room: str) -> _Room:
+        return self._rooms.setdefault(room, _Room(new_id(self._random_bits)))
 
     def _first(self, room: str, uid: str, mid: str, now_ms: int) -> Appended | None:
         first = self._seen.get((room, uid, mid))

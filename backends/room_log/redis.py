@@ -20,6 +20,7 @@ ACTIVE_SHARDS = 16
 
 _APPEND = script("append")
 _FETCH = script("fetch")
+_HEADS = script("heads")
 
 
 class RedisRoomLog:
@@ -42,10 +43,11 @@ class RedisRoomLog:
         self._now_ms = now_ms
         self._random_bits = random_bits
         self._age_ms = round(retention.age_s * 1000)
+        self._numbering_ms = round(retention.numbering_s * 1000)
         self._bounds = (
             retention.messages,
             self._age_ms,
-            round(retention.numbering_s * 1000),
+            self._numbering_ms,
             round(retention.dedup_s * 1000),
         )
 
@@ -70,7 +72,12 @@ class RedisRoomLog:
 
     async def heads(self, room: str) -> HeadsHeader:
         """See `RoomLog`."""
-        return _heads(await self._redis.call(room, _read_heads(room)))
+        command = _HEADS.command(
+            [_head_key(room), *_log_keys(room, Priority.URGENT)],
+            new_id(self._random_bits),
+            self._numbering_ms,
+        )
+        return _heads(await self._redis.call(room, command))
 
     async def active_heads(self) -> dict[str, HeadsHeader]:
         """See `RoomLog`."""

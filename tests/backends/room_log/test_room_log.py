@@ -70,8 +70,17 @@ async def test_a_mid_is_forgotten_after_the_deduplication_age(say, store_world):
     assert (await say("a", "m1")).seq == 2
 
 
-async def test_a_room_without_messages_has_no_epoch(log):
-    assert await log.heads("nowhere") == HeadsHeader("", (0, 0, 0))
+async def test_a_room_has_its_epoch_before_its_first_message(say, log):
+    heads = await log.heads("a")
+    assert heads.epoch
+    assert heads.seqs == (0, 0, 0)
+    assert await log.heads("a") == heads
+    assert await log.active_heads() == {}
+    first = await say("a", "m1")
+    assert (first.epoch, first.seq) == (heads.epoch, 1)
+
+
+async def test_a_fetch_from_a_room_that_nobody_knows_finds_nothing(log):
     answer = await log.fetch("nowhere", FetchBody(NORMAL, "x", 1, 0))
     assert (answer.epoch, answer.head_seq, answer.oldest_seq, answer.frames) == ("", 0, 1, [])
 
