@@ -118,7 +118,9 @@ class CatchUp:
     def _advance(self, answer: FetchAnswer) -> bool:
         before = (self._epoch, self._seq)
         oldest_start = min(answer.oldest_seq - 1, self._stream.seq)
-        if self._epoch != answer.epoch or self._seq < oldest_start:
+        if (self._epoch, self._seq, oldest_start) == ("", 0, 0):
+            self._epoch = answer.epoch  # it was there before the first message: nothing is gone
+        elif self._epoch != answer.epoch or self._seq < oldest_start:
             self._reset(oldest_start)
         self._stream.ring.prepend(answer.frames)
         frames = []

@@ -22,7 +22,7 @@ class Ring:
         return self._oldest
 
     def begin(self, seq: int) -> None:
-        """Start anew behind number `seq`: what comes is of another epoch, or a hole is before it."""
+        """Start anew behind number `seq`: another epoch, or behind a hole."""
         self._frames.clear()
         self._oldest = self._next = seq + 1
         self.bytes = 0

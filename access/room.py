@@ -75,8 +75,8 @@ class Room:
 
     @property
     def epoch(self) -> str:
-        """The newest epoch of the streams; a room's streams share one, seen at different times."""
-        return self.streams[Priority.NORMAL].epoch or self.streams[Priority.URGENT].epoch
+        """The epoch of the first stream that has one: they share it, and see it one by one."""
+        return next((stream.epoch for stream in self.streams if stream.epoch), "")
 
     # -- its life
 

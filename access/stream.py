@@ -176,7 +176,7 @@ class Cursor:
     def feed(self, header: RoomHeader, frame: bytes, now: float) -> list[Output]:
         """Take a message as it arrives; returns what goes to the members now, in order."""
         seq = header.seq
-        if header.epoch != self.epoch:
+        if header.epoch != self.epoch and not self._is_first_ever(header):
             self._feed_candidate(header, frame)
             return []
         self._fed_at = now
@@ -262,6 +262,13 @@ class Cursor:
         if answer.epoch == "":
             return self._lost()
         return self._repair(asked, answer, now, random)
+
+    def _is_first_ever(self, header: RoomHeader) -> bool:
+        """Whether the room's first message has come, which names the epoch."""
+        first = self.epoch == "" and header.seq == 1 and self._candidate is None
+        if first:
+            self.epoch = header.epoch
+        return first
 
     def _feed_candidate(self, header: RoomHeader, frame: bytes) -> None:
         if header.epoch in self._past:
@@ -359,11 +366,13 @@ class Cursor:
             held, head = candidate.held, max(head, candidate.head)
         elif candidate is not None:
             self._past.append(candidate.epoch)
-        if self.epoch:
-            self._past.append(self.epoch)
+        before = self.epoch
+        if before:
+            self._past.append(before)
         self._begin(answer, held, head)
-        self.counters.resets += 1
-        outputs.append(Reset(self.epoch, self.seq + 1, self.seq))
+        if before or self.seq:
+            self.counters.resets += 1
+            outputs.append(Reset(self.epoch, self.seq + 1, self.seq))
         frames = answer.frames if self._rules.repaired else []
         return [*outputs, *self._take_fetched(frames)]
 

@@ -317,6 +317,20 @@ async def test_a_resume_from_an_epoch_that_is_over_is_reset_and_gets_the_new_one
     assert told == [("reset", "e1", 0), *[("chat", "e1", seq) for seq in (1, 2, 3)]]
 
 
+async def test_a_room_without_messages_gets_its_epoch_with_the_first_one(
+    world: World, autojump_clock: MockClock
+) -> None:
+    world.mesh.log("lobby").epoch = ""
+    ann = await joined(world, "ann")
+    world.mesh.log("lobby").epoch = "e1"
+    world.mesh.say("lobby")
+    assert [(p["push"], p["epoch"], p["seq"]) for p in ann.pushes()] == [("chat", "e1", 1)]
+    bob = await joined(world, since={"normal": {"epoch": "", "seq": 0}})
+    world.mesh.say("lobby")
+    await world.settle(1)
+    assert [(p["push"], p["seq"]) for p in bob.pushes()] == [("chat", 1), ("chat", 2)]
+
+
 async def test_a_client_from_a_node_that_was_ahead_gets_nothing_twice(
     world: World, ann: Client, autojump_clock: MockClock
 ) -> None:

@@ -163,6 +163,20 @@ def test_a_new_epoch_counts_once_the_log_confirms_it(rules: RepairRules) -> None
     assert seqs(feed(cursor, 4, epoch="b")) == [4]
 
 
+def test_the_first_message_of_all_names_the_epoch() -> None:
+    cursor = Cursor(RULES, "", 0)
+    assert seqs(feed(cursor, 1, 2, epoch="b")) == [1, 2]
+    assert cursor.due_at() is None
+
+
+def test_the_second_message_of_all_waits_for_the_first_and_resets_nothing() -> None:
+    cursor = Cursor(RULES, "", 0)
+    assert feed(cursor, 2, epoch="b") == []
+    assert cursor.act(0.0)[1] is not None
+    assert seqs(cursor.fetched(log(1, 2, epoch="b"), 0.0, 0.5)) == [1, 2]
+    assert cursor.counters.resets == 0
+
+
 def test_a_late_message_of_an_old_epoch_does_not_turn_the_stream_back() -> None:
     cursor = Cursor(RULES, "b", 4)
     feed(cursor, 9, now=0.0, epoch="a")
