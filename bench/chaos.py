@@ -8,6 +8,7 @@ repeated until answered; viewers watch through the gateway and resume where they
 - `doubled`: messages that a viewer saw twice; `disordered`: those after a later one of the stream;
 - `told`: notices of skipped or lost messages and resets that the viewers got;
 - `recovery_max_s`: the longest time in which a viewer saw nothing;
+- `bus_away_s`, on RocketMQ: how long the broker did not run, for each kill of it;
 - `ok`: nothing lost, doubled or out of order, and each asked part was killed.
 """
 
@@ -17,11 +18,14 @@ import random
 import signal
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import click
 import trio
 
+from bench.broker import Broker, script_option
+from bench.bus_choice import bus_options, up_options
 from bench.cluster import Cluster, running_cluster
 from bench.room import print_result
 from relaymesh_client import (
@@ -110,8 +114,10 @@ class Story:
         }
 
 
-async def run(parts: list[str], kills: int, seed: int, options: list[str]) -> dict[str, Any]:
-    """Run the whole story; returns what is printed."""
+async def run(
+    parts: list[str], kills: int, seed: int, options: list[str], broker: Broker | None = None
+) -> dict[str, Any]:
+    """Run the whole story; returns what is printed. `broker` is the bus, where `up` has none."""
     chance, story = random.Random(seed), Story()
     async with running_cluster(*options) as cluster, trio.open_nursery() as nursery:
         for number in range(VIEWERS):
@@ -121,7 +127,7 @@ async def run(parts: list[str], kills: int, seed: int, options: list[str]) -> di
             for number in range(PUBLISHERS):
                 publishers.start_soon(_publish, cluster, story, f"host-{number}", enough)
             await trio.sleep(CALM_S)
-            await _kill(cluster, story, _targets(parts, kills, chance), chance)
+            await _kill(cluster, story, _targets(parts, kills, chance), chance, broker)
             await trio.sleep(CALM_S)
             enough.set()
         with trio.move_on_after(FINISH_S):
@@ -129,6 +135,8 @@ async def run(parts: list[str], kills: int, seed: int, options: list[str]) -> di
                 await trio.sleep(0.1)
         nursery.cancel_scope.cancel()
     result = story.report()
+    if broker:
+        result["bus_away_s"] = broker.away_s
     whole = not (result["lost"] or result["doubled"] or result["disordered"])
     result["ok"] = whole and set(story.killed) == set(parts) and bool(story.acked)
     return result
@@ -141,15 +149,32 @@ def _targets(parts: list[str], kills: int, chance: random.Random) -> list[str]:
     return order
 
 
-async def _kill(cluster: Cluster, story: Story, targets: list[str], chance: random.Random) -> None:
-    for part in targets:
-        prefix = PROCESSES.get(part, part + "-")
-        victims = {n: pid for n, pid in sorted(cluster.pids().items()) if n.startswith(prefix)}
-        if victims:
-            name = chance.choice(sorted(victims))
-            os.kill(victims[name], signal.SIGKILL)
-            story.killed.append(part)
-        await trio.sleep(chance.uniform(0.8, 2.5))
+async def _kill(
+    cluster: Cluster,
+    story: Story,
+    targets: list[str],
+    chance: random.Random,
+    broker: Broker | None,
+) -> None:
+    """Kill the `targets` one after the other; the broker comes back beside further kills."""
+    async with trio.open_nursery() as starting:
+        for part in targets:
+            if part == "bus" and broker:
+                await broker.kill(starting)
+                story.killed.append(part)
+            elif _kill_one(cluster, part, chance):
+                story.killed.append(part)
+            await trio.sleep(chance.uniform(0.8, 2.5))
+
+
+def _kill_one(cluster: Cluster, part: str, chance: random.Random) -> bool:
+    """Kill one process of `part`; returns false where none runs at this moment."""
+    prefix = PROCESSES.get(part, part + "-")
+    victims = {n: pid for n, pid in sorted(cluster.pids().items()) if n.startswith(prefix)}
+    if not victims:
+        return False
+    os.kill(victims[chance.choice(sorted(victims))], signal.SIGKILL)
+    return True
 
 
 async def _watch(
@@ -158,7 +183,7 @@ async def _watch(
     witness = Witness()
     story.witnesses.append(witness)
     token = cluster.token(uid)
-    async with connect(gateway(cluster.gateway), token, rooms=[ROOM]) as client:
+    async with connect(gateway(cluster.gateway), token) as client:
         witness.connects = 1
         events = client.events()
         await client.join(ROOM)
@@ -169,7 +194,7 @@ async def _watch(
 
 async def _publish(cluster: Cluster, story: Story, uid: str, enough: trio.Event) -> None:
     token = cluster.token(uid, host=[ROOM])
-    async with connect(gateway(cluster.gateway), token, rooms=[ROOM]) as client:
+    async with connect(gateway(cluster.gateway), token) as client:
         await client.join(ROOM)
         async with trio.open_nursery() as nursery:
             for number in itertools.takewhile(lambda _: not enough.is_set(), itertools.count()):
@@ -207,7 +232,21 @@ def _parts(_: click.Context, __: click.Parameter, value: str) -> list[str]:
 @click.option("--kill", "parts", default=",".join(PARTS), callback=_parts, show_default=True)
 @click.option("--kills", default=12, show_default=True, type=click.IntRange(1, 1000))
 @click.option("--seed", default=1, show_default=True)
+@bus_options
+@script_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON alone.")
-def command(parts: list[str], kills: int, seed: int, as_json: bool) -> None:
+def command(
+    parts: list[str],
+    kills: int,
+    seed: int,
+    bus: str,
+    bus_url: str,
+    bus_script: Path,
+    as_json: bool,
+) -> None:
     """Kill parts of a cluster under a live room; nothing acknowledged is lost."""
-    print_result(trio.run(run, parts, max(kills, len(parts)), seed, []), as_json)
+    broker = Broker(bus_script) if bus == "rocketmq" and "bus" in parts else None
+    if broker:
+        broker.require(bus_url)
+    kills = max(kills, len(parts))
+    print_result(trio.run(run, parts, kills, seed, up_options(bus, bus_url), broker), as_json)

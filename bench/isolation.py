@@ -19,6 +19,7 @@ import click
 import msgspec
 import trio
 
+from bench.bus_choice import bus_options, up_options
 from bench.cluster import Cluster, pin_apart, running_cluster
 from bench.crowd import Crowd, Viewer, quantile
 from bench.room import hello, print_result
@@ -78,10 +79,10 @@ class Probes:
                 self.phase.seqs[frame["reply"]] = frame["ok"]["seq"]
 
 
-async def measure(seconds: float) -> dict[str, Any]:
+async def measure(seconds: float, options: list[str]) -> dict[str, Any]:
     """Run the three phases; returns what is printed."""
     cluster_cores, load_cores = pin_apart()
-    async with running_cluster(cores=cluster_cores) as cluster:
+    async with running_cluster(*options, cores=cluster_cores) as cluster:
         if load_cores:
             os.sched_setaffinity(0, load_cores)
         probes = Probes(Phase("speech"))
@@ -207,7 +208,8 @@ def _p99(phase: Phase) -> float:
 
 @click.command()
 @click.option("--seconds", default=8.0, show_default=True, type=click.FloatRange(1, 120))
+@bus_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON alone.")
-def command(seconds: float, as_json: bool) -> None:
+def command(seconds: float, bus: str, bus_url: str, as_json: bool) -> None:
     """Show that urgent messages do not wait behind a flood."""
-    print_result(trio.run(measure, seconds), as_json)
+    print_result(trio.run(measure, seconds, up_options(bus, bus_url)), as_json)

@@ -20,6 +20,7 @@ import click
 import msgspec
 import trio
 
+from bench.bus_choice import bus_options, up_options
 from bench.cluster import Cluster, running_cluster
 from bench.crowd import Crowd, Viewer
 from bench.room import hello, print_result
@@ -50,9 +51,9 @@ class Tally:
                 self.refused += size if "error" in frame else 0
 
 
-async def measure(likes: int, seconds: float) -> dict[str, Any]:
+async def measure(likes: int, seconds: float, options: list[str]) -> dict[str, Any]:
     """Run the whole measurement; returns what is printed."""
-    async with running_cluster() as cluster:
+    async with running_cluster(*options) as cluster:
         tally = Tally()
         crowd = Crowd(b'"push":"likes"', tally.received)
         await trio.to_thread.run_sync(_connect, crowd, cluster)
@@ -71,9 +72,9 @@ async def measure(likes: int, seconds: float) -> dict[str, Any]:
         "acked": tally.acked,
         "total": tally.totals[-1] if tally.totals else 0,
         "exact": tally.totals[-1:] == [likes] and tally.acked == likes,
-        "client_frames": access.get("relaymesh_like_frames_total"),
-        "upward_messages": access.get("relaymesh_like_flushes_total"),
-        "writes": logic.get("relaymesh_like_writes_total"),
+        "client_frames": int(access['relaymesh_access_requests_total{op="like"}']),
+        "upward_messages": int(access["relaymesh_access_like_flushes_total"]),
+        "writes": int(logic["relaymesh_logic_likes_written_total"]),
         "pushes": len(tally.totals),
         "seconds": round(took_s, 1),
         "ok": tally.totals[-1:] == [likes] and tally.acked == likes,
@@ -112,7 +113,8 @@ def _shares(whole: int, parts: int) -> Iterator[int]:
 @click.command()
 @click.option("--likes", default=1_000_000, show_default=True, type=click.IntRange(1, 10_000_000))
 @click.option("--seconds", default=10.0, show_default=True, type=click.FloatRange(1, 600))
+@bus_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON alone.")
-def command(likes: int, seconds: float, as_json: bool) -> None:
+def command(likes: int, seconds: float, bus: str, bus_url: str, as_json: bool) -> None:
     """Count a million likes on one room exactly."""
-    print_result(trio.run(measure, likes, seconds), as_json)
+    print_result(trio.run(measure, likes, seconds, up_options(bus, bus_url)), as_json)

@@ -24,6 +24,7 @@ import click
 import msgspec
 import trio
 
+from bench.bus_choice import bus_options, up_options
 from bench.cluster import Cluster, pin_apart, running_cluster
 from bench.crowd import Crowd, Viewer, quantile
 
@@ -166,14 +167,13 @@ def _complete(crowd: Crowd, load: Load) -> bool:
 @click.option("--viewers", default=1000, show_default=True, type=click.IntRange(1, 15000))
 @click.option("--rate", default=100.0, show_default=True, help="Messages a second.")
 @click.option("--seconds", default=10.0, show_default=True, type=click.FloatRange(1, 600))
-@click.option("--bus", "bus_options", nargs=2, default=None, help="KIND and HOST:PORT of a bus.")
+@bus_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON alone.")
 def command(
-    viewers: int, rate: float, seconds: float, bus_options: tuple[str, str] | None, as_json: bool
+    viewers: int, rate: float, seconds: float, bus: str, bus_url: str, as_json: bool
 ) -> None:
     """Measure a live room through the whole mesh."""
-    options = ["--bus", bus_options[0], "--bus-url", bus_options[1]] if bus_options else []
-    result = trio.run(measure, viewers, rate, seconds, options)
+    result = trio.run(measure, viewers, rate, seconds, up_options(bus, bus_url))
     print_result(result, as_json)
 
 

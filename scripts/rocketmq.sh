@@ -1,6 +1,9 @@
 #!/usr/bin/env bash
 # A local RocketMQ 5.x (name server and broker) for development and tests, out of Maven Central.
-# It listens on the loopback alone and keeps everything in one state folder.
+# It keeps everything in one state folder and listens on the loopback, with one exception: the port
+# for replicas (BROKER_PORT+1) is bound to every address, which no setting of the broker changes
+# (its HAService takes a port alone), and who reaches it can read what the broker keeps. On a
+# machine that others reach, close it with a firewall, or run all of this in a network namespace.
 #
 #   rocketmq.sh up|down|status|kill-broker|start-broker|clean
 #
@@ -129,11 +132,21 @@ stop() { # part
   echo "$1 stopped"
 }
 
+# Returns when the broker is gone: until then its ports are taken.
+kill_broker() {
+  alive broker || fail "the broker is down"
+  local _
+  kill -9 "$(pid_of broker)"
+  for _ in $(seq 250); do alive broker || listens "$BROKER_PORT" || break; sleep 0.02; done
+  rm -f "$STATE/run/broker.pid"
+}
+
 status() {
   local part rc=0
   for part in namesrv broker; do
     if alive "$part"; then echo "$part up, pid $(pid_of "$part")"; else echo "$part down"; rc=3; fi
   done
+  echo "clients connect to $HOST:$NAMESRV_PORT"
   return $rc
 }
 
@@ -141,7 +154,7 @@ case "${1:-}" in
   up) mkdir -p "$STATE"; fetch; configure; start_namesrv; start_broker ;;
   down) stop broker; stop namesrv ;;
   status) status ;;
-  kill-broker) alive broker || fail "the broker is down"; kill -9 "$(pid_of broker)"; rm -f "$STATE/run/broker.pid" ;;
+  kill-broker) kill_broker ;;
   start-broker) start_broker ;;
   clean)
     ! alive broker && ! alive namesrv || fail "still up: run down first"
