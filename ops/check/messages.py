@@ -26,15 +26,12 @@ MATCHES = ("room", "priority", "epoch", "seq", "ts", "mid")
 async def hello_answers_with_heads(stage: Stage) -> str:
     """The answer to `hello` and `join` says all that the protocol lists."""
     for each in stage.everybody:
-        joined = each.joined
-        require(joined is not None, f"{each.name} was not told that it joined")
-        assert joined is not None
+        joined = await each.joining()
         require(set(joined.heads) == {"urgent", "normal", "bulk"}, f"heads are {joined.heads}")
         require(joined.carrier, f"{each.node} names no carrier")
         role = "host" if each is stage.host else "viewer"
         require(joined.role == role, f"{each.name} should be {role}, is {joined.role}")
-    assert stage.host.joined is not None
-    return f"three heads, roles, carrier {stage.host.joined.carrier}"
+    return f"three heads, roles, carrier {joined.carrier}"
 
 
 async def chat_reaches_every_node(stage: Stage) -> str:

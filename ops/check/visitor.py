@@ -64,6 +64,10 @@ class Visitor:
             return found
         raise CheckFailedError(f"{otherwise} within {WAIT_S:g} s")
 
+    async def joining(self) -> Joined:
+        """Return what the room was like when this visitor joined it."""
+        return await self.until(lambda: self.joined, f"{self.name} was not told that it joined")
+
     async def sees(self, kind: str, field: str, value: object) -> None:
         """Wait until the newest push of `kind` says `value` in `field`."""
 
