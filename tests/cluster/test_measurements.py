@@ -1,0 +1,59 @@
+"""The measuring commands as users run them: what they count must be right, not how fast it is."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.cluster_long
+
+
+def relaymesh(*arguments: str) -> tuple[int, dict[str, Any]]:
+    """Run `relaymesh ARGUMENTS --json`; returns its exit code and what it printed."""
+    command = [sys.executable, "-m", "ops", *arguments, "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=150, check=False)
+    assert done.stdout, done.stderr
+    return done.returncode, json.loads(done.stdout)
+
+
+def test_a_room_loses_nothing() -> None:
+    code, result = relaymesh("bench", "room", "--viewers", "300", "--rate", "60", "--seconds", "5")
+    assert (code, result["lost"], result["skipped"]) == (0, 0, 0)
+    assert result["published"] == 360
+    assert set(result["cpu_us_per_delivery"]) == {"access", "relay", "router", "logic", "redis"}
+    assert result["links"]["held"] == 8
+
+
+def test_a_hundred_thousand_likes_are_counted_exactly() -> None:
+    code, result = relaymesh("bench", "likes", "--likes", "100000", "--seconds", "4")
+    assert code == 0
+    assert result["total"] == result["acked"] == result["likes"] == 100_000
+    # Merged on the way: 4,000 requests of clients become a fraction of that, and that of writes.
+    assert result["writes"] <= result["upward_messages"] < result["client_frames"] / 5
+    assert result["pushes"] <= result["seconds"] + 3
+
+
+def test_urgent_messages_arrive_complete_and_in_order_under_a_flood() -> None:
+    _, result = relaymesh("bench", "isolation", "--seconds", "4")
+    flooded = result["flooded"]
+    assert (flooded["lost"], flooded["disordered"]) == (0, 0)
+    assert flooded["acked"] == flooded["sent"]
+
+
+def test_killed_processes_lose_nothing_that_was_acknowledged() -> None:
+    code, result = relaymesh("chaos", "room", "--kills", "12", "--seed", "7")
+    assert code == 0, result
+    assert (result["lost"], result["doubled"], result["disordered"]) == (0, 0, 0)
+    assert set(result["killed"]) == {"access", "relay", "router", "logic", "redis", "bus"}
+
+
+def test_a_hop_carries_every_message() -> None:
+    _, result = relaymesh("bench", "hop")
+    assert result["lost"] == 0
+
+
+def test_copies_are_counted_beside_the_formulas() -> None:
+    code, result = relaymesh("bench", "copies")
+    assert code == 0, result
