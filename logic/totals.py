@@ -81,13 +81,13 @@ class Totals:
         await self._parts.changed.done(shard, published)
 
     async def _published(self, room: str, shown: ShownTotals) -> bool:
-        """Publish what is due of `room`; false if that has to be tried again."""
+        """Publish what is due of `room`; false if it has to be looked at again."""
         try:
             await self._publish_room(room, shown)
         except StoreUnavailableError as error:
             log.debug("totals_wait_for_store", room=room, reason=str(error))
             return False
-        return True
+        return self._living.settled
 
     async def _publish_room(self, room: str, shown: ShownTotals) -> None:
         likes = await self._parts.likes.total(room)
