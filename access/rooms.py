@@ -19,6 +19,9 @@ from proto.priorities import Priority
 
 log = structlog.get_logger()
 
+PRIORITIES = tuple(Priority)
+"""By value: an index costs a tenth of an enum's call."""
+
 
 class Rooms:
     """All rooms that have members here, or had until a moment ago."""
@@ -83,8 +86,8 @@ class Rooms:
             return
         try:
             header = decode_room(envelope.header)
-            priority = Priority(envelope.priority)
-        except (msgspec.MsgspecError, ValueError):
+            priority = PRIORITIES[envelope.priority]
+        except (msgspec.MsgspecError, IndexError):
             self._around.counters.bad_envelopes += 1
             return
         room.receive(priority, header, envelope.body)
