@@ -16,6 +16,7 @@ the relay and over a direct link. Prints
 """
 
 import json
+import random
 import socket
 import statistics
 import subprocess
@@ -45,13 +46,14 @@ class Child:
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
         )
+        self._log = log
 
     def hear(self) -> Any:
         """Return the next thing that the child says; raises `ClickException` when it has died."""
         assert self.process.stdout is not None
         if line := self.process.stdout.readline():
             return json.loads(line)
-        raise click.ClickException(f"a process of the bench ended with {self.process.wait()}")
+        raise click.ClickException(f"a process of the bench ended: {self._last_words()}")
 
     def ask(self, word: str) -> Any:
         """Say `word` and return the answer."""
@@ -59,6 +61,12 @@ class Child:
         self.process.stdin.write(f"{word}\n")
         self.process.stdin.flush()
         return self.hear()
+
+    def _last_words(self) -> str:
+        self.process.wait()
+        self._log.seek(0)
+        lines = self._log.read().decode(errors="replace").strip().splitlines()
+        return lines[-1].strip(" |") if lines else f"exit code {self.process.returncode}"
 
     def stop(self) -> None:
         """Let it end, or end it."""
@@ -168,8 +176,18 @@ def _quantiles(values: list[float]) -> dict[str, float]:
 
 
 def _free_lanes() -> str:
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(3)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return ",".join(f"tcp://127.0.0.1:{each.getsockname()[1]}" for each in sockets)
+    """Return three addresses with free ports, out of the range that outgoing connections use."""
+    while True:
+        first = random.randrange(20_000, 30_000, 3)
+        ports = [first, first + 1, first + 2]
+        if all(map(_is_free, ports)):
+            return ",".join(f"tcp://127.0.0.1:{port}" for port in ports)
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True

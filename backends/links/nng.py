@@ -77,6 +77,7 @@ class _NngEnd:
         """Close the socket and everything on it."""
         if not self._closed:
             self._closed = True
+            self._wake()  # before the number of `recv_fd` can mean another file
             self._socket.close()
 
     def _note(self, what: Happened, pipe: Any) -> None:
