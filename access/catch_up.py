@@ -60,7 +60,7 @@ class CatchUp:
 
     async def run(self) -> None:
         """Return when the member is in the audience, or has left."""
-        give_up_waiting_at = trio.current_time() + AHEAD_S
+        give_up_waiting_at, began_seq = trio.current_time() + AHEAD_S, self._stream.seq
         while not (self._seat.gone or self._stream.closed):
             if self._seat.connection.queued_bytes > QUEUED_BYTES:
                 await trio.sleep(LOOK_AGAIN_S)
@@ -70,7 +70,7 @@ class CatchUp:
             elif self._is_ahead() and trio.current_time() < give_up_waiting_at:
                 await self._moved(LOOK_AGAIN_S)
             elif self._is_ahead():
-                self._seq = self._stream.seq
+                await self._come_back(began_seq)
             elif not self._from_ring():
                 await self._from_log()
 
@@ -79,6 +79,26 @@ class CatchUp:
 
     def _is_ahead(self) -> bool:
         return self._epoch == self._stream.epoch and self._seq > self._stream.seq
+
+    async def _come_back(self, began_seq: int) -> None:
+        """Give up waiting for the stream to reach the member's position.
+
+        This node may be that far behind: then the member knows what it gets twice. But a number
+        that nobody has given yet would have it ignore messages: a store that lost its last seconds
+        took it back, or the client made it up.
+        """
+        question = FetchBody(self._stream.priority, self._epoch, self._seq, self._seq)
+        try:
+            answer = await self._upstream.fetch(self._stream.room, question)
+        except RequestError:
+            await self._back_off()
+            return
+        if not self._is_ahead():
+            return
+        if answer.epoch == self._epoch and answer.head_seq < self._seq:
+            self._reset(began_seq)
+        else:
+            self._seq = self._stream.seq
 
     def _from_ring(self) -> bool:
         if self._epoch != self._stream.epoch:

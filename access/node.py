@@ -40,6 +40,8 @@ from proto.priorities import Priority
 
 log = structlog.get_logger()
 
+ANY_KEY = ""
+"""Every relay that is up carries it, in some place."""
 DEDUP_ENTRIES = 50_000
 DEDUP_AGE_S = 60.0
 """Direct messages are recognised for so long: longer than a bus takes to deliver again."""
@@ -75,6 +77,8 @@ class AccessNode:
         self.census = Census()
         self.likes = LikeMerger(identity.incarnation)
         self.url = settings.public_url
+        self.lane_depths: Callable[[], dict[str, int]] = dict
+        """How many envelopes wait for relays; set by whoever knows the links."""
         self._now_ms = now_ms
         self._new_id = partial(new_id, random_bits)
         self.edge = edge_of(self)
@@ -208,6 +212,8 @@ class AccessNode:
             "users": len(self.users),
             "rooms": self.rooms.with_members,
             "rooms_open": len(self.rooms),
+            "links": len(self.mesh.carriers(ANY_KEY)),
+            "lane_depths": self.lane_depths(),
             "pending": by_label(self.rooms.pending),
             "deliveries": by_label(counters.deliveries),
             "routes_waiting": self.routes.waiting,

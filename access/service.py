@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from functools import partial
 from socket import socket
 from typing import Any
 
@@ -15,7 +16,7 @@ from access.edge.listening import listen
 from access.edge.metrics import EdgeCollector, RoundTimes
 from access.edge.server import Server
 from access.metrics import AccessCollector
-from access.node import AccessNode, by_label, encode_skipped
+from access.node import AccessNode, encode_skipped
 from access.settings import Settings
 from backends.leases.redis import RedisRegistry
 from backends.links.nng import NngLinks
@@ -52,8 +53,7 @@ class Service:
         return {
             **self.node.status(),
             "url": self.node.url,
-            "links": sorted(self._mesh.up),
-            "lanes": by_label(_lane_depths(self._mesh)),
+            "relays": sorted(self._mesh.up),
             "queued_bytes": self._server.queued_bytes,
         }
 
@@ -107,6 +107,7 @@ async def _opened(
         server, mesh = node.edge, node.mesh
         assert isinstance(server, Server)
         assert isinstance(mesh, MeshNode)
+        node.lane_depths = partial(_lane_depths, mesh)
         node.url = settings.public_url or _url(listener, settings.edge.path)
         collectors = (
             AccessCollector(node),
@@ -136,10 +137,9 @@ def _url(listener: socket, path: str) -> str:
     return f"ws://[{host}]:{port}{path}" if ":" in host else f"ws://{host}:{port}{path}"
 
 
-def _lane_depths(mesh: MeshNode) -> list[int]:
-    return [
-        sum(each.lanes[priority].outbox.depth for each in mesh.up.values()) for priority in Priority
-    ]
+def _lane_depths(mesh: MeshNode) -> dict[str, int]:
+    up = mesh.up.values()
+    return {p.label: sum(each.lanes[p].outbox.depth for each in up) for p in Priority}
 
 
 def _now_ms() -> int:

@@ -331,6 +331,16 @@ async def test_a_room_without_messages_gets_its_epoch_with_the_first_one(
     assert [(p["push"], p["seq"]) for p in bob.pushes()] == [("chat", 1), ("chat", 2)]
 
 
+async def test_a_number_that_was_never_given_is_reset(
+    world: World, ann: Client, autojump_clock: MockClock
+) -> None:
+    world.mesh.say("lobby")
+    bob = await joined(world, since={"normal": {"epoch": "e1", "seq": 900}})
+    world.mesh.say("lobby")
+    await world.settle(5)
+    assert [(p["push"], p["seq"]) for p in bob.pushes()] == [("reset", 1), ("chat", 2)]
+
+
 async def test_a_client_from_a_node_that_was_ahead_gets_nothing_twice(
     world: World, ann: Client, autojump_clock: MockClock
 ) -> None:

@@ -4,6 +4,7 @@ import json
 from functools import partial
 
 import trio
+from prometheus_client import CollectorRegistry, generate_latest
 from trio_websocket import ConnectionClosed, open_websocket_url
 
 from access.service import Service, run
@@ -15,6 +16,13 @@ from proto.identity import NodeIdentity
 from proto.tokens import Claims, mint
 from tests.access.cluster import SECRET
 from tests.conftest import RedisServer
+
+
+def scraped(service: Service) -> str:
+    registry = CollectorRegistry()
+    for collector in service.collectors():
+        registry.register(collector)
+    return generate_latest(registry).decode()
 
 
 async def test_a_node_serves_says_that_it_is_not_ready_and_drains(
@@ -44,7 +52,9 @@ async def test_a_node_serves_says_that_it_is_not_ready_and_drains(
             (reply,) = json.loads(await client.get_message())
             assert reply["ok"]["rooms"]["lobby"]["error"]["code"] == "unavailable"
             assert service.status()["connections"] == 1
-            assert list(service.collectors())
+            metrics = scraped(service)
+            for name in ("access_connections", "edge_opened_total", "mesh_relays_up"):
+                assert f"\nrelaymesh_{name} " in metrics
             stopping.set()
             try:
                 await client.get_message()
