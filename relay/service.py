@@ -18,6 +18,9 @@ from relay.metrics import RelayCollector
 from relay.relay import Relay
 from relay.settings import Settings
 
+RESIGN_S = 1.0
+"""How long a stopping relay waits for the store; its lease runs out by itself as well."""
+
 log = structlog.get_logger()
 
 
@@ -55,41 +58,37 @@ async def run(
     service = RelayService(relay)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(relay.run)
-        if settings.store_url:
-            nursery.start_soon(_be_known, settings, node, service)
-        task_status.started(service)
-        await stopping.wait()
-        await relay.drained()
+        async with trio.open_nursery() as presence:
+            if settings.store_url:
+                presence.start_soon(_be_known, settings, node, service, stopping)
+            task_status.started(service)
+            await stopping.wait()
+            await relay.drained()
         nursery.cancel_scope.cancel()
 
 
-async def _be_known(settings: Settings, node: NodeIdentity, service: RelayService) -> None:
-    """Say in the store that this relay lives, until cancelled."""
-    async with open_redis(StoreSettings(url=settings.store_url)) as redis:
-        await keep_lease(RedisRegistry(redis), node, service, settings.lease_s)
-
-
-async def keep_lease(
-    registry: Registry, node: NodeIdentity, service: RelayService, interval_s: float
+async def _be_known(
+    settings: Settings, node: NodeIdentity, service: RelayService, stopping: trio.Event
 ) -> None:
-    """Renew the node's lease each `interval_s`, and resign when cancelled."""
-    known = True
-    try:
-        while True:
-            lease = NodeLease(
-                node.node, "relay", node.region, node.incarnation, node.http_url, service.status()
-            )
-            try:
-                await registry.renew(lease)
-                known = True
-            except StoreUnavailableError as error:
-                if known:
-                    log.warning("lease_not_renewed", reason=str(error))
-                known = False
-            await trio.sleep(interval_s)
-    finally:
-        with trio.move_on_after(interval_s, shield=True):
+    """Say in the store that this relay lives, and at the end that it does no longer."""
+    async with open_redis(StoreSettings(url=settings.store_url)) as redis:
+        registry = RedisRegistry(redis)
+        while not stopping.is_set():
+            await _renew(registry, node, service)
+            with trio.move_on_after(settings.lease_s):
+                await stopping.wait()
+        with trio.move_on_after(RESIGN_S):
             await _resign(registry, node)
+
+
+async def _renew(registry: Registry, node: NodeIdentity, service: RelayService) -> None:
+    lease = NodeLease(
+        node.node, "relay", node.region, node.incarnation, node.http_url, service.status()
+    )
+    try:
+        await registry.renew(lease)
+    except StoreUnavailableError as error:
+        log.warning("lease_not_renewed", reason=str(error))
 
 
 async def _resign(registry: Registry, node: NodeIdentity) -> None:

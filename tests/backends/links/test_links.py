@@ -7,7 +7,15 @@ import pytest
 import trio
 
 from backends.links.flow import DIALER_WINDOW, LISTENER_WINDOW
-from backends.links.interface import Dialed, Endpoint, Event, Happened, Link, Links
+from backends.links.interface import (
+    MAX_MESSAGE_BYTES,
+    Dialed,
+    Endpoint,
+    Event,
+    Happened,
+    Link,
+    Links,
+)
 from backends.links.memory import MemoryNetwork
 from backends.links.nng import NngLinks
 
@@ -239,3 +247,18 @@ async def test_a_frozen_link_swallows_what_is_sent(
     dialed.link.send(b"lost")
     assert not listener.end.poll(10)
     assert dialed.link.sendable
+
+
+@pytest.mark.parametrize("links", ["nng"], indirect=True)
+async def test_a_message_over_the_limit_cuts_only_its_own_link(
+    listener: Pump, dialed: Dialed, far: Link
+) -> None:
+    with socket.create_connection(far_address(dialed)) as huge:
+        huge.sendall(b"\0SP\0\0\x11\0\0" + (MAX_MESSAGE_BYTES * 2).to_bytes(8, "big"))
+        await listener.happened(Happened.GONE)
+    assert far.sendable
+
+
+def far_address(dialed: Dialed) -> tuple[str, int]:
+    """Where `dialed` has dialled."""
+    return "127.0.0.1", int(dialed.link.name.rpartition(":")[2])
