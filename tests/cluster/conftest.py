@@ -1,0 +1,249 @@
+"""A real cluster, started once as a user starts it, and somebody in a room who must never notice
+what is done to it."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+import redis
+import trio
+
+from tests.cluster.independent_client import Connection, greeted
+
+PORTS = 120
+"""What a cluster takes behind its port base (docs/operations.md)."""
+PATIENCE_S = 30.0
+CHAT_EVERY_S = 0.05
+_rooms = count(1)
+
+
+class Cluster:
+    """`relaymesh up` with its own ports and folder, and what the tests ask of it."""
+
+    def __init__(self, state_dir: Path, *options: str) -> None:
+        self.state_dir = state_dir
+        self.port_base = _free_base()
+        where = ["--port-base", str(self.port_base), "--state-dir", str(state_dir)]
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "ops", "up", "--json", *where, *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        assert line, self._process.communicate()[1]
+        ready = json.loads(line)
+        self.gateway: str = ready["gateway"]
+        self.access: list[str] = ready["access"]
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What the state folder says of the nodes."""
+        nodes: dict[str, Any] = json.loads((self.state_dir / "cluster.json").read_text())["nodes"]
+        return nodes
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        """The passwords and the token secret."""
+        secrets: dict[str, str] = json.loads((self.state_dir / "secrets.json").read_text())
+        return secrets
+
+    def token(self, uid: str, secret: str = "", **claims: Any) -> str:
+        """Return a token as the document describes it, made without our code."""
+        full = {"sub": uid, "aud": "relaymesh", "exp": int(time.time()) + 600} | claims
+        present = {name: value for name, value in full.items() if value is not None}
+        return jwt.encode(present, secret or self.secrets["token_secret"], algorithm="HS256")
+
+    def lane_url(self, relay: int, lane: int) -> str:
+        """Return the address of a relay's lane (docs/operations.md)."""
+        return f"tcp://127.0.0.1:{self.port_base + 30 + 3 * (relay - 1) + lane}"
+
+    def bus(self) -> "redis.Redis":
+        """Return a client of the bus's own server."""
+        path = max((self.state_dir / "redis-bus").rglob("*.sock"), default=None)
+        assert path is not None
+        return redis.Redis(unix_socket_path=str(path), password=self.secrets["bus_password"])
+
+    async def metric(self, role: str, name: str, **labels: str) -> float:
+        """Return a metric, added up over the nodes of `role` and the labels not named."""
+        addresses = [each["http"] for each in self.record.values() if each["role"] == role]
+        texts = [(await self.http("GET", f"{address}/metrics"))[1] for address in addresses]
+        wanted = [f'{key}="{value}"' for key, value in labels.items()]
+        return sum(
+            float(line.rpartition(" ")[2])
+            for text in texts
+            for line in text.decode().splitlines()
+            if line.partition("{")[0].partition(" ")[0] == name
+            and all(label in line for label in wanted)
+        )
+
+    async def http(
+        self, method: str, url: str, body: bytes | None = None, **headers: str
+    ) -> tuple[int, bytes]:
+        """Send a request; returns status and body. A URL may be a path at the gateway."""
+        full = url if "://" in url else self.gateway + url
+        request = urllib.request.Request(full, body, headers, method=method)
+
+        def ask() -> tuple[int, bytes]:
+            try:
+                with urllib.request.urlopen(request, timeout=10) as answer:
+                    return answer.status, answer.read()
+            except urllib.error.HTTPError as error:
+                with error:
+                    return error.code, error.read()
+
+        return await trio.to_thread.run_sync(ask)
+
+    async def publish(self, path: str, body: Any, **claims: Any) -> tuple[int, Any]:
+        """POST as a back end, `claims` changing the token's; returns status and JSON."""
+        token = self.token("backend", **({"role": "server"} | claims))
+        status, answer = await self.http(
+            "POST", path, json.dumps(body).encode(), Authorization=f"Bearer {token}"
+        )
+        return status, json.loads(answer)
+
+    async def urls(self) -> list[str]:
+        """Ask the gateway where to connect, as clients do."""
+        token = self.token("whoever")
+        try:
+            status, answer = await self.http(
+                "GET", "/v1/connect?room=lobby", Authorization=f"Bearer {token}"
+            )
+        except (urllib.error.URLError, ConnectionError):
+            status, answer = 503, b""
+        return [each["url"] for each in json.loads(answer)["endpoints"]] if status == 200 else []
+
+    def kill(self, node: str) -> None:
+        """End a process with SIGKILL."""
+        os.kill(self.record[node]["pid"], signal.SIGKILL)
+
+    def stop(self) -> None:
+        """End everything, and make sure of it."""
+        self._process.terminate()
+        try:
+            self._process.communicate(timeout=PATIENCE_S)
+        finally:
+            self._process.kill()
+            self._process.wait()
+
+
+def _free_base() -> int:
+    for base in range(11_000 + os.getpid() % 70 * PORTS, 20_000, PORTS):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", base)) != 0:
+                return base
+    raise AssertionError("no free ports")
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A running cluster for all tests."""
+    running = Cluster(tmp_path_factory.mktemp("cluster") / "state")
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def room() -> str:
+    """Return the name of a room that no other test uses."""
+    return f"room-{next(_rooms)}"
+
+
+class Bystander:
+    """Two people in one room, on two nodes; one speaks all the time, the other must hear it all."""
+
+    def __init__(self, speaker: Connection, hearer: Connection, room: str) -> None:
+        self.room = room
+        self._speaker = speaker
+        self._hearer = hearer
+        self._said = 0
+        self._quiet = trio.CancelScope()
+
+    async def talk(self) -> None:
+        """Speak until `require_unharmed`."""
+        with self._quiet:
+            while True:
+                with trio.CancelScope(shield=True):
+                    text = str(self._said)
+                    await self._speaker.request("chat", room=self.room, text=text)
+                    self._said += 1
+                await trio.sleep(CHAT_EVERY_S)
+
+    async def require_unharmed(self) -> None:
+        """Require that everything said has been heard, once, in order, without a `skipped`."""
+        self._quiet.cancel()
+        await self._speaker.request("chat", room=self.room, text="over")
+        mine = "by-speaker"
+        await self._hearer.until(lambda: any(p.get("text") == "over" for p in self._hearer.pushes))
+        heard = [p for p in self._hearer.of("chat", self.room) if p["uid"] == mine]
+        assert [p["text"] for p in heard] == [*map(str, range(self._said)), "over"]
+        numbers = [p["seq"] for p in self._hearer.of("chat", self.room)]
+        assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+        assert not self._hearer.of("skipped") + self._hearer.of("reset")
+
+
+@pytest.fixture
+async def bystander(cluster: Cluster, room: str) -> AsyncIterator[Bystander]:
+    """People in the test's own room, whom nothing that the test does may harm."""
+    async with unharmed(cluster, room) as bystander:
+        yield bystander
+
+
+@asynccontextmanager
+async def unharmed(cluster: Cluster, room: str) -> AsyncIterator[Bystander]:
+    """Have people talk in `room`, and require in the end that all was heard."""
+    async with (
+        greeted(cluster.access[0], cluster.token("by-speaker"), room) as speaker,
+        greeted(cluster.access[1], cluster.token("by-hearer"), room) as hearer,
+        trio.open_nursery() as nursery,
+    ):
+        bystander = Bystander(speaker, hearer, room)
+        nursery.start_soon(bystander.talk)
+        yield bystander
+        await bystander.require_unharmed()
+
+
+class Counted:
+    """Metrics before and after: `await counted.more(…)` waits until one has grown."""
+
+    def __init__(self, cluster: Cluster, role: str, name: str, labels: dict[str, str]) -> None:
+        self._read: Callable[[], Awaitable[float]] = lambda: cluster.metric(role, name, **labels)
+        self._name = f"{name}{labels}"
+        self._before = 0.0
+
+    async def begin(self) -> None:
+        """Note the value now."""
+        self._before = await self._read()
+
+    async def require(self, by: float) -> None:
+        """Wait until it has grown by `by`; more is wrong."""
+        now = self._before
+        with trio.move_on_after(PATIENCE_S / 3):
+            while (now := await self._read()) < self._before + by:
+                await trio.sleep(0.05)
+        assert now == self._before + by, f"{self._name} went from {self._before} to {now}"
+
+
+@asynccontextmanager
+async def counts(
+    cluster: Cluster, role: str, name: str, by: float = 1, **labels: str
+) -> AsyncIterator[None]:
+    """Require that what is done inside makes a metric grow by `by`."""
+    counted = Counted(cluster, role, name, labels)
+    await counted.begin()
+    yield
+    await counted.require(by)
