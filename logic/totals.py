@@ -4,7 +4,7 @@ import structlog
 import trio
 
 from backends.errors import StoreUnavailableError
-from backends.likes.interface import SHARDS, RoomTotals
+from backends.likes.interface import SHARDS, Entered, RoomTotals
 from logic.counters import Counters
 from logic.living import Living
 from logic.parts import Parts
@@ -17,6 +17,7 @@ from proto.server_frames import encode_json
 
 INTERVAL_S = 1.0
 ROOMS_AT_ONCE = 100
+NOBODY = Entered(0, ())
 log = structlog.get_logger()
 
 
@@ -92,10 +93,14 @@ class Totals:
     async def _publish_room(self, room: str, shown: ShownTotals) -> None:
         likes = await self._parts.likes.total(room)
         totals = RoomTotals(likes, await self._online(room, shown))
-        entered = await self._parts.census.take_entered(room)
+        entered = await self._entered(room)
         for push in shown.due(room, totals, entered):
             await self._push(room, push)
         shown.shown(room, totals)
+
+    async def _entered(self, room: str) -> Entered:
+        # Beside a number that is old they would be told as having entered an empty room.
+        return await self._parts.census.take_entered(room) if self._living.settled else NOBODY
 
     async def _online(self, room: str, shown: ShownTotals) -> int:
         if not self._living.settled:

@@ -100,11 +100,12 @@ async def test_no_count_is_shown_before_the_leases_have_settled(
 ):
     nursery.start_soon(keep_access_node, world)
     logic, _ = await running()
-    await census(ask, logic, ("a", 2))
+    await census(ask, logic, ("a", 2, 1, ["ann"]))
     await trio.sleep(1.5)
     assert pushed(world, "online") == []
     await trio.sleep(4)
-    assert [frame["online"] for frame in pushed(world, "online")] == [2]
+    shown = [(frame["online"], frame["entered"]) for frame in pushed(world, "online")]
+    assert shown == [(2, ["ann"])]
 
 
 async def test_what_could_not_be_published_is_published_later(autojump_clock, ask, world, settled):
