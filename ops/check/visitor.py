@@ -74,7 +74,11 @@ class Visitor:
         def newest() -> bool | None:
             return [frame[field] for frame in self.of(kind)][-1:] == [value] or None
 
-        await self.until(newest, f"{self.name} on {self.node} was not shown {field} {value}")
+        try:
+            await self.until(newest, f"{self.name} on {self.node} was not shown {field} {value}")
+        except CheckFailedError as error:
+            shown = [frame[field] for frame in self.of(kind)]
+            raise CheckFailedError(f"{error}, but {shown}") from None
 
     def hear(self, event: Event) -> None:
         """Take one event."""
