@@ -140,7 +140,6 @@ def forged(claims: dict[str, Any], key: str | None = SECRET, algorithm: str = "H
     return jwt.encode(claims, key, algorithm=algorithm)
 
 
-@pytest.mark.filterwarnings("ignore::jwt.InsecureKeyLengthWarning")
 @pytest.mark.parametrize(
     ("bad_token", "code", "close_code"),
     [
