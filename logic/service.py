@@ -60,30 +60,33 @@ async def _opened(
     mesh = MeshNode(node, "logic", settings.mesh, links, receive)
     async with (
         open_redis(settings.store) as redis,
+        open_redis(settings.store) as urgent,
         open_bus(settings.bus) as bus,
         trio.open_nursery() as nursery,
     ):
         collectors = [MeshCollector(mesh), BusCollector(bus.counters), StoreCollector(redis)]
-        logic = Logic(settings, node, parts_of(settings, redis, bus), mesh, collectors)
+        logic = Logic(settings, node, parts_of(settings, redis, urgent, bus), mesh, collectors)
         inbound.append(logic)
         nursery.start_soon(mesh.run)
         yield logic, mesh
         nursery.cancel_scope.cancel()
 
 
-def parts_of(settings: Settings, redis: RedisClient, bus: Bus) -> Parts:
+def parts_of(settings: Settings, redis: RedisClient, urgent: RedisClient, bus: Bus) -> Parts:
     """Return the parts that live in Redis, with the real time and randomness."""
     random_bits = random.SystemRandom().getrandbits
     rate = Rate(settings.urgent_per_s, settings.urgent_burst)
     return Parts(
         bus=bus,
-        room_log=RedisRoomLog(redis, settings.room_log, now_ms=now_ms, random_bits=random_bits),
+        room_log=RedisRoomLog(
+            redis, settings.room_log, urgent=urgent, now_ms=now_ms, random_bits=random_bits
+        ),
         registry=RedisRegistry(redis, settings.store.lease_s),
         duties=RedisDuties(redis),
         likes=RedisLikes(redis),
         census=RedisCensus(redis, now_ms=now_ms),
         changed=RedisChangedRooms(redis),
-        urgent_limit=RedisRateLimit(redis, "urgent", rate, now_ms=now_ms),
+        urgent_limit=RedisRateLimit(urgent, "urgent", rate, now_ms=now_ms),
         answers=RedisAnswers(redis, settings.room_log.dedup_s),
         now_ms=now_ms,
         random_bits=random_bits,

@@ -52,20 +52,21 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     at_work: Annotated[
         int,
         Meta(
-            description="Requests that are worked on at once. 512 fill the store's pipelines.",
+            description="Requests of each priority that are worked on at once. 64 fill the store's"
+            " pipelines; more would only wait inside, where no urgent one can overtake them.",
             ge=1,
             le=65_536,
         ),
-    ] = 512
+    ] = 64
     waiting: Annotated[
         int,
         Meta(
-            description="Requests that wait for their turn; beyond that they are answered"
-            " `overloaded` at once. 4,096 are a quarter of a second of work.",
+            description="Requests of each priority that wait for their turn; beyond that they are"
+            " answered `overloaded` at once. 512 are a quarter of a second of work.",
             ge=0,
             le=1_000_000,
         ),
-    ] = 4096
+    ] = 512
     outgoing_records: Annotated[
         int,
         Meta(

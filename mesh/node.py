@@ -162,7 +162,7 @@ class MeshNode:
         relay = another(self._in_turn(), "")
         if relay is None:
             raise unavailable("no relay is up")
-        attempt = self.requests.open(relay)
+        attempt = self.requests.open(relay, priority)
         try:
             return await self._ask(attempt, priority, envelope(attempt.number))
         except RequestError as error:
@@ -170,7 +170,7 @@ class MeshNode:
             relay = another(self._in_turn(), relay) if repeat else None
             if relay is None:
                 raise
-        attempt = self.requests.open(relay)
+        attempt = self.requests.open(relay, priority)
         return await self._ask(attempt, priority, envelope(attempt.number))
 
     async def drained(self) -> None:

@@ -8,8 +8,10 @@ from collections.abc import Iterable
 
 import trio
 
+from mesh.shares import share
 from proto.errors import ErrorCode, RequestError
 from proto.headers import ReplyHeader
+from proto.priorities import Priority
 
 FULL_RETRY_MS = 500
 DOWN_RETRY_MS = 1000
@@ -53,9 +55,9 @@ class RequestBook:
         """How many are without an answer."""
         return len(self._open)
 
-    def open(self, relay: str) -> Attempt:
+    def open(self, relay: str, priority: Priority) -> Attempt:
         """Begin an attempt over `relay`; raises `RequestError` `overloaded` beyond the bound."""
-        if len(self._open) >= self._limit:
+        if len(self._open) >= share(self._limit, priority):
             self.refused += 1
             raise RequestError(ErrorCode.OVERLOADED, retry_after_ms=FULL_RETRY_MS)
         self._number += 1

@@ -1,7 +1,8 @@
-"""Serving requests: a bounded number at work, a bounded number waiting, urgent first.
+"""Serving requests: for each priority a bounded number at work and a bounded number waiting.
 
-What comes beyond that is answered `overloaded` at once; a request whose asker has given up by the
-time it would be its turn is dropped and counted.
+No priority takes another's places, so an urgent request never waits for a flood of normal ones.
+What comes beyond the bounds is answered `overloaded` at once; a request whose asker has given up by
+the time it would be its turn is dropped and counted.
 """
 
 from collections import deque
@@ -34,15 +35,20 @@ class Asked(NamedTuple):
 
 
 class Turns:
-    """Who is next: pure. Urgent before normal before bulk, each in order."""
+    """Who is next: pure. Each priority has `places` to work at and `limit` to wait at, in order."""
 
-    def __init__(self, at_work: int, waiting: int) -> None:
-        self._places = at_work
-        self._limit = waiting
+    def __init__(self, places: int, limit: int) -> None:
+        self._places = places
+        self._limit = limit
         self._queues: tuple[deque[Asked], ...] = tuple(deque() for _ in Priority)
-        self.at_work = 0
+        self._at_work = [0 for _ in Priority]
         self.refused = 0
         self.expired = 0
+
+    @property
+    def at_work(self) -> int:
+        """How many are at work."""
+        return sum(self._at_work)
 
     @property
     def waiting(self) -> int:
@@ -50,29 +56,34 @@ class Turns:
         return sum(map(len, self._queues))
 
     def come(self, asked: Asked) -> bool:
-        """Let `asked` wait, or return false where as many wait already as may."""
-        if self.waiting >= self._limit:
+        """Let `asked` wait, or return false where as many of its priority wait as may."""
+        queue = self._queues[asked.priority]
+        if len(queue) >= self._limit:
             self.refused += 1
             return False
-        self._queues[asked.priority].append(asked)
+        queue.append(asked)
         return True
 
     def next(self, now: float) -> Asked | None:
-        """Return who starts now, or `None` when nobody waits or all places are taken."""
-        while self.at_work < self._places:
-            queue = next((queue for queue in self._queues if queue), None)
-            if queue is None:
-                return None
+        """Return who starts now, the most urgent first, or `None` when nobody can."""
+        for priority in Priority:
+            if (asked := self._next_of(priority, now)) is not None:
+                return asked
+        return None
+
+    def done(self, priority: Priority) -> None:
+        """Give a place back."""
+        self._at_work[priority] -= 1
+
+    def _next_of(self, priority: Priority, now: float) -> Asked | None:
+        queue = self._queues[priority]
+        while queue and self._at_work[priority] < self._places:
             asked = queue.popleft()
             if asked.deadline >= now:
-                self.at_work += 1
+                self._at_work[priority] += 1
                 return asked
             self.expired += 1
         return None
-
-    def done(self) -> None:
-        """Give a place back."""
-        self.at_work -= 1
 
 
 class Serving:
@@ -148,7 +159,7 @@ class Serving:
         except RelayDownError:
             self.undelivered += 1
         finally:
-            self.turns.done()
+            self.turns.done(asked.priority)
             self._start_some()
 
     async def _answer(self, asked: Asked) -> bytes:

@@ -29,6 +29,8 @@ class RedisRoomLog:
     What an answer of `append` survives: a killed process, this or the server's, where the server
     syncs each write (`appendfsync always`). With a weaker setting a crash of the host may take
     numbers back that clients have seen.
+
+    Urgent messages are appended over `urgent`, so that none waits behind a pipeline of others.
     """
 
     def __init__(
@@ -36,10 +38,12 @@ class RedisRoomLog:
         redis: RedisClient,
         retention: Retention,
         *,
+        urgent: RedisClient | None = None,
         now_ms: Callable[[], int],
         random_bits: RandomBits,
     ) -> None:
         self._redis = redis
+        self._urgent = urgent or redis
         self._now_ms = now_ms
         self._random_bits = random_bits
         self._age_ms = round(retention.age_s * 1000)
@@ -66,7 +70,8 @@ class RedisRoomLog:
             new_id(self._random_bits),
             *self._bounds,
         )
-        _, reply = await self._redis.call_many(room, [active, append])
+        redis = self._urgent if priority is Priority.URGENT else self._redis
+        _, reply = await redis.call_many(room, [active, append])
         epoch, seq, first_ts_ms, first_priority, again = reply
         return Appended(Priority(first_priority), epoch.decode(), seq, first_ts_ms, bool(again))
 

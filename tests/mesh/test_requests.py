@@ -63,7 +63,7 @@ def asked(priority: Priority, number: int, deadline: float = 100.0) -> Asked:
 
 
 def test_urgent_is_served_first_and_each_priority_in_order() -> None:
-    turns = Turns(at_work=10, waiting=10)
+    turns = Turns(places=10, limit=10)
     for number, priority in enumerate([2, 1, 0, 1, 0]):
         assert turns.come(asked(Priority(priority), number))
     order = [turns.next(0.0) for _ in range(5)]
@@ -71,19 +71,30 @@ def test_urgent_is_served_first_and_each_priority_in_order() -> None:
 
 
 def test_places_are_bounded_and_given_back() -> None:
-    turns = Turns(at_work=1, waiting=1)
+    turns = Turns(places=1, limit=1)
     assert turns.come(asked(Priority.NORMAL, 1))
     assert turns.next(0.0)
     assert turns.come(asked(Priority.NORMAL, 2))
     assert turns.next(0.0) is None
-    assert not turns.come(asked(Priority.URGENT, 3))
-    turns.done()
+    assert not turns.come(asked(Priority.NORMAL, 3))
+    turns.done(Priority.NORMAL)
     assert turns.next(0.0)
     assert (turns.refused, turns.at_work) == (1, 1)
 
 
+def test_no_priority_takes_the_places_of_another() -> None:
+    turns = Turns(places=1, limit=1)
+    for number in range(2):
+        assert turns.come(asked(Priority.NORMAL, number))
+        turns.next(0.0)
+    assert turns.come(asked(Priority.URGENT, 7))
+    served = turns.next(0.0)
+    assert served is not None
+    assert served.header.request == 7
+
+
 def test_who_has_given_up_is_not_served() -> None:
-    turns = Turns(at_work=1, waiting=9)
+    turns = Turns(places=1, limit=9)
     turns.come(asked(Priority.NORMAL, 1, deadline=5.0))
     turns.come(asked(Priority.NORMAL, 2, deadline=50.0))
     served = turns.next(10.0)
