@@ -1,12 +1,16 @@
 """When the messages of one stream leave, and which leave together.
 
 An idle stream's message leaves at once. While a round is being written, or within a tick of the
-last one, messages wait and leave joined: one write per member carries them all.
+last one, messages wait and leave joined: one write per member carries them all. The longer rounds
+take, the longer the tick: under load fewer and larger rounds do the same work with less.
 """
 
 from collections import deque
 
 from access.stream import Output, Ready, Skip
+
+MAX_REST_S = 0.05
+"""However long a round took: what waits is seen by people."""
 
 
 class Joiner:
@@ -14,9 +18,17 @@ class Joiner:
     given up and told as skipped (the room log still has it)."""
 
     def __init__(
-        self, tick_s: float, *, max_pending: int, max_pending_bytes: int, max_round_bytes: int
+        self,
+        tick_s: float,
+        *,
+        rest_ratio: float,
+        max_pending: int,
+        max_pending_bytes: int,
+        max_round_bytes: int,
     ) -> None:
         self._tick_s = tick_s
+        self._rest_ratio = rest_ratio
+        self._began = float("-inf")
         self._max_pending = max_pending
         self._max_pending_bytes = max_pending_bytes
         self._max_round_bytes = max_round_bytes
@@ -47,6 +59,7 @@ class Joiner:
     def take(self, now: float) -> list[Output]:
         """Begin a round: returns its messages, all of one epoch. Call `done` when it has ended."""
         self._running = True
+        self._began = now
         self._not_before = now + self._tick_s
         epoch = self._pending[0].epoch
         taken: list[Output] = []
@@ -58,9 +71,11 @@ class Joiner:
             taken.append(output)
         return taken
 
-    def done(self) -> None:
+    def done(self, now: float) -> None:
         """Learn that the round has been written as far as it could be."""
         self._running = False
+        rest = min((now - self._began) * self._rest_ratio, MAX_REST_S)
+        self._not_before = max(self._not_before, now + rest)
 
     def _give_up_half(self) -> None:
         goal = len(self._pending) // 2

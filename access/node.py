@@ -248,6 +248,7 @@ def stream_limits(room: RoomSettings) -> tuple[StreamLimits, StreamLimits, Strea
         )
         return StreamLimits(
             tick_s=0.0 if priority is Priority.URGENT else room.tick_ms / 1000,
+            rest_ratio=0.0 if priority is Priority.URGENT else room.rest_ratio,
             ring_frames=room.ring_frames,
             ring_bytes=room.ring_bytes,
             max_pending=room.max_pending,

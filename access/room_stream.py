@@ -28,6 +28,7 @@ class StreamLimits:
     """The bounds of one stream; each is a setting of the node."""
 
     tick_s: float
+    rest_ratio: float
     ring_frames: int
     ring_bytes: int
     max_pending: int
@@ -75,6 +76,7 @@ class RoomStream:
         self.ring = Ring(limits.ring_frames, limits.ring_bytes, seq)
         self._joiner = Joiner(
             limits.tick_s,
+            rest_ratio=limits.rest_ratio,
             max_pending=limits.max_pending,
             max_pending_bytes=limits.max_pending_bytes,
             max_round_bytes=limits.max_round_bytes,
@@ -130,7 +132,7 @@ class RoomStream:
         self.moved.set()
         self.moved = trio.Event()
         if len(self.audience) == 0:
-            self._joiner.done()
+            self._joiner.done(trio.current_time())
             return
         batch = Batch(
             server_frames.message([self.encode(output) for output in outputs]),
@@ -144,7 +146,7 @@ class RoomStream:
         self._around.edge.broadcast(self.audience, batch)
 
     def _round_done(self) -> None:
-        self._joiner.done()
+        self._joiner.done(trio.current_time())
         # Not from within the fan-out's own call: the alarm's turn comes right after it.
         self._arm()
 

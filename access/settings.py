@@ -224,6 +224,16 @@ class RoomSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
             le=1000,
         ),
     ] = 20
+    rest_ratio: Annotated[
+        float,
+        Meta(
+            description="Pause after a room's normal or bulk round, as a multiple of the time that"
+            " it took (at most 50 ms). With 3, one room's stream keeps a loaded node busy for a"
+            " quarter of the time, and its messages leave in fewer, larger rounds.",
+            ge=0,
+            le=100,
+        ),
+    ] = 3.0
     reorder_ms: Annotated[
         int,
         Meta(
