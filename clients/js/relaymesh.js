@@ -573,9 +573,9 @@ export class RelaymeshClient {
 
   async #connect() {
     this.#retryTimer = null;
-    let url = "";
+    let token = "";
     try {
-      const token = await freshToken(this.#token);
+      token = await freshToken(this.#token);
       if (this.#closed) return;
       if (token === this.#refusedToken) {
         this.#end(new Closed("the token has expired", TOKEN_EXPIRED));
@@ -584,10 +584,12 @@ export class RelaymeshClient {
       const endpoints = this.#options.prefer(await this.#endpoints(token));
       if (this.#closed) return;
       if (!endpoints.length) throw new Error("no access node takes connections");
-      url = this.#choice.choose(endpoints).url;
-      this.#open(url, token);
+      this.#open(this.#choice.choose(endpoints).url, token);
     } catch (error) {
-      if (error instanceof Refused && !MAY_RETRY.has(error.code)) {
+      if (error.code === "token_expired" && typeof this.#token === "function") {
+        this.#refusedToken = token;
+        this.#retry(null, error.message);
+      } else if (error instanceof Refused && !MAY_RETRY.has(error.code)) {
         this.#end(new Closed(error.message, error.code === "token_expired" ? 4002 : 4001));
       } else {
         this.#retry(null, error.message);
@@ -603,8 +605,9 @@ export class RelaymeshClient {
     const headers = { Authorization: `Bearer ${token}` };
     const answer = await fetch(url, { headers, signal: AbortSignal.timeout(HANDSHAKE_MS) });
     const body = await answer.json();
-    if (!answer.ok) throw new Refused(body.error ?? { code: "", message: answer.statusText });
-    return body.endpoints;
+    if (answer.ok) return body.endpoints;
+    const error = body.error ?? { message: answer.statusText };
+    throw [400, 401, 403].includes(answer.status) ? new Refused(error) : new Error(error.message);
   }
 
   #open(url, token) {

@@ -78,6 +78,7 @@ class FakeCluster:
         """Requests that are done but never answered."""
         self.refuse: Callable[[Frame], Frame | None] = lambda _: None
         """The error that a request gets instead of being done."""
+        self.heartbeat_ms = 25_000
         self.bad_tokens: dict[str, int] = {}
         """Token to the code that `hello` with it is closed with."""
 
@@ -144,7 +145,7 @@ class FakeCluster:
             rooms[spec["room"]] = answer["ok"]
             pushes += backlog
         ok = {"uid": connection.uid, "node": connection.node, "session": "s"}
-        return {"ok": {**ok, "heartbeat_ms": 25_000, "rooms": rooms}}, pushes
+        return {"ok": {**ok, "heartbeat_ms": self.heartbeat_ms, "rooms": rooms}}, pushes
 
     async def _join(self, connection: Connection, spec: Frame) -> tuple[Frame, list[Frame]]:
         room = self.room(spec["room"])

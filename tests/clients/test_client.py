@@ -185,6 +185,18 @@ async def test_expired_token_is_replaced_by_a_fresh_one(cluster: FakeCluster) ->
     assert [each["token"] for each in cluster.requests if each["op"] == "hello"] == ["old", "new"]
 
 
+async def test_server_that_falls_silent_is_left_for_another(
+    cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("relaymesh_client.keepalive.PING_S", 0.05)
+    cluster.heartbeat_ms = 50
+    async with lobby(cluster) as (_, events):
+        cluster.swallow = lambda frame: frame["op"] == "ping"
+        ended = await until(events, Disconnected)
+        assert (ended.code, ended.reconnecting) == (None, True)
+        assert (await until(events, Connected)).node == "access-2"
+
+
 async def test_nothing_there_is_one_clear_error(free_port: int) -> None:
     with pytest.raises(Closed, match="not connected within"):
         async with connect(fixed(f"ws://127.0.0.1:{free_port}/v1"), "ann", connect_timeout_s=0.5):

@@ -143,12 +143,16 @@ class Driver:
 
     async def _connect_once(self) -> Closed | None:
         """Hold one connection; returns why there should be no other, or `None`."""
+        token = ""
         try:
             token = await self._fresh_token()
             if token == self._refused_token:
                 return Closed("the token has expired", catalogue.TOKEN_EXPIRED)
             endpoint = self._choice.choose(_some(await self._source(self.room_hint, token)))
         except Refused as problem:
+            if problem.code == "token_expired" and callable(self._token):
+                self._refused_token = token
+                return None
             return Closed(f"the gateway refused: {problem}")
         except OSError as error:
             self.last_failure = str(error)
@@ -217,7 +221,10 @@ class Driver:
                 for message in messages:
                     await connection.send_message(message)
                 if self.protocol.must_drop:
-                    await connection.aclose(1000, "silent")
+                    # A dead peer answers no close: then the socket is closed without it.
+                    with trio.move_on_after(GOODBYE_S):
+                        await connection.aclose(1000, "silent")
+                    return
             except tws.ConnectionClosed:
                 return
 

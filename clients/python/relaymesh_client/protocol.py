@@ -202,7 +202,7 @@ class Protocol:
             return
         ok = frame["ok"]
         self.ready = True
-        self._keepalive.greeted(max(1.0, ok.get("heartbeat_ms", 25_000) / 1000), now)
+        self._keepalive.greeted(max(0.05, ok.get("heartbeat_ms", 25_000) / 1000), now)
         names = (str(ok.get(name, "")) for name in ("uid", "node", "session"))
         self.session = Connected(*names)
         self.events.append(self.session)
