@@ -60,6 +60,8 @@ class RouterCollector(Collector):
             yield CounterMetricFamily(f"relaymesh_router_{name}", text, getattr(counters, name))
         for name, text in _OF_GATEWAY:
             yield CounterMetricFamily(f"relaymesh_gateway_{name}", text, getattr(self._api, name))
+        text = "Requests of the HTTP API that were refused, by the code of their error."
+        yield _labelled("relaymesh_gateway_errors", text, "code", self._api.errors)
         yield GaugeMetricFamily(
             "relaymesh_gateway_pending", "Messages waiting for logic.", self._api.pending
         )

@@ -1,5 +1,6 @@
 """The endpoints of the gateway: connect, publish, status, and the demo's tokens."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -59,6 +60,8 @@ class Api:
         self.refused = 0
         self.connects = 0
         self.pushes = 0
+        self.errors: Counter[str] = Counter()
+        """Requests refused, by the code of their error."""
 
     async def connect(self, request: Request) -> Response:
         """Answer where the token's holder connects, for `room` if it names one."""

@@ -1,5 +1,6 @@
 """One endpoint of the HTTP API: its method, its body's bound, errors as the catalogue has them."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
@@ -27,12 +28,14 @@ class Endpoint:
     """An ASGI application for one path and one method.
 
     Errors leave as `{"error": {"code", "message", "field", "retry_after_ms"}}` with the status that
-    the catalogue gives their code; another method is answered 405.
+    the catalogue gives their code, and are counted by it in `errors`; another method is answered
+    405.
     """
 
-    def __init__(self, method: str, handler: Handler) -> None:
+    def __init__(self, method: str, handler: Handler, errors: Counter[str]) -> None:
         self._method = method
         self._handler = handler
+        self._errors = errors
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -41,10 +44,12 @@ class Endpoint:
 
     async def _answer(self, request: Request) -> Response:
         if request.method != self._method and (request.method, self._method) != ("HEAD", "GET"):
+            self._errors[ErrorCode.UNKNOWN_OP.value] += 1
             return wrong_method(request.method, self._method)
         try:
             return await self._handler(request)
         except RequestError as error:
+            self._errors[error.body.code.value] += 1
             return failure(error.body)
 
 
@@ -78,8 +83,12 @@ def wrong_method(method: str, allowed: str) -> Response:
 class NotFound:
     """An ASGI application that answers 404, for every method of a path that does not exist."""
 
+    def __init__(self, errors: Counter[str]) -> None:
+        self._errors = errors
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
+        self._errors[ErrorCode.UNKNOWN_OP.value] += 1
         body = ErrorBody(ErrorCode.UNKNOWN_OP, "No such path.", field="path")
         await _error(body, 404, {})(scope, receive, send)
 

@@ -7,7 +7,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from router.gateway.api import Api
-from router.gateway.endpoint import Endpoint, NotFound
+from router.gateway.endpoint import Endpoint, Handler, NotFound
 from router.gateway.pages import pages
 from router.gateway.settings import GatewaySettings
 
@@ -19,17 +19,21 @@ def routes(api: Api, settings: GatewaySettings) -> list[BaseRoute]:
 
     Raises `OSError` when that folder does not hold the pages.
     """
-    connect = _cross_origin(Endpoint("GET", api.connect), settings.allowed_origins)
+
+    def endpoint(method: str, handler: Handler) -> Endpoint:
+        return Endpoint(method, handler, api.errors)
+
+    connect = _cross_origin(endpoint("GET", api.connect), settings.allowed_origins)
     found: list[BaseRoute] = [
         Route("/v1/connect", connect),
-        Route("/v1/rooms/{room}/publish", Endpoint("POST", api.publish_to_room)),
-        Route("/v1/users/publish", Endpoint("POST", api.publish_to_users)),
-        Route("/v1/users/{uid}/publish", Endpoint("POST", api.publish_to_user)),
-        Route("/v1/status", Endpoint("GET", api.status)),
+        Route("/v1/rooms/{room}/publish", endpoint("POST", api.publish_to_room)),
+        Route("/v1/users/publish", endpoint("POST", api.publish_to_users)),
+        Route("/v1/users/{uid}/publish", endpoint("POST", api.publish_to_user)),
+        Route("/v1/status", endpoint("GET", api.status)),
     ]
     if settings.demo:
-        found.append(Route("/v1/demo/token", Endpoint("POST", api.demo_token)))
-    found.append(Route("/v1/{rest:path}", NotFound()))
+        found.append(Route("/v1/demo/token", endpoint("POST", api.demo_token)))
+    found.append(Route("/v1/{rest:path}", NotFound(api.errors)))
     return found + (pages(settings.pages) if settings.pages else [])
 
 
