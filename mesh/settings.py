@@ -34,7 +34,8 @@ class MeshSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
         int,
         Meta(
             description="Requests that may be without an answer at once; further ones are refused "
-            "as `overloaded`. 4,096 is what one logic instance does in about a second.",
+            "as `overloaded`. Normal ones leave a quarter to urgent, bulk a half. 4,096 is what "
+            "one logic instance does in about a second.",
             ge=1,
             le=1_000_000,
         ),

@@ -7,6 +7,7 @@ once, and one that never answers gets its place back when the asker's patience h
 from collections.abc import Hashable
 from typing import Generic, NamedTuple, TypeVar
 
+from mesh.shares import share
 from proto.errors import ErrorCode
 
 N = TypeVar("N", bound=Hashable)
@@ -63,7 +64,7 @@ class Admission(Generic[N]):
         if not self._load:
             return ErrorCode.UNAVAILABLE
         instance = min(self._load, key=self._load.__getitem__)
-        if self._load[instance] >= self._limit:
+        if self._load[instance] >= share(self._limit, lane):
             return ErrorCode.OVERLOADED
         self._settle(ticket)
         # Last in the dictionary now, so that instances with equal loads take turns.

@@ -65,8 +65,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         int,
         Meta(
             description="Requests that one logic instance may have unanswered through this relay; "
-            "beyond it requests are answered `overloaded`. 1,024 at 2,000 a second are half a "
-            "second of work.",
+            "beyond it requests are answered `overloaded`. Normal ones leave a quarter to urgent, "
+            "bulk a half. 1,024 at 2,000 a second are half a second of work.",
             ge=1,
             le=1_000_000,
         ),

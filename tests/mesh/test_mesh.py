@@ -351,14 +351,14 @@ async def test_the_relay_refuses_what_is_over_the_admission_limit(
 
     async def ask() -> None:
         try:
-            outcomes.append(await access.request(Method.PUBLISH, Priority.NORMAL))
+            outcomes.append(await access.request(Method.PUBLISH, Priority.URGENT))
         except RequestError as error:
             outcomes.append(error.body.code)
 
     async with trio.open_nursery() as askers:
         for _ in range(5):
             askers.start_soon(ask)
-        await until(lambda: relay.drops["request_overloaded", Priority.NORMAL] == 3)
+        await until(lambda: relay.drops["request_overloaded", Priority.URGENT] == 3)
         release.set()
     assert sorted(map(str, outcomes)) == sorted(map(str, [b"done"] * 2 + ["overloaded"] * 3))
 
@@ -367,7 +367,7 @@ async def test_a_node_refuses_requests_beyond_its_own_bound(cluster: Cluster) ->
     cluster.start_relay(1)
     access, _ = cluster.node("access-1", "access", max_requests=1)
     await cluster.all_up(access)
-    attempt = access.requests.open("relay-1")
+    attempt = access.requests.open("relay-1", Priority.NORMAL)
     with pytest.raises(RequestError) as caught:
         await access.request(Method.PUBLISH, Priority.NORMAL)
     assert caught.value.body.code == ErrorCode.OVERLOADED

@@ -10,7 +10,7 @@ from proto.priorities import Priority
 
 def test_a_reply_settles_its_attempt_once() -> None:
     book = RequestBook("life1", 10)
-    attempt = book.open("relay-1")
+    attempt = book.open("relay-1", Priority.NORMAL)
     for _ in range(2):
         book.reply(ReplyHeader(attempt.number, "life1"), b"body")
     assert attempt.settled.is_set()
@@ -19,7 +19,7 @@ def test_a_reply_settles_its_attempt_once() -> None:
 
 def test_a_reply_to_an_earlier_incarnation_settles_nothing() -> None:
     book = RequestBook("life2", 10)
-    attempt = book.open("relay-1")
+    attempt = book.open("relay-1", Priority.NORMAL)
     book.reply(ReplyHeader(attempt.number, "life1"), b"")
     assert not attempt.settled.is_set()
     assert book.unmatched == 1
@@ -27,7 +27,7 @@ def test_a_reply_to_an_earlier_incarnation_settles_nothing() -> None:
 
 def test_an_error_comes_back_as_it_was_sent() -> None:
     book = RequestBook("life1", 10)
-    attempt = book.open("relay-1")
+    attempt = book.open("relay-1", Priority.NORMAL)
     body = ErrorBody(ErrorCode.OVERLOADED, "full", retry_after_ms=7)
     book.reply(ReplyHeader(attempt.number, "life1", body), b"")
     assert attempt.error is not None
@@ -36,7 +36,7 @@ def test_an_error_comes_back_as_it_was_sent() -> None:
 
 def test_a_relay_that_goes_fails_its_own_attempts_alone() -> None:
     book = RequestBook("life1", 10)
-    lost, kept = book.open("relay-1"), book.open("relay-2")
+    lost, kept = book.open("relay-1", Priority.NORMAL), book.open("relay-2", Priority.NORMAL)
     book.relay_down("relay-1")
     assert lost.error is not None
     assert lost.error.body.code == ErrorCode.UNAVAILABLE
@@ -45,12 +45,12 @@ def test_a_relay_that_goes_fails_its_own_attempts_alone() -> None:
 
 def test_the_bound_refuses_with_a_time_to_retry() -> None:
     book = RequestBook("life1", 1)
-    first = book.open("relay-1")
+    first = book.open("relay-1", Priority.NORMAL)
     with pytest.raises(RequestError) as caught:
-        book.open("relay-1")
+        book.open("relay-1", Priority.NORMAL)
     assert caught.value.body.retry_after_ms > 0
     book.close(first)
-    assert book.open("relay-1").number == 2
+    assert book.open("relay-1", Priority.NORMAL).number == 2
 
 
 def test_another_relay_is_none_that_was_tried() -> None:
@@ -112,3 +112,12 @@ def test_addresses_are_short_or_in_full() -> None:
 def test_other_addresses_are_refused_by_name(text: str) -> None:
     with pytest.raises(BadAddressError, match=repr(text)):
         lane_urls(text)
+
+
+def test_a_flood_leaves_room_for_urgent() -> None:
+    book = RequestBook("life1", 8)
+    for priority, places in ((Priority.BULK, 4), (Priority.NORMAL, 6), (Priority.URGENT, 8)):
+        while len(book) < places:
+            book.open("relay-1", priority)
+        with pytest.raises(RequestError):
+            book.open("relay-1", priority)

@@ -53,3 +53,13 @@ def test_places_are_never_lost(actions: list[tuple[str, int]]) -> None:
     assert len(admission) == 0
     placed = [admission.place(ticket(100 + n), 0, 0.0) for n in range(2 * admission.instances)]
     assert all(isinstance(one, str) and not isinstance(one, ErrorCode) for one in placed)
+
+
+def test_a_flood_leaves_room_for_urgent() -> None:
+    admission: Admission[str] = Admission(8)
+    admission.join("a")
+    number = 0
+    for lane, places in ((2, 4), (1, 6), (0, 8)):
+        while admission.place(ticket(number), lane, 9.0) == "a":
+            number += 1
+        assert len(admission) == places

@@ -1,6 +1,8 @@
 """A relay as ops runs it: over real sockets, known by its lease, counted, and gone when asked."""
 
+import contextlib
 import json
+import socket
 from functools import partial
 
 import pytest
@@ -20,11 +22,19 @@ from relay.settings import Settings
 ME = NodeIdentity(node="relay-1", region="local", incarnation="r1", http_url="http://here")
 
 
+@pytest.fixture
+def address() -> str:
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(3)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return ",".join(f"tcp://127.0.0.1:{each.getsockname()[1]}" for each in sockets)
+
+
 async def test_it_serves_nodes_tells_the_store_and_resigns(
-    nursery: trio.Nursery, free_port: int, shared_redis: object
+    nursery: trio.Nursery, address: str, shared_redis: object
 ) -> None:
     url = str(getattr(shared_redis, "url"))  # noqa: B009
-    address = f"tcp://127.0.0.1:{free_port}"
     stopping, ended = trio.Event(), trio.Event()
 
     async def life(task_status: trio.TaskStatus[RelayService]) -> None:
@@ -64,10 +74,10 @@ def _scraped(service: RelayService) -> str:
     return generate_latest(registry).decode()
 
 
-async def test_an_address_in_use_is_one_clear_line(nursery: trio.Nursery, free_port: int) -> None:
-    settings = Settings(listen=f"tcp://127.0.0.1:{free_port}")
+async def test_an_address_in_use_is_one_clear_line(nursery: trio.Nursery, address: str) -> None:
+    settings = Settings(listen=address)
     start = partial(run, settings, ME, stopping=trio.Event())
     await nursery.start(start)
-    with pytest.raises(OSError, match=f"can't listen at tcp://127.0.0.1:{free_port}: .*in use"):
+    with pytest.raises(OSError, match=f"can't listen at {address.split(',')[0]}: .*in use"):
         await run(settings, ME, stopping=trio.Event())
     nursery.cancel_scope.cancel()
