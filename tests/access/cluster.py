@@ -295,7 +295,7 @@ class Client:
     async def reply(self, request: int | None) -> dict[str, Any]:
         with trio.fail_after(60):
             while not self.replies(request):
-                await self.world.settle(0.001)
+                await self.world.settle(0.005)
         (reply,) = self.replies(request)
         return reply
 
@@ -342,6 +342,7 @@ class World:
     async def settle(self, seconds: float = 0.0) -> None:
         """Let everything go on for `seconds`, with the edge's late calls made."""
         until = trio.current_time() + seconds
+        step = 0.005 if seconds <= 1 else 0.05
         while True:
             await trio.testing.wait_all_tasks_blocked()
             self.edge.settle()
@@ -349,7 +350,7 @@ class World:
             if left <= 0:
                 await trio.testing.wait_all_tasks_blocked()
                 return
-            await trio.sleep(min(left, 0.005))
+            await trio.sleep(min(left, step))
 
     def client(self) -> Client:
         return Client(self)
