@@ -32,4 +32,4 @@ rocketmq-client:
 
 # The tests that need a RocketMQ broker (`just rocketmq up` first)
 test-rocketmq *arguments:
-    python -m pytest -m rocketmq tests/backends/bus {{arguments}}
+    python -m pytest -m rocketmq {{arguments}}

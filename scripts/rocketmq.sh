@@ -98,14 +98,15 @@ launch() { # part, heap, main class
 
 listens() { (exec 3<> "/dev/tcp/$HOST/$1") 2>/dev/null; }
 
+# A broker that listens is of no use before the name server knows it; both say when they are done.
 wait_until_up() { # part, port
   local _
   for _ in $(seq 600); do
-    listens "$2" && { echo "$1 up on $HOST:$2"; return; }
+    grep -q "boot success" "$STATE/run/$1.out" && { echo "$1 up on $HOST:$2"; return; }
     alive "$1" || { tail -n 5 "$STATE/run/$1.out" >&2; fail "$1 died, see $STATE/run/$1.out"; }
     sleep 0.1
   done
-  fail "$1 does not listen on port $2 after 60 s, see $STATE/run/$1.out"
+  fail "$1 is not up on port $2 after 60 s, see $STATE/run/$1.out"
 }
 
 start() { # part, port, heap, main class

@@ -3,6 +3,8 @@
 import socket
 from importlib import import_module
 
+from backends.bus.rocketmq.admin import Admin
+from backends.bus.rocketmq.remoting import RemotingError
 from ops.errors import Failure, Refusal
 
 CONNECT_TIMEOUT_S = 3.0
@@ -18,17 +20,36 @@ def require_client() -> None:
 
 
 def require_broker(address: str) -> None:
-    """Raise `Refusal` unless `address` is HOST:PORT, `Failure` unless something listens there."""
+    """Raise `Refusal` unless `address` is HOST:PORT of a name server, `Failure` unless it answers
+    and a broker that it names can be reached.
+    """
     host, _, port = address.rpartition(":")
     if not host or not port.isdecimal() or not 0 < int(port) < 65536:
         raise Refusal(
             "--bus rocketmq needs --bus-url HOST:PORT, the address of a running name server"
             + (f"; got {address!r}" if address else "")
         )
+    for broker in _masters(address):
+        try:
+            socket.create_connection(_pair(broker), CONNECT_TIMEOUT_S).close()
+        except OSError as error:
+            raise Failure(
+                f"RocketMQ's broker {broker}, named by {address}, does not answer ({error})"
+            ) from None
+
+
+def _masters(address: str) -> list[str]:
     try:
-        socket.create_connection((host, int(port)), CONNECT_TIMEOUT_S).close()
+        return Admin(address).masters()
     except OSError as error:
         raise Failure(
             f"no RocketMQ name server answers at {address} ({error}); "
             "`just rocketmq up` starts one, see docs/operations.md"
         ) from None
+    except RemotingError as error:
+        raise Failure(f"the RocketMQ name server at {address} is of no use: {error}") from None
+
+
+def _pair(address: str) -> tuple[str, int]:
+    host, _, port = address.rpartition(":")
+    return host, int(port)

@@ -33,8 +33,16 @@ class Shared(NamedTuple):
             token_secret=state.secrets()["token_secret"],
             mesh={"relays": [f"tcp://{node.address(LANES[0])}" for node in plan.of("relay")]},
             store={"url": urls["redis-store"]},
-            bus={"kind": options.bus, "url": urls.get("redis-bus", options.bus_url)},
+            bus=_bus(options, state, urls),
         )
+
+
+def _bus(options: UpOptions, state: StateDir, urls: dict[str, str]) -> Table:
+    if options.bus == "redis":
+        return {"kind": "redis", "url": urls["redis-bus"]}
+    # Clusters that share a broker must not take each other's messages.
+    prefix = f"relaymesh-{state.cluster_id()}"
+    return {"kind": "rocketmq", "url": options.bus_url, "prefix": prefix}
 
 
 def node_tables(node: Node, shared: Shared) -> Table:

@@ -16,6 +16,7 @@ from ops.errors import Failure
 LAYOUT = "1"
 """Version of the folder's layout; a folder of another version is refused."""
 
+ID_BYTES = 6
 SECRET_NAMES = ("token_secret", "store_password", "bus_password")
 
 
@@ -50,6 +51,13 @@ class StateDir:
             self._write(file, json.dumps(made), 0o600)
         found: dict[str, str] = json.loads(file.read_text())
         return found
+
+    def cluster_id(self) -> str:
+        """Return what tells this cluster from others, made at random the first time."""
+        file = self.path / "cluster-id"
+        if not file.exists():
+            self._write(file, secrets.token_hex(ID_BYTES), 0o600)
+        return file.read_text()
 
     def folder(self, name: str) -> Path:
         """Return the subfolder `name`, made if needed, readable by the user alone."""

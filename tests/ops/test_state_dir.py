@@ -5,12 +5,18 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from threading import Thread
 
+import msgspec
 import pytest
 
+from backends.bus.settings import BusSettings
 from ops.cluster.broker import require_broker, require_client
 from ops.cluster.free_ports import require_free_ports
+from ops.cluster.node_tables import Shared
+from ops.cluster.options import UpOptions
 from ops.cluster.plan import plan
+from ops.cluster.redis_server import Redis
 from ops.cluster.state_dir import StateDir
 from ops.errors import Failure, Refusal
 
@@ -110,6 +116,36 @@ def test_a_broker_address_of_another_form_is_refused(address: str) -> None:
 def test_a_broker_that_is_not_there_is_one_line(free_port: int) -> None:
     with pytest.raises(Failure, match="no RocketMQ name server answers at 127"):
         require_broker(f"127.0.0.1:{free_port}")
+
+
+def test_a_name_server_that_is_something_else_is_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        answering = Thread(target=_answer_once, args=[other, b"HTTP/1.1 400 Bad Request\r\n\r\n"])
+        answering.start()
+        with pytest.raises(Failure, match=f"the RocketMQ name server at {address} is of no use"):
+            require_broker(address)
+        answering.join()
+
+
+def _answer_once(server: socket.socket, answer: bytes) -> None:
+    connection, _ = server.accept()
+    with connection:
+        connection.recv(4096)
+        connection.sendall(answer)
+
+
+def test_clusters_that_share_a_broker_have_topics_of_their_own(tmp_path: Path) -> None:
+    options = UpOptions(bus="rocketmq", bus_url="127.0.0.1:9876")
+    prefixes = []
+    for name in ("one", "two", "one"):
+        state = StateDir(tmp_path / name)
+        state.path.mkdir(exist_ok=True)
+        store = Redis("redis-store", (), tmp_path / "sock", "secret")
+        bus = Shared.of(options, options.plan(), state, (store,)).bus
+        assert msgspec.convert(bus, BusSettings).kind == "rocketmq"
+        prefixes.append(bus["prefix"])
+    assert prefixes[0] == prefixes[2] != prefixes[1]
 
 
 def test_a_missing_client_of_the_broker_is_one_line(

@@ -28,7 +28,7 @@ class Admin:
         """Make `topic` with that many queues on every master, unless it exists."""
         if self.queues(topic):
             return
-        for master in self._masters():
+        for master in self.masters():
             call(
                 master,
                 remoting.UPDATE_AND_CREATE_TOPIC,
@@ -109,7 +109,8 @@ class Admin:
         """Return how many messages `topic` was ever given."""
         return sum(self.end(topic, queue) for queue in self.queues(topic))
 
-    def _masters(self) -> list[str]:
+    def masters(self) -> list[str]:
+        """Return HOST:PORT of each master broker; there is at least one."""
         table = self._ask(remoting.GET_CLUSTER).expect(remoting.SUCCESS).json()["brokerAddrTable"]
         masters = [broker["brokerAddrs"].get(MASTER) for broker in table.values()]
         if not any(masters):

@@ -9,6 +9,7 @@ from typing import Any
 
 import trio
 
+from backends.bus.rocketmq.native_log import bound_log
 from backends.bus.rocketmq.producer import QUEUE_PROPERTY
 
 OFFSETS_FOLDER = Path("~/.rocketmq_offsets")
@@ -63,6 +64,7 @@ class Consumer:
         self._consumer.set_instance_name(instance)
         self._consumer.set_thread_count(threads)
         self._consumer.set_message_batch_max_size(1)
+        bound_log(client.dll, "PushConsumer", self._consumer._handle)
         self._closing = False
 
     def start(

@@ -89,7 +89,7 @@ QueueSelector = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_void_p, ct
 
 
 def _declare(library: Any) -> None:
-    """Declare what the library has and the bindings don't: sending to a queue of our choice."""
+    """Declare what the library has and the bindings don't: a queue of our choice, its log."""
     library.SendMessageOrderly.argtypes = [
         ctypes.c_void_p,
         ctypes.c_void_p,
@@ -99,3 +99,7 @@ def _declare(library: Any) -> None:
         ctypes.c_void_p,
     ]
     library.SendMessageOrderly.restype = ctypes.c_int
+    for kind in ("Producer", "PushConsumer"):
+        size = getattr(library, f"Set{kind}LogFileNumAndSize")
+        size.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_long]
+        getattr(library, f"Set{kind}LogLevel").argtypes = [ctypes.c_void_p, ctypes.c_int]

@@ -5,6 +5,7 @@ from types import ModuleType
 
 from backends.bus.outbox import SendError
 from backends.bus.rocketmq.loader import QueueSelector
+from backends.bus.rocketmq.native_log import bound_log
 
 TRIES_INSIDE = 1
 """The outbox tries again, with backoff and under the publisher's time-out."""
@@ -31,6 +32,7 @@ class Producer:
         )
         self._producer.set_name_server_address(name_servers)
         self._dll.SetProducerInstanceName(self._producer._handle, instance.encode())
+        bound_log(self._dll, "Producer", self._producer._handle)
 
     def start(self) -> None:
         """Start the native threads."""
