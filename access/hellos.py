@@ -85,7 +85,7 @@ class Hellos:
             outcomes = await self._joins.prepare(session, request.join)
         if session.gone:
             for outcome in outcomes:
-                self._joins.release(outcome)
+                self._joins.release(session, outcome)
             return
         # From here on without a pause: nothing may be pushed between the answer and the seats.
         self._replies.ok(session, request.id, encode_json(self._body(session, request, outcomes)))

@@ -51,7 +51,7 @@ class Joins:
             if isinstance(outcome, ErrorBody):
                 self._replies.error(session, request.id, outcome)
             elif session.gone:
-                self._rooms.release(outcome[0])
+                self.release(session, outcome)
             else:
                 answer = self.answer(session, outcome)
                 self._replies.ok(session, request.id, encode_json(answer))
@@ -91,18 +91,16 @@ class Joins:
         return outcomes
 
     async def _prepare(self, session: Session, spec: JoinSpec) -> Prepared:
-        again = spec.room in session.rooms
-        if not again:
-            session.begin_join(1)
+        session.begin_join(spec.room)
         try:
             room = await self._rooms.opened(spec.room)
-        finally:
-            if not again:
-                session.end_join(1)
-        try:
-            return room, await room.starts(spec.since, spec.history)
+            try:
+                return room, await room.starts(spec.since, spec.history)
+            except BaseException:
+                self._rooms.release(room)
+                raise
         except BaseException:
-            self._rooms.release(room)
+            session.end_join(spec.room)
             raise
 
     def answer(self, session: Session, prepared: Prepared) -> JoinAnswer:
@@ -125,13 +123,15 @@ class Joins:
         room, starts = prepared
         room.leave(session.connection)
         session.rooms[room.name] = room
+        session.end_join(room.name)
         room.enter(session.connection, session.who().sub, starts)
         self._census.changed(room.name)
         self._rooms.release(room)
 
-    def release(self, outcome: Prepared | ErrorBody) -> None:
+    def release(self, session: Session, outcome: Prepared | ErrorBody) -> None:
         """Give up a room that was prepared for somebody who has gone."""
         if not isinstance(outcome, ErrorBody):
+            session.end_join(outcome[0].name)
             self._rooms.release(outcome[0])
 
 

@@ -1,5 +1,6 @@
 """One client's session: what it has said, what it may do now. No I/O."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 from access.edge.interface import Connection
@@ -41,7 +42,8 @@ class Session:
         self.claims: Claims | None = None
         """Who it is; `None` until `hello` was accepted."""
         self.rooms: dict[str, Room] = {}
-        self.joining = 0
+        self.joining: Counter[str] = Counter()
+        """Rooms on their way into `rooms`, and by how many requests."""
         self.in_flight = 0
         self.gone = False
         self._limits = limits
@@ -72,19 +74,22 @@ class Session:
             raise RequestError(ErrorCode.HELLO_FIRST, field="op")
         return self.claims
 
-    def begin_join(self, rooms: int) -> None:
-        """Note that `rooms` rooms are being joined; raises `too_many_rooms`."""
-        if len(self.rooms) + self.joining + rooms > self._limits.max_rooms:
+    def begin_join(self, room: str) -> None:
+        """Take a place for `room`, until `end_join`; raises `too_many_rooms`."""
+        taken = self.rooms.keys() | self.joining.keys()
+        if room not in taken and len(taken) >= self._limits.max_rooms:
             raise RequestError(
                 ErrorCode.TOO_MANY_ROOMS,
                 f"room: a connection may be in {self._limits.max_rooms} rooms; leave one first",
                 field="room",
             )
-        self.joining += rooms
+        self.joining[room] += 1
 
-    def end_join(self, rooms: int) -> None:
-        """Note that these joins have ended, well or not."""
-        self.joining -= rooms
+    def end_join(self, room: str) -> None:
+        """Give the place back: the session is in the room now, or will not be."""
+        self.joining[room] -= 1
+        if not self.joining[room]:
+            del self.joining[room]
 
     def begin_request(self) -> None:
         """Note that a request waits for others; raises `overloaded` when too many do."""

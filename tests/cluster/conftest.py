@@ -38,7 +38,7 @@ class Cluster:
         self.port_base = _free_base()
         where = ["--port-base", str(self.port_base), "--state-dir", str(state_dir)]
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "ops", "up", "--json", *where, *options],
+            [sys.executable, "-P", "-m", "ops", "up", "--json", *where, *self._origins(), *options],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -49,6 +49,11 @@ class Cluster:
         ready = json.loads(line)
         self.gateway: str = ready["gateway"]
         self.access: list[str] = ready["access"]
+
+    def _origins(self) -> list[str]:
+        """Allow the pages of the cluster's own gateway, and no others."""
+        pages = f"http://127.0.0.1:{self.port_base}"
+        return ["--set", f'access.edge.allowed_origins=["{pages}"]']
 
     @property
     def record(self) -> dict[str, Any]:
@@ -134,6 +139,7 @@ class Cluster:
     def stop(self) -> None:
         """End everything, and make sure of it."""
         self._process.terminate()
+        self._process.terminate()  # the second time: at once
         try:
             self._process.communicate(timeout=PATIENCE_S)
         finally:

@@ -20,6 +20,7 @@ from wsproto.events import (
     Event,
     Message,
     Ping,
+    Pong,
     RejectConnection,
     RejectData,
     Request,
@@ -140,7 +141,7 @@ class Connection:
             if self._ws.state.name == "REMOTE_CLOSING":
                 await self.send_raw(self._ws.send(event.response()))
             return False
-        else:
+        elif not isinstance(event, Pong):
             raise ProtocolBrokenError(f"a server sends text, pings and closes, not {event}")
         return True
 
@@ -244,13 +245,14 @@ async def connected(
     """A connection that has not said hello."""
     parts = urlsplit(url)
     stream = await trio.open_tcp_stream(parts.hostname or "", parts.port or 80)
-    async with stream, trio.open_nursery() as nursery:
+    async with stream:
         connection = Connection(stream)
         offered = [SUBPROTOCOL] if subprotocols is None else subprotocols
         await connection.open(url, list(headers), offered)
-        nursery.start_soon(connection.run)
-        yield connection
-        nursery.cancel_scope.cancel()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(connection.run)
+            yield connection
+            nursery.cancel_scope.cancel()
 
 
 @asynccontextmanager
