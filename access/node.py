@@ -27,6 +27,7 @@ from access.sessions import Parts, Sessions
 from access.settings import ClientSettings, RoomSettings, Settings
 from access.stream import CursorCounters, RepairRules
 from access.tasks import Tasks
+from access.throttle import Throttle
 from access.upstream import Upstream
 from access.users import Deliveries, SeenOnce, Users
 from backends.leases.interface import NodeLease, Registry
@@ -73,6 +74,7 @@ class AccessNode:
         self.cursor_counters = (CursorCounters(), CursorCounters(), CursorCounters())
         self.alarms = Alarms()
         self.tasks = Tasks(nursery, self.counters)
+        self.throttle = Throttle(random)
         self.users = Users()
         self.census = Census()
         self.likes = LikeMerger(identity.incarnation)
@@ -143,7 +145,7 @@ class AccessNode:
         parts = Parts(
             hellos=hellos,
             joins=joins,
-            publishes=Publishes(self.mesh, replies),
+            publishes=Publishes(self.mesh, replies, self.throttle),
             likings=Likings(self.likes, self.counters, replies),
             fetches=Fetches(self.upstream, replies),
             replies=replies,

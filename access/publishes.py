@@ -1,12 +1,17 @@
 """What goes up: chat, speech and gifts unread, likes merged, fetches that no ring answers."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import structlog
+import trio
 
 from access.counters import AccessCounters
 from access.likes import LikeMerger
 from access.replies import Replies
 from access.room import Room
 from access.session import Session
+from access.throttle import Throttle
 from access.upstream import Upstream
 from mesh.interface import Mesh
 from proto.client_requests import MAX_FETCH, Chat, Fetch, Like, Publish, Speech
@@ -18,12 +23,19 @@ from proto.services import FetchBody, Method
 log = structlog.get_logger()
 
 
-class Publishes:
-    """Sends clients' messages upwards and answers with what logic said, unread."""
+THROTTLED_RETRY_MS = 1000
 
-    def __init__(self, mesh: Mesh, replies: Replies) -> None:
+
+class Publishes:
+    """Sends clients' messages upwards and answers with what logic said, unread.
+
+    While logic refuses chat as too much, `throttle` refuses most of the surplus here.
+    """
+
+    def __init__(self, mesh: Mesh, replies: Replies, throttle: Throttle) -> None:
         self._mesh = mesh
         self._replies = replies
+        self._throttle = throttle
 
     def publish(self, session: Session, request: Publish, text: bytes, trace: str) -> None:
         """Publish `text`, the client's own frame; answers later. Raises `not_joined`, `forbidden`
@@ -35,23 +47,42 @@ class Publishes:
                 ErrorCode.FORBIDDEN, "op: only a host of the room may speak", field="op"
             )
         lane = Priority.NORMAL if isinstance(request, Chat) else Priority.URGENT
+        if lane is Priority.NORMAL and not self._throttle.passes(trio.current_time()):
+            raise RequestError(ErrorCode.OVERLOADED, retry_after_ms=THROTTLED_RETRY_MS)
 
         async def work() -> None:
-            answer = await self._mesh.request(
-                Method.PUBLISH,
-                lane,
-                text,
-                room=request.room,
-                uid=claims.sub,
-                name=claims.name,
-                role=role,
-                trace=trace,
-                # With a `mid` logic recognises the second of two.
-                repeatable=request.mid is not None,
-            )
+            with self._watched(lane):
+                answer = await self._mesh.request(
+                    Method.PUBLISH,
+                    lane,
+                    text,
+                    room=request.room,
+                    uid=claims.sub,
+                    name=claims.name,
+                    role=role,
+                    trace=trace,
+                    # With a `mid` logic recognises the second of two.
+                    repeatable=request.mid is not None,
+                )
             self._replies.ok(session, request.id, answer)
 
         self._replies.later(session, request.id, work)
+
+    @contextmanager
+    def _watched(self, lane: Priority) -> Iterator[None]:
+        """Tell the throttle whether the request was one too many."""
+        try:
+            yield
+        except RequestError as error:
+            if error.body.code is ErrorCode.OVERLOADED:
+                raise
+            self._admitted(lane)
+            raise
+        self._admitted(lane)
+
+    def _admitted(self, lane: Priority) -> None:
+        if lane is Priority.NORMAL:
+            self._throttle.admitted(trio.current_time())
 
 
 class Likings:

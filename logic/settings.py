@@ -52,12 +52,12 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     at_work: Annotated[
         int,
         Meta(
-            description="Requests of each priority that are worked on at once. 64 fill the store's"
-            " pipelines; more would only wait inside, where no urgent one can overtake them.",
+            description="Requests of each priority that are worked on at once. 24 keep the store's"
+            " pipelines filled; more would only wait inside, where no urgent one overtakes them.",
             ge=1,
             le=65_536,
         ),
-    ] = 64
+    ] = 24
     waiting: Annotated[
         int,
         Meta(
