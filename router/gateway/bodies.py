@@ -61,6 +61,8 @@ def decode(raw: bytes, kind: type[Body]) -> Body:
         raise RequestError(ErrorCode.BAD_FRAME, str(error), field=_field(str(error))) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise RequestError(ErrorCode.BAD_JSON, f"The body is not JSON: {error}") from None
+    except RecursionError:
+        raise RequestError(ErrorCode.BAD_JSON, "The body is nested too deeply.") from None
 
 
 def checked_data(data: msgspec.Raw) -> bytes:
