@@ -71,18 +71,16 @@ class Publishes:
     @contextmanager
     def _watched(self, lane: Priority) -> Iterator[None]:
         """Tell the throttle whether the request was one too many."""
+        count = self._throttle.admitted
         try:
             yield
         except RequestError as error:
             if error.body.code is ErrorCode.OVERLOADED:
-                raise
-            self._admitted(lane)
+                count = self._throttle.overloaded
             raise
-        self._admitted(lane)
-
-    def _admitted(self, lane: Priority) -> None:
-        if lane is Priority.NORMAL:
-            self._throttle.admitted(trio.current_time())
+        finally:
+            if lane is Priority.NORMAL:
+                count(trio.current_time())
 
 
 class Likings:

@@ -10,9 +10,21 @@ def passed(throttle: Throttle, requests: int, now: float) -> int:
     return sum(throttle.passes(now) for _ in range(requests))
 
 
+def overloaded(throttle: Throttle, requests: int, now: float) -> None:
+    for _ in range(requests):
+        if throttle.passes(now):
+            throttle.overloaded(now)
+
+
 def test_a_quiet_node_refuses_nothing() -> None:
     throttle = Throttle(lambda: 0.0)
-    assert passed(throttle, int(ALWAYS), 0.0) == ALWAYS
+    overloaded(throttle, int(ALWAYS), 0.0)
+    assert throttle.refused == 0
+
+
+def test_a_burst_that_waits_for_its_answers_is_no_overload() -> None:
+    throttle = Throttle(lambda: 0.0)
+    assert passed(throttle, 5000, 0.0) == 5000
 
 
 def test_what_is_admitted_passes_however_much_it_is() -> None:
@@ -36,12 +48,14 @@ def test_of_a_flood_little_more_than_is_admitted_goes_up(seed: int, capacity: in
                 if room:
                     room -= 1
                     throttle.admitted(now)
+                else:
+                    throttle.overloaded(now)
     assert 6 * capacity <= up <= 6 * capacity * (RATIO + 0.4)
 
 
 def test_it_forgets_a_flood_soon() -> None:
     throttle = Throttle(lambda: 0.0)
-    passed(throttle, 5000, 0.0)
+    overloaded(throttle, 5000, 0.0)
     assert passed(throttle, 5, 1.0) == 0
     assert passed(throttle, 5, 30.0) == 5
     assert RATIO > 1
