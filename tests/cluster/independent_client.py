@@ -334,7 +334,9 @@ class Viewer:
                 if isinstance(error, RefusedError) and not error.retry_after_ms:
                     raise
             finally:
-                self._connection, self._joined = None, trio.Event()
+                self._connection = None
+                if self._joined.is_set():
+                    self._joined = trio.Event()
             await trio.sleep(next(pauses))
 
     async def _enter(self, connection: Connection) -> None:

@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import jwt
+import pynng
 import pytest
 import trio
 
@@ -419,13 +420,23 @@ async def test_who_says_nothing_or_trickles_is_sent_away_after_five_seconds(
                     await trio.sleep(0.05)
             took["trickle"] = trio.current_time() - began
 
+    async def be_a_silent_node() -> None:
+        with pynng.Pair1(polyamorous=False, reconnect_time_min=60_000) as socket:
+            socket.dial(cluster.lane_url(1, 1), block=True)
+            with trio.fail_after(PATIENCE_S):
+                while socket.pipes:
+                    await trio.sleep(0.02)
+            took["node"] = trio.current_time() - began
+
     async with (
         counts(*closes, 1, code="4000"),
         counts(*errors, 1, reason="timeout"),
+        counts(cluster, "relay", "relaymesh_relay_links_cut_total", 1, reason="no_hello"),
         trio.open_nursery() as nursery,
     ):
         nursery.start_soon(say_no_hello)
         nursery.start_soon(trickle)
+        nursery.start_soon(be_a_silent_node)
     assert all(4.5 < seconds < 8 for seconds in took.values()), took
 
 

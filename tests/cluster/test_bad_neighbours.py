@@ -161,12 +161,6 @@ async def test_strangers_at_a_relay(cluster: Cluster, bystander: Bystander) -> N
                 await is_cut(socket)
 
 
-async def test_a_stranger_that_says_nothing_is_cut(cluster: Cluster, bystander: Bystander) -> None:
-    async with counts(cluster, "relay", "relaymesh_relay_links_cut_total", reason="no_hello"):
-        with dialed(cluster, NORMAL) as socket:
-            await is_cut(socket)
-
-
 async def test_a_node_that_sends_what_its_role_may_not(
     cluster: Cluster, bystander: Bystander
 ) -> None:
