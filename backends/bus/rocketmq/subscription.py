@@ -18,8 +18,11 @@ from backends.bus.settings import BusSettings
 from proto.topics import Topic
 
 SHUT_DOWN_WITHIN_S = 10.0
-PATIENCE_S = 0.25
-"""Native threads that wait for the interpreter were seen 30 ms late; a gap costs this once."""
+FIRST_PATIENCE_S = 0.25
+"""Native threads that wait for the interpreter were seen 30 ms late; a start costs this."""
+PATIENCE_S = 2.0
+"""A queue that comes back from another member stands still for this once. Less was seen to shuffle
+where the machine was busy and a backlog filled all threads."""
 
 
 class RocketMQSubscription:
@@ -48,7 +51,9 @@ class RocketMQSubscription:
         self._keys = itertools.count()
         self._open = True
         self._nursery = nursery
-        self._queues = defaultdict[bytes, QueueInOrder[Handed]](partial(QueueInOrder, PATIENCE_S))
+        self._queues = defaultdict[bytes, QueueInOrder[Handed]](
+            partial(QueueInOrder, FIRST_PATIENCE_S, PATIENCE_S)
+        )
         self._waiting = False
         self.read_to: dict[bytes, int] = {}
 

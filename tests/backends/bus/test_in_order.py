@@ -5,7 +5,7 @@ from backends.bus.rocketmq.in_order import QueueInOrder
 
 
 def started(at: int = 0) -> QueueInOrder[int]:
-    queue: QueueInOrder[int] = QueueInOrder(1.0)
+    queue: QueueInOrder[int] = QueueInOrder(1.0, 1.0)
     queue.arrive(at, at, 0.0)
     assert queue.wait_no_longer(1.0) == [at]
     return queue
@@ -19,11 +19,29 @@ def test_a_shuffle_is_put_right_without_waiting(arrivals):
 
 
 def test_the_first_waits_for_one_before_it():
-    queue: QueueInOrder[int] = QueueInOrder(1.0)
+    queue: QueueInOrder[int] = QueueInOrder(1.0, 1.0)
     assert queue.arrive(8, 8, 0.0) == []
     assert queue.arrive(7, 7, 0.5) == []
     assert queue.wait_no_longer(0.9) == []
     assert queue.wait_no_longer(1.0) == [7, 8]
+
+
+def test_the_first_and_a_gap_have_patience_of_their_own():
+    queue: QueueInOrder[int] = QueueInOrder(0.5, 3.0)
+    assert queue.arrive(1, 1, 0.0) == []
+    assert queue.wait_no_longer(0.5) == [1]
+    assert queue.arrive(3, 3, 1.0) == []
+    assert queue.due_at_s() == 4.0
+
+
+def test_a_gap_is_waited_for_while_the_queue_moves():
+    queue = started()
+    for n in range(1, 5):  # pulled at once, handed one after the other
+        assert queue.arrive(10 + n, 10 + n, n - 0.1) == []
+        assert queue.wait_no_longer(n - 0.05) == []
+        assert queue.arrive(n, n, float(n)) == [n]
+    assert queue.due_at_s() == 5.0
+    assert queue.wait_no_longer(5.0) == [11, 12, 13, 14]
 
 
 def test_a_gap_is_waited_out_once():
@@ -41,7 +59,7 @@ def test_what_comes_again_is_passed_on():
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.floats(0, 3)), max_size=40))
 def test_nothing_stays_held(arrivals):
-    queue: QueueInOrder[int] = QueueInOrder(1.0)
+    queue: QueueInOrder[int] = QueueInOrder(1.0, 1.0)
     out, now_s = [], 0.0
     for offset, pause_s in dict(arrivals).items():
         now_s += pause_s
