@@ -1,7 +1,8 @@
 """Links inside one process: the twin of `nng`, with the same credit, for tests and simulations.
 
 A `MemoryNetwork` is the wire: it can `cut` links, `freeze` them (what is sent is swallowed and
-nobody is told, as by a pulled cable), and refuse addresses until somebody listens.
+nobody is told, as by a pulled cable), and refuse addresses until somebody listens. Links are named
+by the address that was dialled or, where `of` was used, by who dialled.
 """
 
 import errno
@@ -25,12 +26,16 @@ class MemoryNetwork:
         self._listeners: dict[str, _MemoryListener] = {}
         self._wires: list[_Wire] = []
 
-    async def dial(self, url: str) -> Dialed:
+    def of(self, dialer: str) -> "_DialersNetwork":
+        """Return the network as `dialer` has it: the links it dials can be cut by its name."""
+        return _DialersNetwork(self, dialer)
+
+    async def dial(self, url: str, dialer: str = "dialer") -> Dialed:
         """Connect to the listener at `url`, trying again until it is there."""
         await trio.lowlevel.checkpoint()
         while url not in self._listeners:
             await trio.sleep(RETRY_S)
-        wire = _Wire(url, self._listeners[url])
+        wire = _Wire(url, dialer, self._listeners[url])
         self._wires.append(wire)
         return wire.dialed
 
@@ -41,14 +46,16 @@ class MemoryNetwork:
         self._listeners[url] = _MemoryListener(self, url)
         return self._listeners[url]
 
-    def cut(self, url: str) -> None:
-        """Cut every link to `url`: both ends see it gone; dialers may come back."""
-        for wire in self._open_wires(url):
+    def cut(self, end: str) -> None:
+        """Cut every link of `end`, a URL or a dialer: both sides see it gone; dialers may come
+        back."""
+        for wire in self._open_wires(end):
             wire.cut()
 
-    def freeze(self, url: str) -> None:
-        """Swallow what is sent on the links to `url` that are open now, without telling anybody."""
-        for wire in self._open_wires(url):
+    def freeze(self, end: str) -> None:
+        """Swallow what is sent on the links of `end` (a URL or a dialer) that are open now, without
+        telling anybody."""
+        for wire in self._open_wires(end):
             wire.frozen = True
 
     def inject(self, url: str, message: bytes) -> None:
@@ -60,9 +67,25 @@ class MemoryNetwork:
         """Take the listener at `url` off the network."""
         del self._listeners[url]
 
-    def _open_wires(self, url: str) -> "list[_Wire]":
+    def _open_wires(self, end: str) -> "list[_Wire]":
         self._wires = [wire for wire in self._wires if wire.open]
-        return [wire for wire in self._wires if wire.url == url]
+        return [wire for wire in self._wires if end in (wire.url, wire.dialer)]
+
+
+class _DialersNetwork:
+    """The network of one dialer; it is a `Links`."""
+
+    def __init__(self, network: MemoryNetwork, dialer: str) -> None:
+        self._network = network
+        self._dialer = dialer
+
+    async def dial(self, url: str) -> Dialed:
+        """See `MemoryNetwork.dial`."""
+        return await self._network.dial(url, self._dialer)
+
+    def listen(self, url: str) -> Endpoint:
+        """See `MemoryNetwork.listen`."""
+        return self._network.listen(url)
 
 
 class _MemoryEnd:
@@ -147,12 +170,13 @@ class _MemoryDialed(_MemoryEnd):
 class _Wire:
     """One connection: what each side sends arrives at the other, in order."""
 
-    def __init__(self, url: str, listener: _MemoryEnd) -> None:
+    def __init__(self, url: str, dialer: str, listener: _MemoryEnd) -> None:
         self.url = url
+        self.dialer = dialer
         self.open = True
         self.frozen = False
         self._listener = listener
-        self._far = FlowLink("dialer", listener_flow(), self._to_dialer, self.cut)
+        self._far = FlowLink(dialer, listener_flow(), self._to_dialer, self.cut)
         self.dialed = _MemoryDialed(FlowLink(url, dialer_flow(), self.to_listener, self.cut))
         listener.admit(self._far)
 
