@@ -135,15 +135,14 @@ class Cluster:
         return status, json.loads(answer)
 
     async def urls(self) -> list[str]:
-        """Ask the gateway where to connect, as clients do."""
+        """Ask the gateway where to connect, as clients do; raises `OSError` when it is away."""
         token = self.token("whoever")
-        try:
-            status, answer = await self.http(
-                "GET", "/v1/connect?room=lobby", Authorization=f"Bearer {token}"
-            )
-        except (urllib.error.URLError, ConnectionError):
-            status, answer = 503, b""
-        return [each["url"] for each in json.loads(answer)["endpoints"]] if status == 200 else []
+        status, answer = await self.http(
+            "GET", "/v1/connect?room=lobby", Authorization=f"Bearer {token}"
+        )
+        if status != 200:
+            raise ConnectionError(f"the gateway answers {status}")
+        return [each["url"] for each in json.loads(answer)["endpoints"]]
 
     def kill(self, node: str) -> None:
         """End a process with SIGKILL."""
