@@ -90,11 +90,11 @@ class Cluster:
         """Return the address of a relay's lane (docs/operations.md)."""
         return f"tcp://127.0.0.1:{self.port_base + 30 + 3 * (relay - 1) + lane}"
 
-    def bus(self) -> "redis.Redis":
-        """Return a client of the bus's own server."""
-        path = max((self.state_dir / "redis-bus").rglob("*.sock"), default=None)
+    def server(self, name: str) -> "redis.Redis":
+        """Return a client of the embedded server `store` or `bus`."""
+        path = max((self.state_dir / f"redis-{name}").rglob("*.sock"), default=None)
         assert path is not None
-        return redis.Redis(unix_socket_path=str(path), password=self.secrets["bus_password"])
+        return redis.Redis(unix_socket_path=str(path), password=self.secrets[f"{name}_password"])
 
     async def metric(self, role: str, name: str, **labels: str) -> float:
         """Return a metric, added up over the nodes of `role` and the labels not named."""

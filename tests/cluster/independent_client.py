@@ -76,6 +76,9 @@ class Connection:
         """Replies whose `reply` is null: to frames without a readable id."""
         self.code = 1006
         self.closed = trio.Event()
+        self.may_read = trio.Event()
+        """Replace it to read no more; set it to go on."""
+        self.may_read.set()
         self.on_push: Callable[[Frame], None] = self.pushes.append
         self._ws = WSConnection(ConnectionType.CLIENT)
         self._replies: dict[int, Frame] = {}
@@ -126,6 +129,7 @@ class Connection:
                 return False
         async with self._news:
             self._news.notify_all()
+        await self.may_read.wait()
         data = await self.stream.receive_some()
         if data:
             self._ws.receive_data(data)
@@ -308,6 +312,9 @@ class Viewer:
         self.tracks: defaultdict[str, Track] = defaultdict(Track)
         self.connects = 0
         self.acked: dict[str, Frame] = {}
+        self.likes_counted = 0
+        self.likes_uncertain = 0
+        """Likes without an answer, or with one that leaves it open."""
         self.directs: set[str] = set()
         self._urls = urls
         self._token = token
@@ -378,6 +385,19 @@ class Viewer:
             else:
                 self.acked[mid] = ok
                 return ok
+
+    async def like(self, count: int) -> None:
+        """Like the room; never sent twice."""
+        await self._joined.wait()
+        assert self._connection is not None
+        try:
+            await self._connection.request("like", room=self.room, count=count)
+        except ClosedError:
+            self.likes_uncertain += count
+        except RefusedError as error:
+            self.likes_uncertain += 0 if error.code in {"overloaded", "rate_limited"} else count
+        else:
+            self.likes_counted += count
 
     def mids(self, priority: str) -> list[str]:
         """Return the ids of the messages that came, in order."""

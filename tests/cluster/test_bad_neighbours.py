@@ -219,7 +219,7 @@ async def test_what_can_not_be_read_on_the_bus_is_buried(
     cluster: Cluster, bystander: Bystander, room: str, topic: str
 ) -> None:
     role = "logic" if topic == "likes" else "router"
-    with cluster.bus() as bus:
+    with cluster.server("bus") as bus:
         (stream,) = (key for key in bus.scan_iter(match=f"*:bus:{topic}"))
         dead = stream + b":dead"
         before = bus.xlen(dead)
@@ -240,7 +240,7 @@ async def test_what_can_not_be_read_on_the_bus_is_buried(
 
 
 async def test_what_can_not_be_routed_is_buried(cluster: Cluster, bystander: Bystander) -> None:
-    with cluster.bus() as bus:
+    with cluster.server("bus") as bus:
         (stream,) = (key for key in bus.scan_iter(match="*:bus:normal"))
         async with counts(cluster, "router", "relaymesh_router_buried_total", topic="normal"):
             bus.xadd(stream, {"pack": UNROUTABLE})

@@ -45,6 +45,8 @@ class Crowd:
                 for viewer in self.viewers[:TALKERS]:
                     talkers.start_soon(self._talk, viewer, "chat", 0.03)
                 talkers.start_soon(self._talk, self.viewers[0], "speech", 0.3)
+                for viewer in self.viewers:
+                    talkers.start_soon(self._like, viewer)
             self._silent.set()
             await trio.sleep_forever()
 
@@ -55,6 +57,11 @@ class Crowd:
             await viewer.publish(op, f"{op}-{number}-{said}", text=str(said))
             said += 1
             await trio.sleep(pause_s)
+
+    async def _like(self, viewer: Viewer) -> None:
+        while self._talking:
+            await viewer.like(7)
+            await trio.sleep(0.1)
 
     @property
     def acked(self) -> int:
@@ -68,6 +75,15 @@ class Crowd:
             await self._silent.wait()
             while any(self.missing(viewer) for viewer in self.viewers):
                 await trio.sleep(0.05)
+            counted = sum(viewer.likes_counted for viewer in self.viewers)
+            while not all(self.total(viewer) >= counted for viewer in self.viewers):
+                await trio.sleep(0.05)
+
+    def total(self, viewer: Viewer) -> int:
+        """Return the room's likes as `viewer` was last told."""
+        totals = [p["total"] for p in viewer.tracks["bulk"].seen if p["push"] == "likes"]
+        assert totals == sorted(totals)
+        return max(totals, default=0)
 
     def missing(self, viewer: Viewer) -> set[str]:
         """Return what was acknowledged and has not come to `viewer`."""
@@ -76,6 +92,11 @@ class Crowd:
 
     def require_order(self) -> None:
         """Require that all saw the same, once and in order, and what the answers said."""
+        counted = sum(viewer.likes_counted for viewer in self.viewers)
+        uncertain = sum(viewer.likes_uncertain for viewer in self.viewers)
+        assert counted > 0
+        for viewer in self.viewers:
+            assert counted <= self.total(viewer) <= counted + uncertain
         acked = {mid: ok for viewer in self.viewers for mid, ok in viewer.acked.items()}
         for viewer in self.viewers:
             for priority in ("normal", "urgent"):

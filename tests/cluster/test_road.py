@@ -206,6 +206,21 @@ async def test_a_position_ahead_of_the_head_does_not_silence_the_stream(
             ]
 
 
+async def test_what_the_log_has_lost_is_told_with_a_reset(cluster: Cluster, room: str) -> None:
+    async with greeted(cluster.access[0], cluster.token("ann"), room) as ann:
+        said = [await ann.request("chat", room=room, text=str(n)) for n in range(5)]
+        with cluster.server("store") as store:
+            store.delete(f"rm:{{{room}}}:log:normal")
+        async with greeted(cluster.access[1], cluster.token("bob")) as bob:
+            since = {"normal": {"epoch": said[0]["epoch"], "seq": 1}}
+            await bob.request("join", room=room, since=since)
+            await bob.until(lambda: len(bob.of("reset")) == 1)
+            (reset,) = bob.of("reset")
+            assert (reset["epoch"], reset["seq"]) == (said[0]["epoch"], 5)
+            await ann.request("chat", room=room, text="live")
+            await bob.until(lambda: [push["seq"] for push in bob.of("chat")] == [6])
+
+
 async def test_fetch_gives_the_rooms_pushes(cluster: Cluster, room: str) -> None:
     async with AsyncExitStack() as stack:
         ann, bob = await both(cluster, stack, room)
