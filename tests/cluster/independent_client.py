@@ -337,8 +337,10 @@ class Viewer:
                     await connection.closed.wait()
                     if connection.code not in RECONNECT:
                         raise ProtocolBrokenError(f"closed with {connection.code}")
-            except (OSError, RefusedError, ClosedError, HandshakeRefusedError) as error:
-                if isinstance(error, RefusedError) and not error.retry_after_ms:
+            except* (OSError, ClosedError, HandshakeRefusedError):
+                pass  # come back after a pause
+            except* RefusedError as refused:
+                if any(not error.retry_after_ms for error in _leaves(refused)):
                     raise
             finally:
                 self._connection = None
@@ -409,3 +411,11 @@ def _pauses() -> Iterator[float]:
     while True:
         yield pause * random.uniform(0.5, 1.5)
         pause = min(pause * 1.6, 10.0)
+
+
+def _leaves(group: BaseExceptionGroup[Any]) -> Iterator[Any]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
