@@ -18,6 +18,10 @@ from proto.services import FetchAnswer, FetchBody
 ACTIVE_SHARDS = 16
 """Spread the list of active rooms over the slots of a Redis Cluster."""
 
+OWN_DEDUP_MS = 10_000
+"""How long the ids of logic's own messages (no uid: totals, each second in each room) are kept:
+only the store's client repeats them, within its patience."""
+
 _APPEND = script("append")
 _FETCH = script("fetch")
 _HEADS = script("heads")
@@ -52,8 +56,8 @@ class RedisRoomLog:
             retention.messages,
             self._age_ms,
             self._numbering_ms,
-            round(retention.dedup_s * 1000),
         )
+        self._dedup_ms = round(retention.dedup_s * 1000)
 
     async def append(
         self, room: str, priority: Priority, push: bytes, *, uid: str, mid: str, ts_ms: int
@@ -69,6 +73,7 @@ class RedisRoomLog:
             ts_ms,
             new_id(self._random_bits),
             *self._bounds,
+            self._dedup_ms if uid else OWN_DEDUP_MS,
         )
         redis = self._urgent if priority is Priority.URGENT else self._redis
         _, reply = await redis.call_many(room, [active, append])

@@ -72,6 +72,15 @@ async def test_an_append_whose_answer_was_lost_is_done_once_and_is_no_repetition
         assert (await append(room_log(redis), "m2")).seq == 2
 
 
+async def test_ids_of_messages_that_nobody_repeats_are_soon_forgotten(shared_redis):
+    async with open_redis(StoreSettings(url=shared_redis.url)) as redis:
+        log = room_log(redis)
+        for uid in ("", "ann"):
+            await log.append("a", Priority.BULK, b"{}", uid=uid, mid="m1", ts_ms=1)
+        ages_s = [await redis.call("a", ("TTL", f"rm:{{a}}:mid:m1:{uid}")) for uid in ("", "ann")]
+    assert ages_s[0] <= 10 < 290 <= ages_s[1]
+
+
 async def test_the_epoch_changes_when_the_data_is_lost(redis_server):
     async with open_redis(StoreSettings(url=redis_server.url)) as redis:
         log = room_log(redis)
