@@ -58,6 +58,17 @@ class MemoryNetwork:
         for wire in self._open_wires(end):
             wire.frozen = True
 
+    def stall(self, end: str) -> None:
+        """Hold what is sent on the links of `end` that are open now: the other side reads nothing,
+        so that its credit does not come back."""
+        for wire in self._open_wires(end):
+            wire.stall()
+
+    def release(self, end: str) -> None:
+        """Let what was held on the links of `end` arrive."""
+        for wire in self._open_wires(end):
+            wire.release()
+
     def inject(self, url: str, message: bytes) -> None:
         """Put raw bytes on each link to `url`, as a peer of another version would."""
         for wire in self._open_wires(url):
@@ -175,6 +186,7 @@ class _Wire:
         self.dialer = dialer
         self.open = True
         self.frozen = False
+        self._held: deque[tuple[_MemoryEnd, FlowLink, bytes]] | None = None
         self._listener = listener
         self._far = FlowLink(dialer, listener_flow(), self._to_dialer, self.cut)
         self.dialed = _MemoryDialed(FlowLink(url, dialer_flow(), self.to_listener, self.cut))
@@ -194,7 +206,19 @@ class _Wire:
     def _to_dialer(self, message: bytes) -> bool:
         return self._carry(self.dialed, self.dialed.link, message)
 
+    def stall(self) -> None:
+        """Hold what is sent, both ways."""
+        self._held = self._held or deque()
+
+    def release(self) -> None:
+        """Carry what was held, and what comes after it at once."""
+        held, self._held = self._held or deque(), None
+        for end, link, message in held:
+            end.arrive(link, message)
+
     def _carry(self, end: _MemoryEnd, link: FlowLink, message: bytes) -> bool:
-        if self.open and not self.frozen:
+        if self._held is not None:
+            self._held.append((end, link, message))
+        elif self.open and not self.frozen:
             end.arrive(link, message)
         return True

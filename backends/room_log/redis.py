@@ -85,7 +85,7 @@ class RedisRoomLog:
         command = _HEADS.command(
             [_head_key(room), *_log_keys(room, Priority.URGENT)],
             new_id(self._random_bits),
-            self._numbering_ms,
+            self._silent_ms,
         )
         return _heads(await self._redis.call(room, command))
 

@@ -39,9 +39,18 @@ class Retention(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     numbering_s: Annotated[
         float,
         Meta(
-            description="Seconds after its last message for which a room keeps its epoch and"
-            " numbers. A week: a client that comes back later starts anew.",
+            description="Seconds after its last urgent or normal message for which a room keeps its"
+            " epoch and numbers. A week: a client that comes back later starts anew.",
             ge=60,
             le=31_536_000,
         ),
     ] = 604_800.0
+    silent_s: Annotated[
+        float,
+        Meta(
+            description="The same for a room in which nobody has spoken, after it was last joined."
+            " An hour: anybody may join any name, and must not fill the store with them.",
+            ge=60,
+            le=31_536_000,
+        ),
+    ] = 3600.0

@@ -1,7 +1,7 @@
 -- Read where a room's streams stand; a room that is new gets its epoch, so that whoever joins
 -- before the first message is told the numbering that this message will have.
 -- KEYS: head, logs of all priorities
--- ARGV: fresh epoch, head_age_ms
+-- ARGV: fresh epoch, silent_ms
 -- Returns: epoch, head of each priority
 local head = KEYS[1]
 if redis.call('HSETNX', head, 'epoch', ARGV[1]) == 1 then

@@ -125,3 +125,18 @@ async def test_keys_expire(shared_redis):
         assert 290_000 < left[b"rm:{a}:mid:m1:ann"] <= 300_000
         assert 50_000 < left[b"rm:{a}:log:normal"] <= 60_000
         assert 600_000_000 < left[b"rm:{a}:head"] <= 604_800_000
+
+
+async def test_a_room_in_which_nobody_has_spoken_is_forgotten_soon(shared_redis):
+    async with open_redis(StoreSettings(url=shared_redis.url)) as redis:
+        log = room_log(redis)
+        left_ms = []
+        await log.heads("b")
+        left_ms.append(await redis.call("b", ("PTTL", "rm:{b}:head")))
+        await log.append("b", Priority.BULK, b"{}", uid="", mid="m1", ts_ms=1)
+        left_ms.append(await redis.call("b", ("PTTL", "rm:{b}:head")))
+        await log.append("b", Priority.NORMAL, b"{}", uid="ann", mid="m2", ts_ms=1)
+        await log.append("b", Priority.BULK, b"{}", uid="", mid="m3", ts_ms=1)
+        left_ms.append(await redis.call("b", ("PTTL", "rm:{b}:head")))
+    assert all(3_500_000 < left <= 3_600_000 for left in left_ms[:2])
+    assert 600_000_000 < left_ms[2] <= 604_800_000
