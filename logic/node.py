@@ -27,7 +27,7 @@ from logic.shard_duties import ShardDuties
 from logic.totals import Totals
 from mesh.interface import Mesh
 from mesh.metrics import ServingCollector
-from mesh.serving import Serving
+from mesh.serving import Bounds, Serving
 from proto.envelopes import Envelope, Kind
 from proto.identity import NodeIdentity
 from proto.priorities import Priority
@@ -71,9 +71,10 @@ class Logic:
             counters=self.counters,
         )
         self.dispatch = self._dispatch(settings)
-        self.serving = Serving(
-            mesh, self.dispatch.handle, at_work=settings.at_work, waiting=settings.waiting
+        bounds = Bounds(
+            settings.at_work, settings.waiting, settings.wait_s, settings.target_ms / 1000
         )
+        self.serving = Serving(mesh, self.dispatch.handle, bounds)
 
     def receive(self, relay: str, envelope: Envelope) -> None:
         """Take what a relay brings: requests."""

@@ -52,12 +52,22 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     at_work: Annotated[
         int,
         Meta(
-            description="Requests of each priority that are worked on at once. 24 keep the store's"
-            " pipelines filled; more would only wait inside, where no urgent one overtakes them.",
+            description="Most requests of each priority that are worked on at once. 24 keep the"
+            " store's pipelines filled; more would wait inside, where urgent ones can't overtake.",
             ge=1,
             le=65_536,
         ),
     ] = 24
+    target_ms: Annotated[
+        float,
+        Meta(
+            description="Milliseconds that a normal or bulk request should take; where they take"
+            " longer, fewer are worked on at once. 25: several times what an idle machine needs,"
+            " and little of what an urgent message may take in all.",
+            gt=0,
+            le=10_000,
+        ),
+    ] = 25.0
     waiting: Annotated[
         int,
         Meta(
@@ -67,6 +77,16 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             le=1_000_000,
         ),
     ] = 512
+    wait_s: Annotated[
+        float,
+        Meta(
+            description="Seconds that a request may wait: behind one that has waited for longer,"
+            " the next is answered `overloaded`. A quarter: a person does not notice, and what is"
+            " refused early costs nothing.",
+            ge=0,
+            le=60,
+        ),
+    ] = 0.25
     outgoing_records: Annotated[
         int,
         Meta(

@@ -1,8 +1,9 @@
 """Serving requests: for each priority a bounded number at work and a bounded number waiting.
 
-No priority takes another's places, so an urgent request never waits for a flood of normal ones.
-What comes beyond the bounds is answered `overloaded` at once; a request whose asker has given up by
-the time it would be its turn is dropped and counted.
+No priority takes another's places, so an urgent request never waits for a flood of normal ones; and
+of normal and bulk no more are at work than are done in good time, which leaves the machine to the
+urgent ones. What comes beyond the bounds, or behind one that has waited for too long, is answered
+`overloaded` at once; a request whose asker has given up by its turn is dropped and counted.
 """
 
 from collections import deque
@@ -12,6 +13,7 @@ import msgspec
 import structlog
 import trio
 
+from mesh.concurrency import Concurrency
 from mesh.interface import Mesh, RelayDownError, Serve
 from proto.envelopes import BadEnvelopeError, Envelope, Kind, encode
 from proto.errors import ErrorBody, ErrorCode, RequestError
@@ -25,23 +27,34 @@ BROKEN_RETRY_MS = 1000
 
 
 class Asked(NamedTuple):
-    """A request that waits for its turn: until `deadline`, the asker's patience."""
+    """A request that waits for its turn since `came`, until `deadline`, the asker's patience."""
 
     relay: str
     priority: Priority
     header: RequestHeader
     body: bytes
+    came: float
     deadline: float
 
 
-class Turns:
-    """Who is next: pure. Each priority has `places` to work at and `limit` to wait at, in order."""
+class Bounds(NamedTuple):
+    """What each priority may take: `at_work` at once, `waiting` behind them and none of those for
+    longer than `wait_s`; normal and bulk requests should take `target_s` at most."""
 
-    def __init__(self, places: int, limit: int) -> None:
-        self._places = places
-        self._limit = limit
+    at_work: int
+    waiting: int
+    wait_s: float = 0.25
+    target_s: float = 0.025
+
+
+class Turns:
+    """Who is next: pure. Each priority has its own places, and its own queue in order."""
+
+    def __init__(self, bounds: Bounds) -> None:
+        self._bounds = bounds
         self._queues: tuple[deque[Asked], ...] = tuple(deque() for _ in Priority)
         self._at_work = [0 for _ in Priority]
+        self._places = [Concurrency(bounds.at_work, bounds.target_s) for _ in Priority]
         self.refused = 0
         self.expired = 0
 
@@ -55,10 +68,17 @@ class Turns:
         """How many wait."""
         return sum(map(len, self._queues))
 
+    def places(self, priority: Priority) -> int:
+        """Return how many of `priority` may be at work now."""
+        if priority is Priority.URGENT:
+            return self._bounds.at_work
+        return self._places[priority].places
+
     def come(self, asked: Asked) -> bool:
-        """Let `asked` wait, or return false where as many of its priority wait as may."""
+        """Let `asked` wait, or return false where too many wait, or one has for too long."""
         queue = self._queues[asked.priority]
-        if len(queue) >= self._limit:
+        late = bool(queue) and asked.came - queue[0].came > self._bounds.wait_s
+        if late or len(queue) >= self._bounds.waiting:
             self.refused += 1
             return False
         queue.append(asked)
@@ -71,13 +91,14 @@ class Turns:
                 return asked
         return None
 
-    def done(self, priority: Priority) -> None:
-        """Give a place back."""
+    def done(self, priority: Priority, began: float, now: float) -> None:
+        """Give a place back that was taken at `began`."""
         self._at_work[priority] -= 1
+        self._places[priority].finished(began, now)
 
     def _next_of(self, priority: Priority, now: float) -> Asked | None:
         queue = self._queues[priority]
-        while queue and self._at_work[priority] < self._places:
+        while queue and self._at_work[priority] < self.places(priority):
             asked = queue.popleft()
             if asked.deadline >= now:
                 self._at_work[priority] += 1
@@ -89,15 +110,15 @@ class Turns:
 class Serving:
     """Answers the REQUEST envelopes that a node receives.
 
-    >>> serving = Serving(mesh, serve, at_work=64, waiting=1024)
+    >>> serving = Serving(mesh, serve, Bounds(at_work=64, waiting=1024))
     >>> await nursery.start(serving.run)
     >>> serving.receive(relay, envelope)  # from the mesh's `receive` callback
     """
 
-    def __init__(self, mesh: Mesh, serve: Serve, *, at_work: int, waiting: int) -> None:
+    def __init__(self, mesh: Mesh, serve: Serve, bounds: Bounds) -> None:
         self._mesh = mesh
         self._serve = serve
-        self.turns = Turns(at_work, waiting)
+        self.turns = Turns(bounds)
         self.answered = 0
         self.failed = 0
         """Answers that are errors."""
@@ -125,8 +146,9 @@ class Serving:
         except (msgspec.MsgspecError, ValueError):
             self.bad += 1
             return
-        deadline = trio.current_time() + header.budget_ms / 1000
-        asked = Asked(relay, priority, header, envelope.body, deadline)
+        now = trio.current_time()
+        deadline = now + header.budget_ms / 1000
+        asked = Asked(relay, priority, header, envelope.body, now, deadline)
         if not self._accepting:
             self._answer_soon(asked, _error(ErrorCode.UNAVAILABLE, BROKEN_RETRY_MS))
         elif self.turns.come(asked):
@@ -152,6 +174,7 @@ class Serving:
             self.undelivered += 1
 
     async def _work(self, asked: Asked) -> None:
+        began = trio.current_time()
         try:
             answer = await self._answer(asked)
             await self._mesh.send(asked.relay, asked.priority, answer)
@@ -159,7 +182,7 @@ class Serving:
         except RelayDownError:
             self.undelivered += 1
         finally:
-            self.turns.done(asked.priority)
+            self.turns.done(asked.priority, began, trio.current_time())
             self._start_some()
 
     async def _answer(self, asked: Asked) -> bytes:

@@ -11,7 +11,7 @@ from backends.links.interface import Links
 from backends.links.memory import MemoryNetwork
 from backends.links.nng import NngLinks
 from mesh.interface import RelayDownError
-from mesh.serving import Serving
+from mesh.serving import Bounds, Serving
 from proto.envelopes import Kind, encode
 from proto.errors import ErrorCode, RequestError
 from proto.headers import RequestHeader, RoomHeader, SpreadHeader, decode_users, encode_header
@@ -55,7 +55,7 @@ def serve(
     cluster: Cluster, nursery: trio.Nursery, name: str, answer: Any, **bounds: int
 ) -> Serving:
     node, inbox = cluster.node(name, "logic")
-    serving = Serving(node, answer, **({"at_work": 8, "waiting": 8} | bounds))
+    serving = Serving(node, answer, Bounds(**({"at_work": 8, "waiting": 8} | bounds)))
     inbox.answer = serving.receive
     nursery.start_soon(serving.run)
     cluster.all_logic.append(node)

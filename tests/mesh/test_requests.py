@@ -2,7 +2,7 @@ import pytest
 
 from mesh.addresses import BadAddressError, lane_urls
 from mesh.requests import RequestBook, another
-from mesh.serving import Asked, Turns
+from mesh.serving import Asked, Bounds, Turns
 from proto.errors import ErrorBody, ErrorCode, RequestError
 from proto.headers import ReplyHeader, RequestHeader
 from proto.priorities import Priority
@@ -59,11 +59,11 @@ def test_another_relay_is_none_that_was_tried() -> None:
 
 
 def asked(priority: Priority, number: int, deadline: float = 100.0) -> Asked:
-    return Asked("relay-1", priority, RequestHeader(number, "n", "i", "m", 1), b"", deadline)
+    return Asked("relay-1", priority, RequestHeader(number, "n", "i", "m", 1), b"", 0.0, deadline)
 
 
 def test_urgent_is_served_first_and_each_priority_in_order() -> None:
-    turns = Turns(places=10, limit=10)
+    turns = Turns(Bounds(10, 10))
     for number, priority in enumerate([2, 1, 0, 1, 0]):
         assert turns.come(asked(Priority(priority), number))
     order = [turns.next(0.0) for _ in range(5)]
@@ -71,19 +71,19 @@ def test_urgent_is_served_first_and_each_priority_in_order() -> None:
 
 
 def test_places_are_bounded_and_given_back() -> None:
-    turns = Turns(places=1, limit=1)
+    turns = Turns(Bounds(1, 1))
     assert turns.come(asked(Priority.NORMAL, 1))
     assert turns.next(0.0)
     assert turns.come(asked(Priority.NORMAL, 2))
     assert turns.next(0.0) is None
     assert not turns.come(asked(Priority.NORMAL, 3))
-    turns.done(Priority.NORMAL)
+    turns.done(Priority.NORMAL, 0.0, 0.0)
     assert turns.next(0.0)
     assert (turns.refused, turns.at_work) == (1, 1)
 
 
 def test_no_priority_takes_the_places_of_another() -> None:
-    turns = Turns(places=1, limit=1)
+    turns = Turns(Bounds(1, 1))
     for number in range(2):
         assert turns.come(asked(Priority.NORMAL, number))
         turns.next(0.0)
@@ -94,7 +94,7 @@ def test_no_priority_takes_the_places_of_another() -> None:
 
 
 def test_who_has_given_up_is_not_served() -> None:
-    turns = Turns(places=1, limit=9)
+    turns = Turns(Bounds(1, 9))
     turns.come(asked(Priority.NORMAL, 1, deadline=5.0))
     turns.come(asked(Priority.NORMAL, 2, deadline=50.0))
     served = turns.next(10.0)
