@@ -51,12 +51,9 @@ class RedisRoomLog:
         self._now_ms = now_ms
         self._random_bits = random_bits
         self._age_ms = round(retention.age_s * 1000)
+        self._messages = retention.messages
         self._numbering_ms = round(retention.numbering_s * 1000)
-        self._bounds = (
-            retention.messages,
-            self._age_ms,
-            self._numbering_ms,
-        )
+        self._silent_ms = round(retention.silent_s * 1000)
         self._dedup_ms = round(retention.dedup_s * 1000)
 
     async def append(
@@ -72,7 +69,10 @@ class RedisRoomLog:
             push,
             ts_ms,
             new_id(self._random_bits),
-            *self._bounds,
+            self._messages,
+            self._age_ms,
+            # Totals alone do not make a room worth remembering: anybody can join any name.
+            self._silent_ms if priority is Priority.BULK else self._numbering_ms,
             self._dedup_ms if uid else OWN_DEDUP_MS,
         )
         redis = self._urgent if priority is Priority.URGENT else self._redis

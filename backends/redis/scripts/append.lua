@@ -1,6 +1,6 @@
 -- Number a message and keep it, unless its sender has sent it before.
 -- KEYS: head, seen, log of this priority, logs of the other priorities
--- ARGV: priority, push, ts_ms, token, most messages, age_ms, head_age_ms, seen_age_ms, silent_ms
+-- ARGV: priority, push, ts_ms, token, most messages, age_ms, head_age_ms, seen_age_ms
 --       The token is new for each call of `append`. It becomes the epoch where there is none, and
 --       tells a call that is sent again, its answer being lost, from a sender that repeats itself.
 -- Returns: epoch, seq, ts_ms, priority, 1 if the sender has sent it before
@@ -24,9 +24,7 @@ end
 local seq = redis.call('HINCRBY', head, priority, 1)
 redis.call('XADD', log, 'MAXLEN', '~', ARGV[5], seq .. '-0', 'p', push, 't', ts)
 redis.call('SET', seen, table.concat({epoch, seq, ts, priority, ARGV[4]}, ' '), 'PX', ARGV[8])
--- Totals alone (bulk) do not make a room worth remembering for long: anybody can join any name.
-local keep = priority == '2' and ARGV[9] or ARGV[7]
-if redis.call('PTTL', head) < tonumber(keep) then redis.call('PEXPIRE', head, keep) end
+if redis.call('PTTL', head) < tonumber(ARGV[7]) then redis.call('PEXPIRE', head, ARGV[7]) end
 redis.call('PEXPIRE', log, ARGV[6])
 
 -- Now and then drop what is too old, so that a quiet room does not keep a busy hour.

@@ -7,6 +7,6 @@ local head = KEYS[1]
 if redis.call('HSETNX', head, 'epoch', ARGV[1]) == 1 then
   -- The numbering starts anew: nothing of an older one may stay under the new numbers.
   redis.call('DEL', KEYS[2], KEYS[3], KEYS[4])
-  redis.call('PEXPIRE', head, ARGV[2])
 end
+if redis.call('PTTL', head) < tonumber(ARGV[2]) then redis.call('PEXPIRE', head, ARGV[2]) end
 return redis.call('HMGET', head, 'epoch', 0, 1, 2)
