@@ -1,0 +1,154 @@
+"""The four roles as processes: the real thing over what a simulation gives it from outside."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import trio
+
+from access.node import AccessNode
+from access.settings import Settings as AccessSettings
+from backends.bus.connect import open_bus
+from backends.bus.settings import BusSettings
+from backends.links.memory import MemoryNetwork
+from logic.node import Logic
+from logic.parts import Parts as LogicParts
+from logic.settings import Settings as LogicSettings
+from mesh.interface import Receive
+from mesh.node import MeshNode
+from mesh.settings import MeshSettings
+from proto.envelopes import Envelope
+from proto.headers import NodeRole
+from proto.identity import NodeIdentity
+from relay.relay import Relay
+from relay.settings import Settings as RelaySettings
+from router.costs import Costs
+from router.gateway.settings import GatewaySettings
+from router.router import Parts as RouterParts
+from router.router import Router
+from router.settings import Settings as RouterSettings
+from tests.simulation.edge import LiveEdge
+from tests.simulation.store import Broker, Client, Store, now_ms
+
+SECRET = "a secret of more than thirty-two bytes, for tests"
+BUS = BusSettings(kind="memory")
+COSTS = Costs(round_trip_us=0)
+"""Lookups next to free, so that with a few nodes already some pushes go precisely."""
+LOGIC_PARTS = (
+    "room_log", "registry", "duties", "likes", "census", "changed", "urgent_limit", "answers",
+)  # fmt: skip
+
+
+@dataclass
+class Process:
+    """One life of a node; the fields are what its role has of them."""
+
+    name: str
+    identity: NodeIdentity
+    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+    mesh: MeshNode | None = None
+    edge: LiveEdge | None = None
+    access: AccessNode | None = None
+    relay: Relay | None = None
+    router: Router | None = None
+    logic: Logic | None = None
+
+    @property
+    def role(self) -> str:
+        return self.name.partition("-")[0]
+
+
+class Outside:
+    """What lies outside of all processes: the network, the store, the bus, and randomness."""
+
+    def __init__(self, seed: int, relays: list[str], nursery: trio.Nursery) -> None:
+        self.rng = random.Random(seed)
+        self.network = MemoryNetwork()
+        self.store = Store(self.own_rng())
+        self.broker = Broker(self.own_rng(), nursery)
+        self.addresses = {name: f"tcp://{name}:7730" for name in relays}
+        self.after_store_call: Callable[[str, str], None] = lambda node, call: None
+        """Called with each call's node and name when the store has done it, before the answer."""
+
+    def own_rng(self) -> random.Random:
+        """Return a source of randomness for one part alone."""
+        return random.Random(self.rng.random())
+
+    def store_client(self, process: Process, part: str) -> Any:
+        """Return the process's way to a part of the store."""
+        return Client(self.store, part, lambda call: self.after_store_call(process.name, call))
+
+    def mesh_node(
+        self, process: Process, role: NodeRole, receive: Receive, nursery: trio.Nursery
+    ) -> MeshNode:
+        """Start the process's end of the mesh."""
+        settings = MeshSettings(relays=list(self.addresses.values()))
+        links = self.network.of(process.name)
+        process.mesh = MeshNode(process.identity, role, settings, links, receive)
+        nursery.start_soon(process.mesh.run)
+        return process.mesh
+
+
+async def run_relay(outside: Outside, process: Process) -> None:
+    settings = RelaySettings(listen=outside.addresses[process.name])
+    process.relay = Relay(settings, process.identity, outside.network)
+    await process.relay.run()
+
+
+async def run_access(outside: Outside, process: Process) -> None:
+    async with trio.open_nursery() as nursery:
+        rng = outside.own_rng()
+        process.access = AccessNode(
+            AccessSettings(token_secret=SECRET, public_url=f"ws://{process.name}/v1"),
+            process.identity,
+            nursery,
+            edge_of=LiveEdge,
+            mesh_of=lambda receive: outside.mesh_node(process, "access", receive, nursery),
+            routes=outside.store_client(process, "routes"),
+            registry=outside.store_client(process, "registry"),
+            now_ms=now_ms,
+            random=rng.random,
+            random_bits=rng.getrandbits,
+        )
+        edge = process.access.edge
+        assert isinstance(edge, LiveEdge)
+        process.edge = edge
+        nursery.start_soon(edge.run)
+        nursery.start_soon(process.access.run)
+
+
+async def run_router(outside: Outside, process: Process) -> None:
+    async with open_bus(BUS, outside.broker) as bus, trio.open_nursery() as nursery:
+        parts = RouterParts(
+            outside.mesh_node(process, "router", _nothing, nursery),
+            bus,
+            outside.store_client(process, "routes"),
+            outside.store_client(process, "registry"),
+            outside.store_client(process, "room_log"),
+        )
+        gateway = GatewaySettings(token_secret=SECRET)
+        settings = RouterSettings(gateway=gateway, bus=BUS, costs=COSTS)
+        process.router = Router(settings, process.identity, parts)
+        nursery.start_soon(process.router.run, trio.Event())
+
+
+async def run_logic(outside: Outside, process: Process) -> None:
+    def receive(relay: str, envelope: Envelope) -> None:
+        assert process.logic is not None
+        process.logic.receive(relay, envelope)
+
+    async with open_bus(BUS, outside.broker) as bus, trio.open_nursery() as nursery:
+        mesh = outside.mesh_node(process, "logic", receive, nursery)
+        clients = {part: outside.store_client(process, part) for part in LOGIC_PARTS}
+        random_bits = outside.own_rng().getrandbits
+        parts = LogicParts(bus=bus, now_ms=now_ms, random_bits=random_bits, **clients)
+        process.logic = Logic(LogicSettings(bus=BUS), process.identity, parts, mesh)
+        nursery.start_soon(process.logic.run, trio.Event())
+
+
+RUN = {"relay": run_relay, "access": run_access, "router": run_router, "logic": run_logic}
+
+
+def _nothing(relay: str, envelope: Envelope) -> None:
+    """Nothing is meant for a router."""
