@@ -41,7 +41,7 @@ class RoomLog(Protocol):
         """
 
     async def active_heads(self) -> dict[str, HeadsHeader]:
-        """Return the heads of every room with a message within the retention age."""
+        """Return the heads of every room with a message within `Retention.active_s`."""
 
     async def fetch(self, room: str, body: FetchBody) -> FetchAnswer:
         """Return finished frames of one stream, at most `MAX_FETCH` of them."""

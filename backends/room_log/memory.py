@@ -63,7 +63,7 @@ class MemoryRoomLog:
 
     async def active_heads(self) -> dict[str, HeadsHeader]:
         """See `RoomLog`."""
-        too_old = self._too_old(self._now_ms())
+        too_old = self._now_ms() - round(self._retention.active_s * 1000)
         return {
             r: _heads(kept)
             for r, kept in self._rooms.items()

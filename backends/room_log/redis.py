@@ -4,7 +4,7 @@ from collections.abc import Callable
 from zlib import crc32
 
 from backends.redis.client import RedisClient
-from backends.redis.pipeline import Reply
+from backends.redis.connection import Reply
 from backends.redis.scripts import Command, script
 from backends.room_log.interface import Appended
 from backends.room_log.retention import Retention
@@ -51,6 +51,7 @@ class RedisRoomLog:
         self._now_ms = now_ms
         self._random_bits = random_bits
         self._age_ms = round(retention.age_s * 1000)
+        self._active_ms = round(retention.active_s * 1000)
         self._messages = retention.messages
         self._numbering_ms = round(retention.numbering_s * 1000)
         self._silent_ms = round(retention.silent_s * 1000)
@@ -116,11 +117,11 @@ class RedisRoomLog:
         return FetchAnswer(epoch, head, oldest, [_frame(epoch, entry) for entry in entries])
 
     async def _active_rooms(self) -> list[str]:
-        too_old = self._now_ms() - self._age_ms
+        too_old = self._now_ms() - self._active_ms
         shards = [f"rm:active:{shard}" for shard in range(ACTIVE_SHARDS)]
         # Trimmed a while after they have ended, in case the clocks of instances differ.
         forget: list[Command] = [
-            ("ZREMRANGEBYSCORE", shard, "-inf", too_old - self._age_ms) for shard in shards
+            ("ZREMRANGEBYSCORE", shard, "-inf", too_old - self._active_ms) for shard in shards
         ]
         read: list[Command] = [("ZRANGEBYSCORE", shard, too_old, "+inf") for shard in shards]
         replies = await self._redis.call_many("rm:active", [*forget, *read])

@@ -4,6 +4,9 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+HEADS_BEYOND_S = 60.0
+"""As long an outage as heads may have to outlast, beyond the age of the messages."""
+
 
 class Retention(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Bounds of each room's log, the same for all nodes of a cluster; the numbering outlives the
@@ -54,3 +57,10 @@ class Retention(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             le=31_536_000,
         ),
     ] = 3600.0
+
+    @property
+    def active_s(self) -> float:
+        """Seconds after its last message for which a room's heads are repeated. Longer than the
+        message itself is kept: one that was lost on the way and is gone from the log by the time
+        that heads get through again is still told, as a reset."""
+        return self.age_s + HEADS_BEYOND_S

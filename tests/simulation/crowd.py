@@ -53,8 +53,10 @@ async def _talk(cluster: Cluster, member: Member, stopping: trio.Event) -> None:
             await member.say("speech", room, text=f"{rng.random()}")
         elif dice < 0.85:
             await member.say("gift", room, gift="rose", value=rng.choice((1, 5000)))
-        else:
+        elif dice < 0.98:
             await member.like(room, rng.randint(1, 9))
+        else:
+            member.hang_up()
 
 
 async def push(cluster: Cluster, mid: str, priority: str = "normal", **target: Any) -> None:

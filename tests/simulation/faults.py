@@ -39,6 +39,13 @@ async def kill_a_relay(cluster: Cluster) -> None:
     await _kill(cluster, "relay")
 
 
+async def kill_every_relay(cluster: Cluster) -> None:
+    names = [process.name for process in cluster.of_role("relay")]
+    for name in names:
+        cluster.kill(name)
+    await _bring_back(cluster, names)
+
+
 async def kill_a_router(cluster: Cluster) -> None:
     await _kill(cluster, "router")
 
@@ -83,6 +90,7 @@ FAULTS: tuple[Fault, ...] = (
     freeze_a_node,
     kill_an_access_node,
     kill_a_relay,
+    kill_every_relay,
     kill_a_router,
     kill_a_logic_node,
     kill_logic_between_log_and_bus,

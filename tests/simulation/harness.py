@@ -1,7 +1,7 @@
 """A whole cluster in one trio run: real roles, all else in memory, everything from one seed."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
@@ -9,6 +9,7 @@ import trio
 from structlog.testing import LogCapture
 from trio.testing import MockClock
 
+from backends.room_log.retention import Retention
 from proto.identity import NodeIdentity
 from proto.ids import new_id
 from tests.simulation.processes import RUN, Outside, Process
@@ -23,12 +24,13 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Shape:
-    """How many of each role there are."""
+    """How many of each role there are, and how much rooms keep."""
 
     relays: int = 2
     access: int = 3
     routers: int = 2
     logic: int = 2
+    retention: Retention = field(default_factory=Retention)
 
     def names(self) -> list[str]:
         counts = {"relay": self.relays, "logic": self.logic, "router": self.routers}
@@ -41,7 +43,7 @@ class Cluster(Outside):
 
     def __init__(self, seed: int, shape: Shape, nursery: trio.Nursery, capture: LogCapture) -> None:
         relays = [name for name in shape.names() if name.startswith("relay")]
-        super().__init__(seed, relays, nursery)
+        super().__init__(seed, relays, shape.retention, nursery)
         self.shape = shape
         self.nursery = nursery
         self.log = capture

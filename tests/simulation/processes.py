@@ -12,6 +12,7 @@ from access.settings import Settings as AccessSettings
 from backends.bus.connect import open_bus
 from backends.bus.settings import BusSettings
 from backends.links.memory import MemoryNetwork
+from backends.room_log.retention import Retention
 from logic.node import Logic
 from logic.parts import Parts as LogicParts
 from logic.settings import Settings as LogicSettings
@@ -62,10 +63,12 @@ class Process:
 class Outside:
     """What lies outside of all processes: the network, the store, the bus, and randomness."""
 
-    def __init__(self, seed: int, relays: list[str], nursery: trio.Nursery) -> None:
+    def __init__(
+        self, seed: int, relays: list[str], retention: Retention, nursery: trio.Nursery
+    ) -> None:
         self.rng = random.Random(seed)
         self.network = MemoryNetwork()
-        self.store = Store(self.own_rng())
+        self.store = Store(self.own_rng(), retention)
         self.broker = Broker(self.own_rng(), nursery)
         self.addresses = {name: f"tcp://{name}:7730" for name in relays}
         self.after_store_call: Callable[[str, str], None] = lambda node, call: None

@@ -30,10 +30,10 @@ def now_ms() -> int:
 class Store:
     """What lives in Redis; `away` lets every call fail, done or not done."""
 
-    def __init__(self, rng: random.Random) -> None:
+    def __init__(self, rng: random.Random, retention: Retention) -> None:
         self.rng = rng
         self.away = False
-        self.room_log = MemoryRoomLog(Retention(), now_ms=now_ms, random_bits=rng.getrandbits)
+        self.room_log = MemoryRoomLog(retention, now_ms=now_ms, random_bits=rng.getrandbits)
         self.routes = MemoryRoutes()
         self.registry = MemoryRegistry(trio.current_time)
         self.duties = MemoryDuties(trio.current_time)

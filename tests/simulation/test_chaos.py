@@ -4,12 +4,14 @@ import random
 from typing import Any
 
 import pytest
+import trio
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from backends.room_log.retention import Retention
 from tests.simulation.crowd import members, talking
 from tests.simulation.faults import FAULTS, Fault, happen
-from tests.simulation.harness import Cluster, simulate
+from tests.simulation.harness import Cluster, Shape, simulate
 from tests.simulation.ledger import Ledger
 from tests.simulation.verdict import judge, rest
 
@@ -39,6 +41,29 @@ def test_one_fault_loses_doubles_and_disorders_nothing(fault: Fault) -> None:
 @pytest.mark.parametrize("seed", [1, 2])
 def test_many_faults_at_once_lose_double_and_disorder_nothing(seed: int) -> None:
     chaos(seed, random.Random(seed).choices(FAULTS, k=16), pause_s=0.4)
+
+
+def test_what_the_log_keeps_no_longer_is_told_though_nobody_says_anything_more() -> None:
+    async def main(cluster: Cluster) -> None:
+        ledger = Ledger()
+        speaker, listener = members(cluster, ledger, 2)
+        await speaker.connected.wait()
+        await listener.connected.wait()
+        await speaker.say("chat", "den", text="heard")
+        cluster.broker.stop()  # The way down is closed: first the bus, then logic with its queue.
+        lost = await speaker.say("chat", "den", text="lost")
+        for process in cluster.of_role("logic"):
+            cluster.kill(process.name)
+            cluster.start(process.name)
+        for process in cluster.of_role("router"):
+            cluster.network.freeze(process.name)
+        await trio.sleep(2.5)
+        cluster.broker.start()
+        await rest(cluster, [speaker, listener])
+        await judge(cluster, ledger, [speaker, listener])
+        assert listener.streams["den", "normal"].was_told(lost.seq)
+
+    simulate(6, main, Shape(retention=Retention(age_s=1.0)))
 
 
 # Without shrinking: it would take longer than reading the schedule that failed.

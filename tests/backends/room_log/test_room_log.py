@@ -160,10 +160,12 @@ async def test_fetch_is_bounded(log, say):
     assert len(answer.frames) == 100
 
 
-async def test_active_rooms_are_those_with_a_message_within_the_age(say, log, store_world):
+async def test_rooms_stay_active_for_longer_than_their_messages_are_kept(say, log, store_world):
     await say("old", "m1")
-    await store_world.advance(50)
+    await store_world.advance(90)
     young = await say("young", "m1", URGENT)
+    old = await log.fetch("old", FetchBody(NORMAL, young.epoch, 1, 0))
+    assert (old.frames, old.oldest_seq) == ([], 2)
     assert set(await log.active_heads()) == {"old", "young"}
-    await store_world.advance(20)
+    await store_world.advance(40)
     assert await log.active_heads() == {"young": HeadsHeader(young.epoch, (1, 0, 0))}
