@@ -1,7 +1,7 @@
 """The one way to a bus: `async with open_bus(settings) as bus`."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 
 import trio
 
@@ -26,9 +26,9 @@ async def open_bus(
     one, `RocketMQClientMissingError` where that client is not installed.
     """
     if settings.kind == "redis":
-        with connect(settings.url) as client:
+        with closing(connect(settings.url)) as pool:
             async with trio.open_nursery() as nursery:
-                yield RedisBus(settings, client, nursery)
+                yield RedisBus(settings, pool, nursery)
                 nursery.cancel_scope.cancel()
     elif settings.kind == "rocketmq":
         client = load_client()

@@ -16,8 +16,9 @@ from redis.exceptions import (
 )
 
 from backends.errors import StoreRefusedError, StoreUnavailableError
+from backends.redis.connection import Reply
 from backends.redis.lane import Counters, Lane
-from backends.redis.pipeline import Pipeline, Reply
+from backends.redis.pipeline import Pipeline
 from backends.redis.scripts import Command
 from backends.redis.settings import StoreSettings
 

@@ -1,7 +1,7 @@
 """A lane to the store: what waits at the same moment goes in one pipeline, in order.
 
-redis-py can't run under trio, and a hop to a worker thread and back costs more than a command. So
-commands queue here while the thread is away with the ones before them.
+A round trip costs more than a command, so commands queue here while the ones before them are on
+their way.
 """
 
 from collections import deque
@@ -12,7 +12,8 @@ import structlog
 import trio
 
 from backends.errors import StoreOverloadedError, StoreUnavailableError
-from backends.redis.pipeline import Pipeline, Reply, pack
+from backends.redis.connection import Reply, pack
+from backends.redis.pipeline import Pipeline
 from backends.redis.scripts import Command
 from backends.redis.settings import StoreSettings
 
@@ -117,7 +118,7 @@ class Lane:
         """Return "" or why some of the batch has no answer yet."""
         commands = [command for job in batch for command in job.commands]
         packed = b"".join([job.packed for job in batch])
-        replies, problem = await trio.to_thread.run_sync(self._pipeline.run, commands, packed)
+        replies, problem = await self._pipeline.run(commands, packed)
         self._counters.pipelines += 1
         self._counters.commands += len(replies)
         unanswered = _settle(batch, replies)

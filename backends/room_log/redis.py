@@ -4,7 +4,7 @@ from collections.abc import Callable
 from zlib import crc32
 
 from backends.redis.client import RedisClient
-from backends.redis.pipeline import Reply
+from backends.redis.connection import Reply
 from backends.redis.scripts import Command, script
 from backends.room_log.interface import Appended
 from backends.room_log.retention import Retention

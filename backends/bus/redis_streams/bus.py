@@ -14,6 +14,7 @@ from backends.bus.redis_streams.broadcast import BroadcastSubscription
 from backends.bus.redis_streams.group import GroupSubscription
 from backends.bus.redis_streams.stream import Group, Stream
 from backends.bus.settings import BusSettings
+from backends.redis.pool import Pool
 from proto.packs import join_packs
 from proto.records import Record
 from proto.topics import Topic
@@ -22,10 +23,10 @@ from proto.topics import Topic
 class RedisBus:
     """See `interface.Bus`; its tasks run in `nursery`."""
 
-    def __init__(self, settings: BusSettings, client: "redis.Redis", nursery: trio.Nursery) -> None:
+    def __init__(self, settings: BusSettings, pool: Pool, nursery: trio.Nursery) -> None:
         self.counters = BusCounters()
         self._settings = settings
-        self._client = client
+        self._pool = pool
         self._nursery = nursery
         self._outboxes = {topic: self._make_outbox(topic) for topic in Topic}
         for outbox in self._outboxes.values():
@@ -38,7 +39,7 @@ class RedisBus:
     @asynccontextmanager
     async def subscribe(self, topic: Topic, group: str) -> AsyncIterator[Subscription]:
         """See `interface.Bus.subscribe`."""
-        member = Group(self._client, self._stream(topic), group, uuid.uuid4().hex)
+        member = Group(self._pool, self._stream(topic), group, uuid.uuid4().hex)
         subscription = GroupSubscription(
             topic,
             member,
@@ -71,17 +72,16 @@ class RedisBus:
     def _make_outbox(self, topic: Topic) -> Outbox:
         stream, counters = self._stream(topic), self.counters[topic]
 
-        def append(bodies: list[bytes]) -> bool:
-            if stream.append(bodies, self._settings.backlog_packs):
+        async def append(bodies: list[bytes]) -> bool:
+            if await stream.append(bodies, self._settings.backlog_packs):
                 return True
-            stream.trim(self._settings.retention_s)
-            return stream.append(bodies, self._settings.backlog_packs)
+            await stream.trim(self._settings.retention_s)
+            return await stream.append(bodies, self._settings.backlog_packs)
 
         async def send(records: Sequence[OutgoingRecord]) -> None:
             bodies = join_packs([record.encoded for record in records])
             try:
-                # Abandoned, not awaited: a publisher that stops must not wait for a lost server.
-                kept = await trio.to_thread.run_sync(append, bodies, abandon_on_cancel=True)
+                kept = await append(bodies)
             except (redis.RedisError, OSError) as error:
                 raise SendError(f"Redis did not confirm: {error}") from error
             if not kept:
@@ -91,7 +91,7 @@ class RedisBus:
         return Outbox(topic, send, self._settings, counters)
 
     def _stream(self, topic: Topic) -> Stream:
-        return Stream(self._client, f"{self._settings.prefix}:bus:{topic}")
+        return Stream(self._pool, f"{self._settings.prefix}:bus:{topic}")
 
     def _dead_stream(self, topic: Topic) -> Stream:
-        return Stream(self._client, f"{self._settings.prefix}:bus:{topic}:dead")
+        return Stream(self._pool, f"{self._settings.prefix}:bus:{topic}:dead")

@@ -1,4 +1,4 @@
-"""Blocking calls of one subscription: in worker threads, again and again while Redis is away."""
+"""The calls of one subscription: again and again while Redis is away."""
 
 import random
 from collections.abc import Awaitable, Callable
@@ -17,12 +17,10 @@ Result = TypeVar("Result")
 
 BLOCK_MS = 100
 """A read waits so long at the server, and closing waits so long for a read."""
-THREADS = 3
-"""For reading, acknowledging and housekeeping: a blocked read must not hold up the others."""
 
 
 class Calls:
-    """Runs blocking functions for one subscription.
+    """Runs calls for one subscription.
 
     `failures` counts the calls that Redis did not answer; whoever sees it grow knows that
     an answer may be lost.
@@ -32,14 +30,19 @@ class Calls:
         self.failures = 0
         self._settings = settings
         self._name = name
-        self._threads = trio.CapacityLimiter(THREADS)
 
-    async def once(self, call: Callable[[], Result]) -> Result:
-        """Run `call`; raises what it raises. A cancelled caller waits for its end."""
-        return await trio.to_thread.run_sync(call, limiter=self._threads)
+    async def once(self, call: Callable[[], Awaitable[Result]]) -> Result:
+        """Run `call`; raises what it raises. A cancelled caller waits for its end: what a read
+        was given must not be thrown away with the connection."""
+        with trio.CancelScope(shield=True):
+            result = await call()
+        await trio.lowlevel.checkpoint_if_cancelled()
+        return result
 
     async def until_done(
-        self, call: Callable[[], Result], heal: Callable[[], Awaitable[object]] | None = None
+        self,
+        call: Callable[[], Awaitable[Result]],
+        heal: Callable[[], Awaitable[object]] | None = None,
     ) -> Result:
         """Run `call` until Redis answers, with backoff. `heal` runs when the group is gone."""
         attempt = 1

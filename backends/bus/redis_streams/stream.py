@@ -1,13 +1,13 @@
-"""The commands on one stream. They block: call them in worker threads."""
+"""The commands on one stream."""
 
-from typing import Any, cast
+from typing import Any
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+
+from backends.redis.pool import Pool
 
 FIELD = b"pack"
-SOCKET_TIMEOUT_S = 3.0
+ANSWER_WITHIN_S = 3.0
 MOST_DEAD_LETTERS = 10_000
 """On the dead-letter stream the oldest give way: it is for people, who look within that."""
 LONG_AGO_MS = 10**10
@@ -58,139 +58,148 @@ COUNT_AFTER = "return #redis.call('XRANGE', KEYS[1], '(' .. ARGV[1], '+', 'COUNT
 Entry = tuple[str, bytes]
 
 
-def connect(url: str) -> "redis.Redis":
-    """Return a client of the server at `url`; retries are left to the callers, who must know."""
-    return redis.Redis.from_url(
-        url,
-        socket_timeout=SOCKET_TIMEOUT_S,
-        socket_connect_timeout=SOCKET_TIMEOUT_S,
-        retry=Retry(NoBackoff(), 0),
-    )
+def connect(url: str) -> Pool:
+    """Return connections to the server at `url`; raises `ValueError` where that can't be one."""
+    return Pool(url, ANSWER_WITHIN_S)
 
 
 class Stream:
     """One stream, by its key. Methods raise `redis.RedisError` or `OSError`."""
 
-    def __init__(self, client: "redis.Redis", key: str) -> None:
+    def __init__(self, pool: Pool, key: str) -> None:
         self.key = key
-        self._client: Any = client  # its annotations mix sync and async results
+        self._pool = pool
 
-    def append(self, bodies: list[bytes], most_packs: int) -> bool:
+    async def append(self, bodies: list[bytes], most_packs: int) -> bool:
         """Keep all of `bodies`; False when they would exceed `most_packs`."""
-        return bool(self._client.eval(APPEND, 1, self.key, most_packs, *bodies))
+        return bool(await self._pool.execute("EVAL", APPEND, 1, self.key, most_packs, *bodies))
 
-    def append_dead_letter(self, text: bytes) -> None:
+    async def append_dead_letter(self, text: bytes) -> None:
         """Keep `text` among the last `MOST_DEAD_LETTERS`."""
-        self._client.xadd(self.key, {FIELD: text}, maxlen=MOST_DEAD_LETTERS, approximate=True)
+        await self._pool.execute(
+            "XADD", self.key, "MAXLEN", "~", MOST_DEAD_LETTERS, "*", FIELD, text
+        )
 
-    def trim(self, retention_s: float) -> int:
+    async def trim(self, retention_s: float) -> int:
         """Drop what all groups have acknowledged and is old; returns how many packs."""
-        return cast("int", self._client.eval(TRIM, 1, self.key, int(retention_s * 1000)))
+        return int(await self._pool.execute("EVAL", TRIM, 1, self.key, int(retention_s * 1000)))
 
-    def last_id(self) -> str:
+    async def last_id(self) -> str:
         """Return the id of the newest pack ever, `0-0` when there was none."""
         try:
-            info = self._client.xinfo_stream(self.key)
+            info = _fields(await self._pool.execute("XINFO", "STREAM", self.key))
         except redis.ResponseError:
             return "0-0"
-        return cast("bytes", info["last-generated-id"]).decode()
+        return str(info[b"last-generated-id"].decode())
 
-    def read_after(self, cursor: str, count: int, block_ms: int) -> list[Entry]:
+    async def read_after(self, cursor: str, count: int, block_ms: int) -> list[Entry]:
         """Return up to `count` packs after `cursor`, waiting up to `block_ms` for the first."""
-        return _entries(self._client.xread({self.key: cursor}, count=count, block=block_ms))
+        return _entries(
+            await self._pool.execute(
+                "XREAD", "COUNT", count, "BLOCK", block_ms, "STREAMS", self.key, cursor
+            )
+        )
 
-    def count_after(self, cursor: str) -> int:
+    async def count_after(self, cursor: str) -> int:
         """Return how many packs there are after `cursor`, at most 100,000."""
-        return cast("int", self._client.eval(COUNT_AFTER, 1, self.key, cursor))
+        return int(await self._pool.execute("EVAL", COUNT_AFTER, 1, self.key, cursor))
 
 
 class Group:
     """One group on a stream, as one of its members sees it."""
 
-    def __init__(self, client: "redis.Redis", stream: Stream, group: str, member: str) -> None:
+    def __init__(self, pool: Pool, stream: Stream, group: str, member: str) -> None:
         self.name = group
         self.stream = stream
-        self._client: Any = client
+        self._pool = pool
         self._key = stream.key
         self._member = member
 
-    def create(self, start: str) -> None:
+    async def create(self, start: str) -> None:
         """Make the group, at `start` (`$`: what comes from now on), unless it exists."""
         try:
-            self._client.xgroup_create(self._key, self.name, id=start, mkstream=True)
+            await self._pool.execute("XGROUP", "CREATE", self._key, self.name, start, "MKSTREAM")
         except redis.ResponseError as error:
             if not str(error).startswith("BUSYGROUP"):
                 raise
 
-    def read(self, count: int, block_ms: int) -> list[Entry]:
+    async def read(self, count: int, block_ms: int) -> list[Entry]:
         """Return up to `count` new packs, waiting up to `block_ms` for the first."""
-        return self._read(">", count, block_ms)
+        return await self._read(count, ">", "BLOCK", block_ms)
 
-    def read_pending(self) -> list[Entry]:
+    async def read_pending(self) -> list[Entry]:
         """Return what this member was given before and has not acknowledged."""
-        return self._read("0", 10_000, None)
+        return await self._read(10_000, "0")
 
-    def claim(self, idle_ms: int, count: int) -> list[tuple[str, bytes, int]]:
+    async def claim(self, idle_ms: int, count: int) -> list[tuple[str, bytes, int]]:
         """Take over packs that their member has neglected; with how often each was delivered."""
-        claimed = self._client.xautoclaim(self._key, self.name, self._member, idle_ms, count=count)[
-            1
-        ]
-        if not claimed:
-            return []
-        pending = self._client.xpending_range(
-            self._key, self.name, "-", "+", 10_000, consumername=self._member
+        claimed = await self._pool.execute(
+            "XAUTOCLAIM", self._key, self.name, self._member, idle_ms, "0-0", "COUNT", count
         )
-        times = {entry["message_id"]: entry["times_delivered"] for entry in pending}
-        return [(i.decode(), f[FIELD], times.get(i, 1)) for i, f in claimed if f and FIELD in f]
+        entries = [entry for entry in claimed[1] if entry and entry[1]]
+        if not entries:
+            return []
+        pending = await self._pool.execute(
+            "XPENDING", self._key, self.name, "-", "+", 10_000, self._member
+        )
+        times = {entry_id: delivered for entry_id, _, _, delivered in pending}
+        return [(i.decode(), _fields(f).get(FIELD, b""), times.get(i, 1)) for i, f in entries]
 
-    def keep(self, ids: list[str]) -> None:
+    async def keep(self, ids: list[str]) -> None:
         """Say that this member still works on `ids`."""
-        self._client.xclaim(self._key, self.name, self._member, 0, ids, justid=True)
+        await self._pool.execute(*self._claim(ids), "JUSTID")
 
-    def set_attempts(self, attempts: dict[str, int]) -> None:
+    async def set_attempts(self, attempts: dict[str, int]) -> None:
         """Note how often each id is delivered, for whoever takes it over."""
-        pipeline = self._client.pipeline(transaction=False)
-        for entry_id, attempt in attempts.items():
-            pipeline.xclaim(
-                self._key, self.name, self._member, 0, [entry_id], retrycount=attempt, justid=True
-            )
-        pipeline.execute()
+        await self._pool.execute_many(
+            [
+                (*self._claim([entry_id]), "RETRYCOUNT", attempt, "JUSTID")
+                for entry_id, attempt in attempts.items()
+            ]
+        )
 
-    def acknowledge(self, ids: list[str]) -> None:
+    async def acknowledge(self, ids: list[str]) -> None:
         """Be done with `ids`."""
-        self._client.xack(self._key, self.name, *ids)
+        await self._pool.execute("XACK", self._key, self.name, *ids)
 
-    def leave(self, ids: list[str]) -> None:
+    async def leave(self, ids: list[str]) -> None:
         """Let others have `ids` at once, and forget members that hold nothing and are gone."""
         if ids:
-            self._client.xclaim(
-                self._key, self.name, self._member, 0, ids, idle=LONG_AGO_MS, justid=True
-            )
-        self._client.eval(LEAVE, 1, self._key, self.name, self._member, SILENT_MEMBER_MS)
+            await self._pool.execute(*self._claim(ids), "IDLE", LONG_AGO_MS, "JUSTID")
+        await self._pool.execute(
+            "EVAL", LEAVE, 1, self._key, self.name, self._member, SILENT_MEMBER_MS
+        )
 
-    def lag(self) -> int:
+    async def lag(self) -> int:
         """Return how many packs no member was given yet."""
-        for group in self._client.xinfo_groups(self._key):
-            if group["name"].decode() == self.name:
-                if group["lag"] is not None:
-                    return cast("int", group["lag"])
-                return self.stream.count_after(group["last-delivered-id"].decode())
+        for found in await self._pool.execute("XINFO", "GROUPS", self._key):
+            group = _fields(found)
+            if group[b"name"].decode() == self.name:
+                if group.get(b"lag") is not None:
+                    return int(group[b"lag"])
+                return await self.stream.count_after(group[b"last-delivered-id"].decode())
         return 0
 
-    def _read(self, start: str, count: int, block_ms: int | None) -> list[Entry]:
+    def _claim(self, ids: list[str]) -> tuple[str | int, ...]:
+        return ("XCLAIM", self._key, self.name, self._member, 0, *ids)
+
+    async def _read(self, count: int, start: str, *block: str | int) -> list[Entry]:
         return _entries(
-            self._client.xreadgroup(
-                self.name, self._member, {self._key: start}, count=count, block=block_ms
+            await self._pool.execute(
+                "XREADGROUP", "GROUP", self.name, self._member, "COUNT", count, *block,
+                "STREAMS", self._key, start,
             )
-        )
+        )  # fmt: skip
 
 
 def _entries(reply: Any) -> list[Entry]:
-    """Flatten the reply about one stream; an entry of a stranger's shape has an empty body."""
-    streams = reply.values() if isinstance(reply, dict) else [found[1] for found in reply or []]
-    flat = []
-    for found in streams:
-        for batch in found:
-            entries = batch if isinstance(batch, list) else [batch]
-            flat += [(i.decode(), (fields or {}).get(FIELD, b"")) for i, fields in entries]
-    return flat
+    """Return the entries of a read of one stream; one of a stranger's shape has an empty body."""
+    return [
+        (entry_id.decode(), _fields(fields or []).get(FIELD, b""))
+        for _, entries in reply or []
+        for entry_id, fields in entries
+    ]
+
+
+def _fields(flat: list[Any]) -> dict[bytes, Any]:
+    return dict(zip(flat[::2], flat[1::2], strict=True))

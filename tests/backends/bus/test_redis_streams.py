@@ -1,5 +1,7 @@
 """What is the Redis bus's own: bounds of the stream, loss of its data, takeover."""
 
+from contextlib import closing
+
 import msgspec
 import pytest
 import trio
@@ -51,44 +53,44 @@ async def test_a_full_stream_refuses_and_drops_nothing(settings):
         assert [await receive(subscription) for _ in range(10)] == [[str(n)] for n in range(10)]
 
 
-def test_trimming_spares_what_a_group_needs(redis_server):
-    with connect(redis_server.url) as client:
-        stream = Stream(client, "s")
-        slow, quick = Group(client, stream, "slow", "m"), Group(client, stream, "quick", "m")
-        slow.create("$")
-        quick.create("$")
-        stream.append([b"a", b"b", b"c"], 10)
-        (first, _), _ = slow.read(2, 10)
-        quick.acknowledge([entry_id for entry_id, _ in quick.read(3, 10)])
-        assert stream.trim(0) == 0, "`slow` holds the first"
-        slow.acknowledge([first])
-        assert stream.trim(0) == 1
-        assert [body for _, body in stream.read_after("0-0", 10, 10)] == [b"b", b"c"]
-        assert stream.trim(3600) == 0
+async def test_trimming_spares_what_a_group_needs(redis_server):
+    with closing(connect(redis_server.url)) as pool:
+        stream = Stream(pool, "s")
+        slow, quick = Group(pool, stream, "slow", "m"), Group(pool, stream, "quick", "m")
+        await slow.create("$")
+        await quick.create("$")
+        await stream.append([b"a", b"b", b"c"], 10)
+        (first, _), _ = await slow.read(2, 10)
+        await quick.acknowledge([entry_id for entry_id, _ in await quick.read(3, 10)])
+        assert await stream.trim(0) == 0, "`slow` holds the first"
+        await slow.acknowledge([first])
+        assert await stream.trim(0) == 1
+        assert [body for _, body in await stream.read_after("0-0", 10, 10)] == [b"b", b"c"]
+        assert await stream.trim(3600) == 0
 
 
-def test_an_append_is_whole_or_not_at_all(redis_server):
-    with connect(redis_server.url) as client:
-        stream = Stream(client, "s")
-        assert stream.append([b"a"], 2)
-        assert not stream.append([b"b", b"c"], 2)
-        assert stream.append([b"d"], 2)
-        assert [body for _, body in stream.read_after("0-0", 10, 10)] == [b"a", b"d"]
+async def test_an_append_is_whole_or_not_at_all(redis_server):
+    with closing(connect(redis_server.url)) as pool:
+        stream = Stream(pool, "s")
+        assert await stream.append([b"a"], 2)
+        assert not await stream.append([b"b", b"c"], 2)
+        assert await stream.append([b"d"], 2)
+        assert [body for _, body in await stream.read_after("0-0", 10, 10)] == [b"a", b"d"]
 
 
 async def test_a_pack_that_kills_its_consumers_is_buried(redis_server, settings):
     settings = msgspec.structs.replace(settings, max_attempts=2)
     async with open_bus(settings) as bus:
-        with connect(redis_server.url) as client:
-            stream = Stream(client, "relaymesh:bus:normal")
-            victims = [Group(client, stream, "routers", f"victim {n}") for n in (1, 2)]
-            victims[0].create("$")
+        with closing(connect(redis_server.url)) as pool:
+            stream = Stream(pool, "relaymesh:bus:normal")
+            victims = [Group(pool, stream, "routers", f"victim {n}") for n in (1, 2)]
+            await victims[0].create("$")
             await bus.publish(NORMAL, [record("deadly")])
-            assert len(victims[0].read(1, 100)) == 1
-            assert [attempt for _, _, attempt in victims[1].claim(0, 1)] == [2]
+            assert len(await victims[0].read(1, 100)) == 1
+            assert [attempt for _, _, attempt in await victims[1].claim(0, 1)] == [2]
             async with bus.subscribe(NORMAL, "routers"):
                 with trio.fail_after(5):
-                    while not client.xlen("relaymesh:bus:normal:dead"):
+                    while not await pool.execute("XLEN", "relaymesh:bus:normal:dead"):
                         await trio.sleep(0.02)
     assert bus.counters[NORMAL].buried == 1
 

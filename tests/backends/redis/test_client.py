@@ -1,5 +1,3 @@
-import threading
-
 import pytest
 import trio
 import trio.testing
@@ -99,11 +97,11 @@ class HeldPipeline:
     """A server that answers when the test says so."""
 
     def __init__(self):
-        self.go_on = threading.Event()
+        self.go_on = trio.Event()
         self.runs = []
 
-    def run(self, commands, packed):
-        assert self.go_on.wait(10)
+    async def run(self, commands, packed):
+        await self.go_on.wait()
         self.runs.append(len(commands))
         return [b"OK"] * len(commands), ""
 
