@@ -27,11 +27,11 @@ from access.sessions import Parts, Sessions
 from access.settings import ClientSettings, RoomSettings, Settings
 from access.stream import CursorCounters, RepairRules
 from access.tasks import Tasks
-from access.throttle import Throttle
 from access.upstream import Upstream
 from access.users import Deliveries, SeenOnce, Users
 from backends.leases.interface import NodeLease, Registry
 from backends.routes.interface import Routes
+from mesh.concurrency import Concurrency
 from mesh.interface import Mesh, Receive
 from proto import server_frames
 from proto.envelopes import Envelope, Kind
@@ -74,7 +74,7 @@ class AccessNode:
         self.cursor_counters = (CursorCounters(), CursorCounters(), CursorCounters())
         self.alarms = Alarms()
         self.tasks = Tasks(nursery, self.counters)
-        self.throttle = Throttle(random)
+        self.chat = Concurrency(settings.chat_under_way, settings.chat_target_ms / 1000)
         self.users = Users()
         self.census = Census()
         self.likes = LikeMerger(identity.incarnation)
@@ -145,7 +145,7 @@ class AccessNode:
         parts = Parts(
             hellos=hellos,
             joins=joins,
-            publishes=Publishes(self.mesh, replies, self.throttle),
+            publishes=Publishes(self.mesh, replies, self.chat),
             likings=Likings(self.likes, self.counters, replies),
             fetches=Fetches(self.upstream, replies),
             replies=replies,

@@ -1,18 +1,15 @@
 """What goes up: chat, speech and gifts unread, likes merged, fetches that no ring answers."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import structlog
 import trio
 
 from access.counters import AccessCounters
 from access.likes import LikeMerger
-from access.replies import Replies
+from access.replies import Replies, Work
 from access.room import Room
 from access.session import Session
-from access.throttle import Throttle
 from access.upstream import Upstream
+from mesh.concurrency import Concurrency
 from mesh.interface import Mesh
 from proto.client_requests import MAX_FETCH, Chat, Fetch, Like, Publish, Speech
 from proto.errors import ErrorBody, ErrorCode, RequestError
@@ -23,19 +20,20 @@ from proto.services import FetchBody, Method
 log = structlog.get_logger()
 
 
-THROTTLED_RETRY_MS = 1000
+BUSY_RETRY_MS = 1000
 
 
 class Publishes:
     """Sends clients' messages upwards and answers with what logic said, unread.
 
-    While logic refuses chat as too much, `throttle` refuses most of the surplus here.
+    Of `chat` no more is under way than is answered in good time: the rest is refused here, where it
+    costs least. Urgent messages have limits of their own, and always go up.
     """
 
-    def __init__(self, mesh: Mesh, replies: Replies, throttle: Throttle) -> None:
+    def __init__(self, mesh: Mesh, replies: Replies, chat: Concurrency) -> None:
         self._mesh = mesh
         self._replies = replies
-        self._throttle = throttle
+        self._chat = chat
 
     def publish(self, session: Session, request: Publish, text: bytes, trace: str) -> None:
         """Publish `text`, the client's own frame; answers later. Raises `not_joined`, `forbidden`
@@ -46,41 +44,42 @@ class Publishes:
             raise RequestError(
                 ErrorCode.FORBIDDEN, "op: only a host of the room may speak", field="op"
             )
-        lane = Priority.NORMAL if isinstance(request, Chat) else Priority.URGENT
-        if lane is Priority.NORMAL and not self._throttle.passes(trio.current_time()):
-            raise RequestError(ErrorCode.OVERLOADED, retry_after_ms=THROTTLED_RETRY_MS)
+        chat = isinstance(request, Chat)
 
-        async def work() -> None:
-            with self._watched(lane):
-                answer = await self._mesh.request(
-                    Method.PUBLISH,
-                    lane,
-                    text,
-                    room=request.room,
-                    uid=claims.sub,
-                    name=claims.name,
-                    role=role,
-                    trace=trace,
-                    # With a `mid` logic recognises the second of two.
-                    repeatable=request.mid is not None,
-                )
+        async def ask() -> None:
+            answer = await self._mesh.request(
+                Method.PUBLISH,
+                Priority.NORMAL if chat else Priority.URGENT,
+                text,
+                room=request.room,
+                uid=claims.sub,
+                name=claims.name,
+                role=role,
+                trace=trace,
+                # With a `mid` logic recognises the second of two.
+                repeatable=request.mid is not None,
+            )
             self._replies.ok(session, request.id, answer)
 
-        self._replies.later(session, request.id, work)
+        self._replies.later(session, request.id, self._in_place(ask) if chat else ask)
 
-    @contextmanager
-    def _watched(self, lane: Priority) -> Iterator[None]:
-        """Tell the throttle whether the request was one too many."""
-        count = self._throttle.admitted
-        try:
-            yield
-        except RequestError as error:
-            if error.body.code is ErrorCode.OVERLOADED:
-                count = self._throttle.overloaded
-            raise
-        finally:
-            if lane is Priority.NORMAL:
-                count(trio.current_time())
+    def _in_place(self, ask: Work) -> Work:
+        """Return `ask` with a place of its own; raises `overloaded` where there is none now."""
+        if not self._chat.free(trio.current_time()):
+            raise RequestError(ErrorCode.OVERLOADED, retry_after_ms=BUSY_RETRY_MS)
+
+        async def work() -> None:
+            began, overloaded = trio.current_time(), False
+            self._chat.enter()
+            try:
+                await ask()
+            except RequestError as error:
+                overloaded = error.body.code is ErrorCode.OVERLOADED
+                raise
+            finally:
+                self._chat.leave(began, trio.current_time(), overloaded=overloaded)
+
+        return work
 
 
 class Likings:

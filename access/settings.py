@@ -372,6 +372,25 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             le=600,
         ),
     ] = 3.0
+    chat_under_way: Annotated[
+        int,
+        Meta(
+            description="Most chat messages on their way to logic at once; beyond that clients are"
+            " answered `overloaded`. 512 at 2,000 a second are a quarter of a second of work.",
+            ge=1,
+            le=1_000_000,
+        ),
+    ] = 512
+    chat_target_ms: Annotated[
+        float,
+        Meta(
+            description="Milliseconds in which chat should be answered; while it takes longer, less"
+            " of it is let up, so that a flood of chat leaves the machines to urgent messages. 40:"
+            " several times what an idle cluster needs.",
+            gt=0,
+            le=10_000,
+        ),
+    ] = 40.0
     edge: EdgeSettings = EdgeSettings()
     client: ClientSettings = ClientSettings()
     room: RoomSettings = RoomSettings()

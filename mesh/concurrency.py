@@ -1,32 +1,76 @@
-"""How many requests may be at work at once: as many as are done in good time.
+"""How many requests may be under way at once: as many as are answered in good time.
 
 Additive increase, multiplicative decrease on the time that requests take (Chiu and Jain, "Analysis
-of the increase and decrease algorithms for congestion avoidance", 1989). More at work than a busy
+of the increase and decrease algorithms for congestion avoidance", 1989). More under way than a busy
 machine gets done only makes each of them, and everybody else on the machine, wait. Pure.
 """
 
 CUT = 0.7
+RECOVERY_S = 10.0
+"""From one place to all of them, when nothing is slow any more."""
+
+PATIENCE = 2.0
+"""Times the least that a request has taken lately: where nothing is faster, nothing is slow."""
+
+MEMORY_S = 10.0
 
 
 class Concurrency:
-    """Between one and `most` places; `target_s` is how long a request should take at most."""
+    """Between one and `most` places; `target_s` is what a request may take in any case."""
 
     def __init__(self, most: int, target_s: float) -> None:
+        self.under_way = 0
         self._most = most
         self._target_s = target_s
         self._places = float(most)
+        self._grown_at = 0.0
         self._cut_at = float("-inf")
+        self._least = _Least()
 
-    @property
-    def places(self) -> int:
-        """How many may be at work now."""
+    def places(self, now: float) -> int:
+        """Return how many may be under way now."""
+        grown = (now - self._grown_at) * self._most / RECOVERY_S
+        self._places = min(float(self._most), self._places + max(0.0, grown))
+        self._grown_at = now
         return int(self._places)
 
-    def finished(self, began: float, now: float) -> None:
-        """Learn that a request was at work from `began` to `now`."""
-        if now - began <= self._target_s:
-            self._places = min(self._most, self._places + 1 / self._places)
-        elif began >= self._cut_at:
-            # Those that began before the last cut say nothing about what it has changed.
-            self._places = max(1.0, self._places * CUT)
+    def free(self, now: float) -> bool:
+        """Say whether there is a place."""
+        return self.under_way < self.places(now)
+
+    def enter(self) -> None:
+        """Take a place."""
+        self.under_way += 1
+
+    def leave(self, began: float, now: float, *, overloaded: bool = False) -> None:
+        """Give the place back that was taken at `began`; `overloaded` where it was one too many."""
+        self.under_way -= 1
+        took = now - began
+        if not overloaded:
+            self._least.take(took, now)
+        slow = took > max(self._target_s, PATIENCE * self._least.value)
+        # Those that began before the last cut say nothing about what it has changed.
+        if (overloaded or slow) and began >= self._cut_at:
+            self._places = max(1.0, self.places(now) * CUT)
             self._cut_at = now
+
+
+class _Least:
+    """The least of the values of the last `MEMORY_S` to twice that."""
+
+    def __init__(self) -> None:
+        self._before = float("inf")
+        self._now = float("inf")
+        self._since = float("-inf")
+
+    @property
+    def value(self) -> float:
+        """The least value; 0.0 before the first."""
+        least = min(self._before, self._now)
+        return 0.0 if least == float("inf") else least
+
+    def take(self, value: float, now: float) -> None:
+        """Take in a value."""
+        if now - self._since > MEMORY_S:
+            self._before, self._now, self._since = self._now, float("inf"), now
+        self._now = min(self._now, value)

@@ -53,26 +53,20 @@ class Turns:
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
         self._queues: tuple[deque[Asked], ...] = tuple(deque() for _ in Priority)
-        self._at_work = [0 for _ in Priority]
-        self._places = [Concurrency(bounds.at_work, bounds.target_s) for _ in Priority]
+        targets = (float("inf"), bounds.target_s, bounds.target_s)
+        self._work = [Concurrency(bounds.at_work, target_s) for target_s in targets]
         self.refused = 0
         self.expired = 0
 
     @property
     def at_work(self) -> int:
         """How many are at work."""
-        return sum(self._at_work)
+        return sum(work.under_way for work in self._work)
 
     @property
     def waiting(self) -> int:
         """How many wait."""
         return sum(map(len, self._queues))
-
-    def places(self, priority: Priority) -> int:
-        """Return how many of `priority` may be at work now."""
-        if priority is Priority.URGENT:
-            return self._bounds.at_work
-        return self._places[priority].places
 
     def come(self, asked: Asked) -> bool:
         """Let `asked` wait, or return false where too many wait, or one has for too long."""
@@ -93,18 +87,17 @@ class Turns:
 
     def done(self, priority: Priority, began: float, now: float) -> None:
         """Give a place back that was taken at `began`."""
-        self._at_work[priority] -= 1
-        self._places[priority].finished(began, now)
+        self._work[priority].leave(began, now)
 
     def _next_of(self, priority: Priority, now: float) -> Asked | None:
         queue = self._queues[priority]
-        while queue and self._at_work[priority] < self.places(priority):
-            asked = queue.popleft()
-            if asked.deadline >= now:
-                self._at_work[priority] += 1
-                return asked
+        while queue and queue[0].deadline < now:
+            queue.popleft()
             self.expired += 1
-        return None
+        if not queue or not self._work[priority].free(now):
+            return None
+        self._work[priority].enter()
+        return queue.popleft()
 
 
 class Serving:
