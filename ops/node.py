@@ -1,5 +1,6 @@
 """One node: a role with its health endpoints, from config to drained."""
 
+import gc
 import os
 import random
 import signal
@@ -18,6 +19,9 @@ from proto.identity import NodeIdentity
 from proto.ids import new_id
 
 READY_POLL_S = 0.02
+YOUNG_OBJECTS = 20_000
+"""Objects made before the collector looks at the youngest: most of a node's are gone by then."""
+
 log = structlog.get_logger()
 
 
@@ -83,6 +87,7 @@ async def _announce(
         if stopping.is_set():
             return
         await trio.sleep(READY_POLL_S)
+    settle_memory()
     log.info("node_ready", http=identity.http_url)
     supervision.say_ready()
 
@@ -98,3 +103,14 @@ async def _cut_after(stopping: trio.Event, drain_s: float, scope: trio.CancelSco
     await stopping.wait()
     await trio.sleep(drain_s)
     scope.cancel()
+
+
+def settle_memory() -> None:
+    """Take what was made by starting out of the garbage collector's sight.
+
+    Modules, classes and settings live as long as the process; looking through them again and again
+    would stop a busy node for tens of milliseconds each time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG_OBJECTS, 20, 50)
