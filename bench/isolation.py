@@ -1,7 +1,7 @@
 """`relaymesh bench isolation`: urgent messages while normal and bulk are flooded.
 
 Starts a cluster of its own and sends host speech at a steady rate, three times: `unloaded`,
-`flooded` (chat and bulk notices far over capacity) and `shared`: the same flood, and the same
+`flooded` (chat and bulk notices far over what logic takes, `capacity_per_s`) and `shared`: the same flood, and the same
 probes as chat, on the topic, lanes and queues of the flood, as it would be without separate ones.
 Each prints `p50_ms`, `p99_ms`, `sent`, `acked`, and for urgent ones `lost` and `disordered`, over
 all reading viewers. `flood` says what was offered and what of it was refused; `bound_ms` is twice
@@ -31,6 +31,9 @@ PROBES_PER_S = 20.0
 FLOODERS = 60
 CHATS_PER_FLOODER_AND_S = 45.0
 BULK_POSTERS = 4
+CAPACITY_PER_S = 400
+"""What logic takes of chat and notices: leaves two cores, the load's included, some idle time."""
+
 _NOTICE_BYTES = 2000
 
 

@@ -10,6 +10,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from logic.capacity import Capacity
 from logic.counters import Counters
 from logic.dispatch import Dispatch
 from logic.outgoing import Outgoing
@@ -19,8 +20,11 @@ from proto.priorities import Priority
 class LogicCollector(Collector):
     """Shows what was published, what waits for the bus, and how long requests take."""
 
-    def __init__(self, counters: Counters, outgoing: Outgoing, dispatch: Dispatch) -> None:
+    def __init__(
+        self, counters: Counters, outgoing: Outgoing, dispatch: Dispatch, capacity: Capacity
+    ) -> None:
         self._counters = counters
+        self._capacity = capacity
         self._outgoing = outgoing
         self._dispatch = dispatch
 
@@ -65,6 +69,7 @@ class LogicCollector(Collector):
         for name, text, value in (
             ("repeated", "Messages whose mid was known.", counters.repeated),
             ("rate_limited", "Urgent messages over a user's limit.", counters.rate_limited),
+            ("over_capacity", "Messages beyond what the instance takes.", self._capacity.refused),
             ("direct_pushed", "Users whom back ends sent messages.", counters.direct_pushed),
             ("fetched", "Frames given for repair or history.", counters.fetched),
             ("census_rooms", "Room counts reported by nodes.", counters.census_rooms),

@@ -9,6 +9,7 @@ from prometheus_client.registry import Collector
 
 from backends.errors import StoreUnavailableError
 from backends.leases.interface import NodeLease
+from logic.capacity import Capacity
 from logic.census import CensusHandler
 from logic.counters import Counters
 from logic.dispatch import Dispatch
@@ -70,6 +71,7 @@ class Logic:
             most=settings.bus.in_flight,
             counters=self.counters,
         )
+        self.capacity = Capacity(settings.messages_per_s)
         self.dispatch = self._dispatch(settings)
         bounds = Bounds(
             settings.at_work, settings.waiting, settings.wait_s, settings.target_ms / 1000
@@ -99,7 +101,7 @@ class Logic:
 
     def collectors(self) -> Iterable[Collector]:
         """Return the collectors of the node and of its outer parts."""
-        own = LogicCollector(self.counters, self.outgoing, self.dispatch)
+        own = LogicCollector(self.counters, self.outgoing, self.dispatch, self.capacity)
         return [own, ServingCollector(self.serving), *self._collectors]
 
     async def run(self, stopping: trio.Event) -> None:
@@ -127,6 +129,7 @@ class Logic:
             self._writer,
             parts.urgent_limit,
             settings.urgent_gift_value,
+            self.capacity,
             now_ms=now_ms,
             random_bits=random_bits,
             counters=counters,
@@ -136,6 +139,7 @@ class Logic:
             parts.bus,
             parts.answers,
             settings.max_uids,
+            self.capacity,
             now_ms=now_ms,
             random_bits=random_bits,
             counters=counters,

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from backends.rate_limit.interface import RateLimit
+from logic.capacity import Capacity
 from logic.counters import Counters
 from logic.priority import priority_of
 from logic.push_fields import publish_ok, published_fields
@@ -26,6 +27,7 @@ class PublishHandler:
         writer: RoomWriter,
         urgent_limit: RateLimit,
         urgent_gift_value: int,
+        capacity: Capacity,
         *,
         now_ms: Callable[[], int],
         random_bits: RandomBits,
@@ -34,6 +36,7 @@ class PublishHandler:
         self._writer = writer
         self._urgent_limit = urgent_limit
         self._urgent_gift_value = urgent_gift_value
+        self._capacity = capacity
         self._now_ms = now_ms
         self._random_bits = random_bits
         self._counters = counters
@@ -47,6 +50,7 @@ class PublishHandler:
                 ErrorCode.BAD_FRAME, "room: differs from the request's", field="room"
             )
         priority = priority_of(frame, header.role, self._urgent_gift_value)
+        self._capacity.admit(priority, self._now_ms())
         if priority is Priority.URGENT:
             await self._admit(header.uid)
         message = self._message(frame, header, priority)

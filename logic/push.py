@@ -6,6 +6,7 @@ import msgspec
 
 from backends.answers.interface import Answers
 from backends.bus.interface import Bus
+from logic.capacity import Capacity
 from logic.counters import Counters
 from logic.push_fields import NoticeFields, publish_ok
 from logic.push_rules import UserPush, check
@@ -40,6 +41,7 @@ class PushHandler:
         bus: Bus,
         answers: Answers,
         max_uids: int,
+        capacity: Capacity,
         *,
         now_ms: Callable[[], int],
         random_bits: RandomBits,
@@ -49,6 +51,7 @@ class PushHandler:
         self._bus = bus
         self._answers = answers
         self._max_uids = max_uids
+        self._capacity = capacity
         self._now_ms = now_ms
         self._random_bits = random_bits
         self._counters = counters
@@ -64,6 +67,7 @@ class PushHandler:
             )
         push = decode_push(body)
         check(push, self._max_uids)
+        self._capacity.admit(Priority.of(push.priority), self._now_ms())
         mid = push.mid or new_id(self._random_bits)
         if push.room:
             return await self._to_room(push, mid, header)

@@ -49,6 +49,16 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             le=20_000,
         ),
     ] = 20_000
+    messages_per_s: Annotated[
+        float,
+        Meta(
+            description="Normal and bulk messages a second that this instance takes; beyond it they"
+            " are answered `overloaded`. 2,000: about what a core does. Set it to what leaves the"
+            " machines idle time: without it, urgent messages wait for the processor.",
+            gt=0,
+            le=1_000_000,
+        ),
+    ] = 2000.0
     at_work: Annotated[
         int,
         Meta(
