@@ -17,6 +17,10 @@ BATCH_BYTES = 128 * 1024
 POLL_BATCHES = 4
 """Batches between two looks at the other lanes."""
 
+LINGER_S = {Priority.URGENT: 0.0, Priority.NORMAL: 0.004, Priority.BULK: 0.01}
+"""Least time between two batches on a link. An idle link sends at once; on a busy one envelopes
+gather, since a batch costs 0.1 to 0.2 ms of processor time however little is in it."""
+
 _TIME = struct.Struct("!d")
 Take = Callable[["Lane", Envelope], None]
 
@@ -50,6 +54,7 @@ class Lane:
         self._early: list[Envelope] = []
         self._down = False
         self._heard_at = trio.current_time()
+        self._sent_at = float("-inf")
 
     async def greet(self, hello: bytes) -> bytes:
         """Say hello and return the header of the welcome; raises `LinkLostError` without one."""
@@ -96,9 +101,11 @@ class Lane:
         return now - self._heard_at
 
     async def write(self) -> None:
-        """Send what is queued, as the link takes it: all that is queued in a tick goes together."""
+        """Send what is queued, as the link takes it: what comes while it lingers goes together."""
+        linger_s = LINGER_S[self.priority]
         while True:
             await self._wanted.wait()
+            await trio.sleep_until(self._sent_at + linger_s)
             self._wanted = trio.Event()
             self.before_flush()
             self._flush()
@@ -149,6 +156,7 @@ class Lane:
             envelopes = self.outbox.take(BATCH_BYTES)
             batch = b"".join((BATCH_START, *envelopes))
             self._link.send(batch)
+            self._sent_at = trio.current_time()
             self._traffic.batches_out += 1
             self._traffic.envelopes_out += len(envelopes)
             self._traffic.bytes_out += len(batch)

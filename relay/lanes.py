@@ -20,6 +20,11 @@ from proto.priorities import Priority
 BATCH_BYTES = 128 * 1024
 """Where a batch ends: large enough that its cost no longer counts, small enough to be sent soon."""
 
+LINGER_S = {Priority.URGENT: 0.0, Priority.NORMAL: 0.004, Priority.BULK: 0.01}
+"""Least time between two batches to a node, unless a whole batch waits. An idle lane sends at once;
+on a busy one envelopes gather, since a batch costs 0.1 to 0.2 ms of processor time however little
+is in it."""
+
 STALLED_S = 0.5
 """Seconds without taking a batch after which a node is no reason to push back any longer."""
 
@@ -56,6 +61,7 @@ class PeerLane:
         self._control: list[bytes] = []
         self._bytes = 0
         self._moved_at = 0.0
+        self._sent_at = float("-inf")
 
     @property
     def depth(self) -> int:
@@ -78,8 +84,8 @@ class PeerLane:
         ping and one run of interest under way, so these are few."""
         self._control.append(envelope)
 
-    def absorb(self, now: float) -> None:
-        """Take in what was gathered, as far as it fits, and send what the link takes."""
+    def absorb(self, now: float) -> bool:
+        """Take in what was gathered, as far as it fits, and send as `flush` does."""
         gathered, self.gathered = self.gathered, []
         size = sum(map(len, gathered))
         if self._bytes + size <= self._limit_bytes:
@@ -87,15 +93,19 @@ class PeerLane:
             self._bytes += size
         else:
             self._make_room(gathered, now)
-        self.flush(now)
+        return self.flush(now)
 
-    def flush(self, now: float) -> None:
-        """Send while the link takes batches."""
+    def flush(self, now: float) -> bool:
+        """Send while the link takes batches; false where it is too soon: call again after
+        `LINGER_S`."""
+        if now - self._sent_at < LINGER_S[self.priority] and self._bytes < BATCH_BYTES:
+            return not self.depth
         while (self._waiting or self._control) and self.link.sendable:
             self._send(self._take())
-            self._moved_at = now
+            self._moved_at = self._sent_at = now
         if self._bytes * 2 < self._limit_bytes:
             self.full_since = None
+        return True
 
     def discard(self) -> None:
         """Count what waits as dropped: the node is gone."""

@@ -22,7 +22,7 @@ from proto.identity import NodeIdentity
 from proto.ids import is_node
 from proto.priorities import Priority
 from relay.forwarding import Forwarding, Touched
-from relay.lanes import LaneTraffic, PeerLane
+from relay.lanes import LINGER_S, LaneTraffic, PeerLane
 from relay.peer import Peer, Roster
 from relay.permissions import SENDERS
 from relay.settings import Settings
@@ -54,6 +54,9 @@ class Relay:
         self.holds = [0 for _ in Priority]
         """How often a lane was held because the relay was behind."""
         self._held: list[list[Link]] = [[] for _ in Priority]
+        self._late: list[dict[PeerLane, None]] = [{} for _ in Priority]
+        """Lanes with something to send that would be too soon now."""
+        self._some_late = [trio.Event() for _ in Priority]
         self._heard_at: dict[Link, float] = {}
         self._strangers: dict[Link, float] = {}
         self._ends = _listen(settings.listen, links)
@@ -102,6 +105,7 @@ class Relay:
             async with trio.open_nursery() as nursery:
                 for lane in Priority:
                     nursery.start_soon(self._serve, lane)
+                    nursery.start_soon(self._send_late, lane)
                 nursery.start_soon(self._keep_house)
         finally:
             for end in self._ends:
@@ -139,7 +143,7 @@ class Relay:
             self._strangers.pop(link, None)
             self._gone(link)
         elif (seat := self.roster.seat(link)) is not None:
-            seat.lane.flush(trio.current_time())
+            self._flush(seat.lane)
             self._let_go(lane)
 
     def _take(self, lane: Priority, link: Link, batch: bytes) -> None:
@@ -169,7 +173,7 @@ class Relay:
         traffic.batches_in += 1
         traffic.envelopes_in += count
         traffic.bytes_in += len(batch)
-        _absorb(touched, now)
+        self._absorb(touched, now)
 
     def _greet(self, lane: Priority, link: Link, batch: bytes) -> None:
         """Seat who says hello, and cut who says anything else."""
@@ -197,7 +201,7 @@ class Relay:
         me = self._node
         welcome = encode_header(Welcome(me.node, me.region, me.incarnation))
         peer.lanes[hello.lane].control(encode(Kind.WELCOME, Priority(hello.lane), header=welcome))
-        peer.lanes[hello.lane].flush(trio.current_time())
+        self._flush(peer.lanes[hello.lane])
         if peer.complete:
             self.forwarding.join(peer)
             log.info("node_up", node=peer.node, role=peer.role)
@@ -215,7 +219,7 @@ class Relay:
             lane.link.close()
             lane.discard()
             self._heard_at.pop(lane.link, None)
-        _absorb(self.forwarding.leave(peer), trio.current_time())
+        self._absorb(self.forwarding.leave(peer), trio.current_time())
         for priority in Priority:
             self._let_go(priority)
         log.info("node_down", node=peer.node, role=peer.role, reason=reason)
@@ -247,6 +251,29 @@ class Relay:
             for link in held:
                 link.consumed()
 
+    def _absorb(self, touched: Touched, now: float) -> None:
+        for lane in touched:
+            if not lane.absorb(now):
+                self._be_late(lane)
+
+    def _flush(self, lane: PeerLane) -> None:
+        if not lane.flush(trio.current_time()):
+            self._be_late(lane)
+
+    def _be_late(self, lane: PeerLane) -> None:
+        self._late[lane.priority][lane] = None
+        self._some_late[lane.priority].set()
+
+    async def _send_late(self, priority: Priority) -> None:
+        """Send, a little later, what would have been too soon."""
+        while True:
+            await self._some_late[priority].wait()
+            await trio.sleep(LINGER_S[priority])
+            late, self._late[priority] = self._late[priority], {}
+            self._some_late[priority] = trio.Event()
+            for lane in late:
+                self._flush(lane)
+
     async def _keep_house(self) -> None:
         while True:
             await trio.sleep(HOUSEKEEPING_S)
@@ -272,11 +299,6 @@ class Relay:
         urgent = priority is Priority.URGENT
         limit = self._settings.peer_urgent_bytes if urgent else self._settings.peer_lane_bytes
         return PeerLane(priority, link, limit, self.traffic[priority], self.drops)
-
-
-def _absorb(touched: Touched, now: float) -> None:
-    for lane in touched:
-        lane.absorb(now)
 
 
 def _listen(address: str, links: Links) -> list[Endpoint]:

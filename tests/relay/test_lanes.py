@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from proto.envelopes import BATCH_START
 from proto.priorities import Priority
-from relay.lanes import BATCH_BYTES, STALLED_S, LaneTraffic, PeerLane
+from relay.lanes import BATCH_BYTES, LINGER_S, STALLED_S, LaneTraffic, PeerLane
 
 LIMIT = 100
 
@@ -65,7 +65,7 @@ def test_what_is_not_counted_as_dropped_goes_out_in_order(
         gather(one, envelopes)
         assert one.depth_bytes <= LIMIT
     link.sendable = True
-    one.flush(0.0)
+    one.flush(1.0)
     out = b"".join(batch.removeprefix(BATCH_START) for batch in link.batches)
     kept = [envelope for envelope in sent if envelope in _split(out)]
     assert b"".join(kept) == out
@@ -106,6 +106,19 @@ def test_an_idle_lane_sends_at_once_and_a_busy_one_in_large_batches() -> None:
     sizes = [len(batch) for batch in link.batches[1:]]
     assert len(sizes) == 4
     assert max(sizes) <= BATCH_BYTES + len(BATCH_START)
+
+
+def test_a_busy_lane_lingers_but_an_urgent_one_never() -> None:
+    for priority, at_once in ((Priority.URGENT, 3), (Priority.NORMAL, 1), (Priority.BULK, 1)):
+        one, link, _ = lane(priority)
+        assert one.flush(0.0)
+        gather(one, [b"a"])
+        gather(one, [b"b"])
+        gather(one, [b"c"])
+        assert len(link.batches) == at_once
+        assert one.flush(0.001) is (priority is Priority.URGENT)
+        assert one.flush(LINGER_S[priority])
+        assert b"".join(batch.removeprefix(BATCH_START) for batch in link.batches) == b"abc"
 
 
 def test_a_lane_is_behind_only_while_it_moves() -> None:
