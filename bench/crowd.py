@@ -16,7 +16,9 @@ import trio
 
 from bench import wire
 
-_READ_BYTES = 1 << 18
+_READ_BYTES = 16_384
+"""Much more than a round; a larger buffer would be mapped anew for each read."""
+
 _SETTLE_S = 30.0
 
 OnMessage = Callable[["Viewer", list[dict[str, Any]]], None]

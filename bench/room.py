@@ -3,7 +3,8 @@
 Starts a cluster of its own on one core and the load on another. Prints
 
 - `viewers`, `rate` (messages a second), `seconds`, `published` (acknowledged messages);
-- `deliveries_per_s`: messages that reached a viewer's socket, over the time of publishing;
+- `deliveries_per_s`: messages that reached a viewer's socket, over the time of publishing, to the
+  hundred;
 - `p50_ms`, `p99_ms`: from before the sender's request to a reading viewer having decoded the push;
 - `lost`: deliveries that were owed and neither arrived nor were told as skipped;
 - `skipped`: notices of thinned messages; `refused`: publishes answered with an error;
@@ -139,7 +140,7 @@ async def _measure(
         "seconds": seconds,
         "published": load.acked,
         "refused": load.refused + load.unanswered,
-        "deliveries_per_s": round(delivered / took_s),
+        "deliveries_per_s": round(delivered / took_s, -2),
         "p50_ms": round(quantile(latencies, 0.5), 1),
         "p99_ms": round(quantile(latencies, 0.99), 1),
         "lost": load.acked * len(crowd.viewers) - after,

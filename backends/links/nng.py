@@ -13,6 +13,7 @@ from typing import Any
 
 import pynng
 import trio
+from pynng._nng import lib
 
 from backends.links.end import FlowLink, Ledger
 from backends.links.flow import DIALER_WINDOW, dialer_flow, listener_flow
@@ -22,8 +23,18 @@ RECONNECT_MIN_MS = 50
 RECONNECT_MAX_MS = 250
 """A restarted listener is found again within a quarter of a second."""
 
+TASK_THREADS = 2
+"""nng's least. It would take two for each core, and then every small message is handed from thread
+to thread: with four, more than a third of a relay's time went into switching between them."""
+
 SOCKET_MESSAGES = 8192
 """nng's own limit: two messages for each of 4,096 peers, so that handing over never fails."""
+
+
+# Heard only before nng's first socket: so here, where the first one of the process is made.
+lib.nng_init_set_parameter(lib.NNG_INIT_NUM_TASK_THREADS, TASK_THREADS)
+lib.nng_init_set_parameter(lib.NNG_INIT_NUM_RESOLVER_THREADS, 1)
+lib.nng_init_set_parameter(lib.NNG_INIT_NUM_EXPIRE_THREADS, 1)
 
 
 class NngLinks:
