@@ -6,8 +6,12 @@ machine gets done only makes each of them, and everybody else on the machine, wa
 """
 
 CUT = 0.7
-RECOVERY_S = 10.0
-"""From one place to all of them, when nothing is slow any more."""
+GROWTH_PER_S = 0.5
+"""Of the places there are: all are back some ten seconds after nothing is slow any more."""
+
+STEPS = 200
+"""The least growth a second is one of so many parts of all places. Small, since where requests take
+milliseconds one place more is hundreds of them a second."""
 
 PATIENCE = 2.0
 """Times the least that a request has taken lately: where nothing is faster, nothing is slow."""
@@ -29,8 +33,9 @@ class Concurrency:
 
     def places(self, now: float) -> int:
         """Return how many may be under way now."""
-        grown = (now - self._grown_at) * self._most / RECOVERY_S
-        self._places = min(float(self._most), self._places + max(0.0, grown))
+        per_s = self._places * GROWTH_PER_S + self._most / STEPS
+        grown = max(0.0, now - self._grown_at) * per_s
+        self._places = min(float(self._most), self._places + grown)
         self._grown_at = now
         return int(self._places)
 

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mesh.concurrency import MEMORY_S, RECOVERY_S, Concurrency
+from mesh.concurrency import MEMORY_S, Concurrency
 
 
 def answer(
@@ -35,10 +35,12 @@ def test_a_refusal_counts_as_slow_however_quick_it_was() -> None:
 def test_places_come_back_with_time() -> None:
     concurrency = Concurrency(100, target_s=0.05)
     answer(concurrency, -1.0, 0.01)
-    for second in range(20):
-        answer(concurrency, float(second), 0.1)
-    assert concurrency.places(19.2) < 50
-    assert concurrency.places(19.2 + RECOVERY_S) == 100
+    for step in range(20):
+        answer(concurrency, step / 5, 0.1)
+    assert concurrency.places(4.0) < 10
+    for second in range(5, 16):
+        concurrency.places(float(second))
+    assert concurrency.places(16.0) == 100
 
 
 def test_where_nothing_is_fast_nothing_is_slow() -> None:
