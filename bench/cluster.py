@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -22,6 +23,9 @@ from proto.tokens import Claims, mint
 START_LIMIT_S = 60.0
 STOP_LIMIT_S = 30.0
 TOKEN_LIFE_S = 3600
+PORT_SPAN = 120
+"""Ports that one cluster may use, from its port base on."""
+
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -102,12 +106,26 @@ async def running_cluster(
 
 
 def free_port_base() -> int:
-    """Return a port base whose gateway port is free now."""
-    for base in range(17700, 60000, 200):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", base)) != 0:
-                return base
-    raise ClusterError("no free port base between 17700 and 60000")
+    """Return a port base all of whose ports are free now.
+
+    At random, so that measurements beside each other do not take the same. Below the ports that
+    the system gives to outgoing connections, which come and go by the thousand here.
+    """
+    for _ in range(200):
+        base = random.randrange(12_000, 32_000 - PORT_SPAN)
+        if all(map(_is_free, range(base, base + PORT_SPAN))):
+            return base
+    raise ClusterError("no free port base between 12000 and 32000")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def pin_apart() -> tuple[set[int] | None, set[int] | None]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import redis
+import structlog
 
 UP_WITHIN_S = 10.0
 
@@ -133,3 +134,10 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+@pytest.fixture(autouse=True)
+def plain_logs() -> Iterator[None]:
+    """Undo what a test, or a command that it ran, has made of the logs."""
+    yield
+    structlog.reset_defaults()

@@ -36,7 +36,11 @@ def captured() -> Iterator[LogCapture]:
     def stamp(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         return {**event, "at": round(trio.current_time(), 6)}
 
-    structlog.configure(processors=[stamp, log], cache_logger_on_first_use=False)
+    structlog.configure(
+        processors=[stamp, log],
+        wrapper_class=structlog.make_filtering_bound_logger(0),
+        cache_logger_on_first_use=False,
+    )
     try:
         yield log
     finally:
