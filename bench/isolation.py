@@ -2,8 +2,8 @@
 
 Starts a cluster of its own and sends host speech at a steady rate, three times: `unloaded`,
 `flooded` (chat and bulk notices far over what logic takes, `capacity_per_s`) and `shared`: the same
-flood, and the same
-probes as chat, on the topic, lanes and queues of the flood, as it would be without separate ones.
+flood, and the same probes as chat, on the topic, lanes and queues of the flood, as it would be
+without separate ones: what is not in its `acked` was refused with the flood.
 Each prints `p50_ms`, `p99_ms`, `sent`, `acked`, and for urgent ones `lost` and `disordered`, over
 all reading viewers. `flood` says what was offered and what of it was refused; `bound_ms` is twice
 the unloaded p99 plus 20 ms; `ok`: flooded p99 within it, nothing lost or out of order.
@@ -28,8 +28,8 @@ ROOM = "stage"
 HOSTS = 8
 WATCHERS = 12
 PROBES_PER_S = 20.0
-FLOODERS = 60
-CHATS_PER_FLOODER_AND_S = 45.0
+FLOODERS = 40
+CHATS_PER_FLOODER_AND_S = 30.0
 BULK_POSTERS = 2
 CAPACITY_PER_S = 400
 """What logic takes of chat and notices: leaves two cores, the load's included, some idle time."""
