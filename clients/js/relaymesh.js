@@ -79,6 +79,9 @@ export class Closed extends Error {
 /**
  * The receiving end of one stream: what is next, what is a duplicate, what is missing.
  *
+ * What arrives behind a gap is held until the server has said what became of the gap: a fetch
+ * without an answer says nothing, so the gap stays open.
+ *
  * Each method returns the events to tell, as `[type, detail]`, and the gap to fetch, if one opened.
  */
 export class Stream {
@@ -95,30 +98,32 @@ export class Stream {
   take(frame) {
     const outcome = { events: [], fetch: null };
     if (!this.missingUntil) this.#step(frame, outcome);
-    else {
-      this.held.push(frame);
-      if (this.held.length > MAX_HELD) this.#giveUp(outcome);
-    }
+    else this.#hold(frame, outcome);
     return outcome;
   }
 
-  /** Takes the answer to a fetch; asks on when it ended early, gives up when it was empty. */
-  fetched(epoch, frames) {
+  /**
+   * Takes the answer to a fetch, and asks on for what it neither brought nor called gone: gone is
+   * what is below `oldest` and not in `frames`, and all of it in another `epoch`.
+   */
+  fetched(epoch, oldest, frames) {
     const outcome = { events: [], fetch: null };
     if (!this.missingUntil) return outcome;
-    const before = this.position.seq;
-    if (epoch === this.position.epoch) for (const frame of frames) this.#repair(frame, outcome);
+    if (epoch !== this.position.epoch) {
+      this.#giveUp(outcome);
+      return outcome;
+    }
+    const { to } = this.#gap();
+    for (const frame of frames) this.#repair(frame, oldest, outcome);
+    this.#pass("lost", Math.min(oldest - 1, to), outcome);
     if (this.position.seq >= this.missingUntil) this.#close(outcome);
-    else if (this.position.seq > before) outcome.fetch = this.#gap();
-    else this.#giveUp(outcome);
+    else outcome.fetch = this.#gap();
     return outcome;
   }
 
-  /** Gives an open gap up: what is missing is told as `lost`. */
+  /** Learns that the fetch got no answer that helps: the gap stays, to be fetched again. */
   fetchFailed() {
-    const outcome = { events: [], fetch: null };
-    if (this.missingUntil) this.#giveUp(outcome);
-    return outcome;
+    return { events: [], fetch: this.missingUntil ? this.#gap() : null };
   }
 
   /** Forgets what is held: the resume starts at the position and brings it again. */
@@ -146,7 +151,7 @@ export class Stream {
     const { epoch, from, to } = frame;
     if (epoch !== this.position.epoch) this.#move({ epoch, seq: from - 1 }, outcome);
     if (from > this.position.seq + 1) this.#open(frame, from - 1, outcome);
-    else if (to > this.position.seq) this.#pass("skipped", to, outcome);
+    else this.#pass("skipped", to, outcome);
   }
 
   #move(position, outcome) {
@@ -165,8 +170,22 @@ export class Stream {
 
   #pass(type, last, outcome) {
     const { epoch, seq } = this.position;
+    if (last <= seq) return;
     this.position = { epoch, seq: last };
     outcome.events.push([type, { ...this.#name(), epoch, first: seq + 1, last }]);
+  }
+
+  #hold(frame, outcome) {
+    const newest = this.held.at(-1);
+    if (this.held.length < MAX_HELD) this.held.push(frame);
+    else if (!goesOn(newest, frame)) {
+      // The server itself has left behind what is missing.
+      this.held.push(frame);
+      this.#giveUp(outcome);
+    } else if (lastOf(frame) > lastOf(newest)) {
+      // The newest alone shows that there is more: what it displaces is fetched in its turn.
+      this.held[this.held.length - 1] = frame;
+    }
   }
 
   #open(frame, missingUntil, outcome) {
@@ -181,10 +200,10 @@ export class Stream {
     return { ...this.#name(), epoch: this.position.epoch, from, to };
   }
 
-  #repair(frame, outcome) {
+  #repair(frame, oldest, outcome) {
     if (frame.seq <= this.position.seq || frame.seq > this.missingUntil) return;
-    if (frame.seq > this.position.seq + 1) this.#pass("lost", frame.seq - 1, outcome);
-    this.#deliver(frame, outcome);
+    this.#pass("lost", Math.min(frame.seq, oldest) - 1, outcome);
+    if (frame.seq === this.position.seq + 1) this.#deliver(frame, outcome);
   }
 
   #giveUp(outcome) {
@@ -458,12 +477,12 @@ export class RelaymeshClient {
     });
   }
 
-  #add(op, fields, { giveUpMs, resolve, reject, repeat = true, stream = null }) {
+  #add(op, fields, { giveUpMs, waitMs = 0, repeat = true, ...rest }) {
     const now = performance.now();
     const id = ++this.#lastId;
-    const times = { giveUpAt: now + giveUpMs, attemptAt: now, sent: false };
+    const times = { giveUpAt: now + giveUpMs, attemptAt: now + waitMs, sent: false };
     const text = JSON.stringify({ op, id, ...fields });
-    this.#requests.set(id, { text, room: fields.room, repeat, stream, resolve, reject, ...times });
+    this.#requests.set(id, { text, room: fields.room, repeat, ...rest, ...times });
   }
 
   #maySend = (room) => (this.#rooms.get(room)?.standing ?? "joined") === "joined";
@@ -473,7 +492,8 @@ export class RelaymeshClient {
       if (request.attemptAt > now || !this.#maySend(request.room)) continue;
       this.#send(request.text);
       request.sent = true;
-      request.attemptAt = request.repeat ? now + ATTEMPT_MS : Infinity;
+      const waitMs = ATTEMPT_MS + (request.backoff?.next() ?? 0);
+      request.attemptAt = request.repeat ? now + waitMs : Infinity;
     }
   }
 
@@ -491,7 +511,8 @@ export class RelaymeshClient {
     if (!request) return;
     const { error } = frame;
     if (error && MAY_RETRY.has(error.code) && (request.repeat || NOT_DONE.has(error.code))) {
-      const retryAt = now + (error.retry_after_ms || RETRY_MS);
+      const pauseMs = request.backoff?.next() ?? 0;
+      const retryAt = now + Math.max(error.retry_after_ms || RETRY_MS, pauseMs);
       if (retryAt < request.giveUpAt) {
         Object.assign(request, { attemptAt: retryAt, sent: false });
         return;
@@ -555,11 +576,23 @@ export class RelaymeshClient {
     for (const [type, detail] of outcome.events) this.#emit(type, detail);
     if (!outcome.fetch) return;
     this.#forgetFetches((each) => each === stream);
-    this.#add("fetch", outcome.fetch, {
-      giveUpMs: 15_000,
+    this.#fetchGap(stream, outcome.fetch, new Backoff(), 0);
+  }
+
+  /** No time-out ends this: that a fetch has no answer does not mean that the messages are gone. */
+  #fetchGap(stream, gap, backoff, waitMs) {
+    const took = (outcome) => {
+      const stands = outcome.fetch?.from === gap.from && outcome.fetch.epoch === gap.epoch;
+      if (stands) this.#fetchGap(stream, outcome.fetch, backoff, backoff.next());
+      else this.#tell(stream, outcome);
+    };
+    this.#add("fetch", gap, {
+      giveUpMs: Infinity,
+      waitMs,
       stream,
-      resolve: (ok) => this.#tell(stream, stream.fetched(ok.epoch, ok.frames ?? [])),
-      reject: () => this.#tell(stream, stream.fetchFailed()),
+      backoff,
+      resolve: (ok) => took(repaired(stream, ok)),
+      reject: () => this.#closed || took(stream.fetchFailed()),
     });
   }
 
@@ -808,6 +841,22 @@ export class RelaymeshClient {
       }
     }
   }
+}
+
+/** Whether `frame` is of the numbering that `before` left the stream in. */
+function goesOn(before, frame) {
+  const resets = before.push === "reset" || frame.push === "reset";
+  return !resets && before.epoch === frame.epoch;
+}
+
+function lastOf(frame) {
+  return frame.push === "skipped" ? frame.to : frame.seq;
+}
+
+function repaired(stream, { epoch, oldest, frames }) {
+  const isWhole =
+    typeof epoch === "string" && Number.isInteger(oldest) && Array.isArray(frames);
+  return isWhole ? stream.fetched(epoch, oldest, frames) : stream.fetchFailed();
 }
 
 /** Returns a new id for a message: 96 random bits. */

@@ -1,10 +1,11 @@
 """The whole core against a model of a server, over connections that break anywhere."""
 
 import json
+from itertools import pairwise
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from relaymesh_client.errors import Closed, OutboxFull, Unanswered
@@ -25,6 +26,8 @@ class Model:
         self.likes = 0
         self.outbox: list[Frame] = []
         self.joined = False
+        self.fetch_faults: list[str] = []
+        """What becomes of the next fetches: the code of an error, or `""` for no answer."""
 
     def publish(self, mid: str, text: str) -> Frame:
         frame = {"push": "chat", "room": "lobby", "priority": "normal", "epoch": "e"}
@@ -36,6 +39,11 @@ class Model:
 
     def take(self, text: str) -> None:
         frame = json.loads(text)
+        if frame["op"] == "fetch" and self.fetch_faults:
+            code = self.fetch_faults.pop(0)
+            error = {"reply": frame["id"], "error": {"code": code, "message": "not now"}}
+            self.outbox += [error] if code else []
+            return
         ok = getattr(self, f"_{frame['op']}")(frame)
         # A reply goes before the pushes that the request led to, or behind them.
         self.outbox.insert(frame["id"] % (len(self.outbox) + 1), {"reply": frame["id"], "ok": ok})
@@ -68,7 +76,8 @@ class Model:
         return {"counted": frame["count"]}
 
     def _fetch(self, frame: Frame) -> Frame:
-        return {"epoch": "e", "frames": self.log[frame["from"] - 1 : frame["to"]]}
+        frames = self.log[frame["from"] - 1 : frame["to"]]
+        return {"epoch": "e", "head": len(self.log), "oldest": 1, "frames": frames}
 
     def _ping(self, frame: Frame) -> Frame:
         return {"ts": 1}
@@ -107,8 +116,9 @@ class World:
     def settle(self) -> None:
         """Let everything arrive that is still on its way."""
         self.connect()
+        self.server.fetch_faults.clear()
         for _ in range(200):
-            self.now += 0.1
+            self.now += 0.2
             self.core.tick(self.now)
             self.exchange(1000, 1000)
 
@@ -122,20 +132,47 @@ def ready() -> World:
     return world
 
 
+FETCH_FAULTS = ("", "overloaded", "unavailable", "timeout", "not_joined")
 STEPS = st.one_of(
     st.tuples(st.just("chat"), st.just(0)),
     st.tuples(st.just("other"), st.just(0)),
     st.tuples(st.just("like"), st.integers(1, 2000)),
     st.tuples(st.just("exchange"), st.integers(0, 63)),
     st.tuples(st.just("lose"), st.integers(1, 3)),
+    st.tuples(st.just("fault"), st.integers(0, len(FETCH_FAULTS) - 1)),
     st.tuples(st.just("cut"), st.just(0)),
     st.tuples(st.just("connect"), st.just(0)),
     st.tuples(st.just("wait"), st.integers(1, 6000)),
 )
 
 
+def befall(world: World, step: str, number: int) -> None:
+    """Let something happen that is not the user's doing."""
+    if step == "other":
+        world.server.publish(f"other-{len(world.server.log)}", "hi")
+    elif step == "exchange":
+        world.exchange(number % 8, number // 8)
+    elif step == "lose":
+        pushes = [each for each in world.server.outbox if "push" in each][:number]
+        world.server.outbox = [each for each in world.server.outbox if each not in pushes]
+    elif step == "fault":
+        world.server.fetch_faults.append(FETCH_FAULTS[number])
+    elif step == "wait":
+        world.now += number / 1000
+        world.core.tick(world.now)
+    else:
+        world.cut() if step == "cut" else world.connect()
+
+
 @settings(max_examples=100, deadline=None)
 @given(st.lists(STEPS, min_size=40, max_size=120))
+@example(
+    [
+        *[("chat", 0)] * 34,
+        *[("other", 0), ("lose", 1), ("exchange", 9)],
+        *[("wait", 3261), ("wait", 5639), ("wait", 6000)],
+    ]
+)
 def test_each_message_is_published_once_and_told_once_in_order(
     steps: list[tuple[str, int]],
 ) -> None:
@@ -145,21 +182,11 @@ def test_each_message_is_published_once_and_told_once_in_order(
             text = f"own {len(tickets)}"
             fields = {"room": "lobby", "text": text}
             tickets.append(world.core.publish("chat", fields, now=world.now, give_up_s=200))
-        elif step == "other":
-            world.server.publish(f"other-{len(world.server.log)}", "hi")
         elif step == "like":
             world.core.like("lobby", number, now=world.now)
             liked += number
-        elif step == "exchange":
-            world.exchange(number % 8, number // 8)
-        elif step == "lose":
-            pushes = [each for each in world.server.outbox if "push" in each][:number]
-            world.server.outbox = [each for each in world.server.outbox if each not in pushes]
-        elif step == "wait":
-            world.now += number / 1000
-            world.core.tick(world.now)
         else:
-            world.cut() if step == "cut" else world.connect()
+            befall(world, step, number)
     world.server.publish("last", "closes every gap")
     world.settle()
     told = [event for event in world.core.events if isinstance(event, Push)]
@@ -171,6 +198,46 @@ def test_each_message_is_published_once_and_told_once_in_order(
     assert sorted(own) == sorted(f"own {n}" for n in range(len(tickets)))
     unsent = world.core.unconfirmed_likes("lobby")
     assert liked - world.core.uncertain_likes - unsent <= world.server.likes <= liked
+
+
+def fetches_while_they_fail(world: World, fault: str, until_s: float) -> list[float]:
+    """Open a gap that no fetch can close; returns when the client asked for it."""
+    for name in ("lost", "seen"):
+        world.server.publish(name, "hi")
+    del world.server.outbox[0]
+    world.exchange(9, 9)
+    times: list[float] = []
+    while (due := world.core.next_tick()) is not None and due < until_s:
+        times += [world.now for each in world.core.outgoing if '"op":"fetch"' in each]
+        world.server.fetch_faults = [fault]
+        world.exchange(9, 9)
+        world.now = max(world.now, min(due, world.core.next_tick() or due))
+        world.core.tick(world.now)
+    return times
+
+
+@pytest.mark.parametrize("fault", FETCH_FAULTS)
+def test_fetch_without_an_answer_is_repeated_later_each_time_and_nothing_is_lost(
+    fault: str,
+) -> None:
+    world = ready()
+    times = fetches_while_they_fail(world, fault, until_s=600.0)
+    assert 30 < len(times) < 150
+    waits = [after - before for before, after in pairwise(times)]
+    assert max(waits[-20:]) > 2 * waits[0]
+    assert world.core.events == []
+    world.settle()
+    assert [event.seq for event in world.core.events if isinstance(event, Push)] == [1, 2]
+
+
+def test_gap_that_no_fetch_closed_comes_with_the_resume() -> None:
+    world = ready()
+    fetches_while_they_fail(world, "", until_s=60.0)
+    world.cut()
+    world.settle()
+    told = [each for each in world.core.events if isinstance(each, Push | Lost)]
+    assert [event.frame for event in told if isinstance(event, Push)] == world.server.log
+    assert len(told) == 2
 
 
 def test_silent_server_is_pinged_and_then_given_up() -> None:

@@ -48,7 +48,7 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """Messages `first`..`last` did not come and could not be fetched either."""
+    """Messages `first`..`last` did not come, and the server says that it has them no more."""
 
     room: str
     priority: Priority

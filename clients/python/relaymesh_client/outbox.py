@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from relaymesh_client.backoff import Backoff
 from relaymesh_client.catalogue import NOT_DONE, may_retry
 from relaymesh_client.errors import OutboxFull, Refused, RelaymeshError, Unanswered, refused
 from relaymesh_client.events import Frame
@@ -31,8 +32,13 @@ class _Request:
     repeat: bool
     give_up_at: float
     attempt_at: float
+    backoff: Backoff | None
     sent: bool = False
     """On the present connection."""
+
+    def pause_s(self) -> float:
+        """Return the seconds that the next repeat waits longer than it must."""
+        return self.backoff.next_s() if self.backoff is not None else 0.0
 
 
 class Outbox:
@@ -68,15 +74,24 @@ class Outbox:
         give_up_s: float,
         room: str = "",
         repeat: bool = True,
+        wait_s: float = 0.0,
+        backoff: Backoff | None = None,
     ) -> int:
         """Add a request and return its id. `repeat`: it may be sent again without harm.
 
-        `room` is the room that must be joined first, if it is one that the client wants.
+        `room` is the room that must be joined first, if it is one that the client wants. It is
+        not sent before `wait_s` is over; `backoff` lets the repeats come later each time.
         """
         number = self.new_id()
         frame = {"op": op, "id": number, **fields}
         self._requests[number] = _Request(
-            frame, encode(frame), room, repeat, give_up_at=now + give_up_s, attempt_at=now
+            frame,
+            encode(frame),
+            room,
+            repeat,
+            give_up_at=now + give_up_s,
+            attempt_at=now + wait_s,
+            backoff=backoff,
         )
         return number
 
@@ -87,7 +102,8 @@ class Outbox:
             if request.attempt_at <= now and may_send(request.room):
                 messages.append(request.text)
                 request.sent = True
-                request.attempt_at = now + ATTEMPT_S if request.repeat else request.give_up_at
+                wait_s = ATTEMPT_S + request.pause_s()
+                request.attempt_at = now + wait_s if request.repeat else request.give_up_at
         return messages
 
     def answered(self, reply: Frame, now: float) -> Answer | None:
@@ -140,7 +156,7 @@ class Outbox:
         wait_s = problem.retry_after_ms / 1000 or RETRY_S
         if not (may_retry(problem.code) and harmless and now + wait_s < request.give_up_at):
             return False
-        request.attempt_at = now + wait_s
+        request.attempt_at = now + max(wait_s, request.pause_s())
         request.sent = False
         return True
 

@@ -49,7 +49,7 @@ class Protocol:
         self._name = name
         self._outbox = Outbox()
         self._rooms = Membership(self._outbox.new_id)
-        self._repairs = Repairs(self._outbox)
+        self._repairs = Repairs(self._outbox, random)
         self._likes = LikeMerger()
         self._liking: dict[int, tuple[str, int]] = {}
         self._directs: OrderedDict[str, None] = OrderedDict()
@@ -212,9 +212,9 @@ class Protocol:
 
     def _finish(self, answers: list[Answer], now: float) -> None:
         for answer in answers:
-            repaired = self._repairs.take(answer)
-            if repaired:
-                self._take_outcome(*repaired, now)
+            repaired = self._repairs.take(answer, now)
+            if repaired is not None:
+                self.events += repaired
             elif answer.id in self._liking:
                 self._liked(self._liking.pop(answer.id)[1], answer.error)
             else:

@@ -31,7 +31,8 @@ class Outcome:
 class Stream:
     """Keeps the position of one stream and turns what comes into ordered events, each once.
 
-    What arrives behind a gap is held until the gap is fetched or given up.
+    What arrives behind a gap is held until the server has said what became of the gap: a fetch
+    without an answer says nothing, so the gap stays open.
     """
 
     def __init__(self, room: str, priority: Priority, position: Position) -> None:
@@ -45,36 +46,35 @@ class Stream:
         """Take a push of this stream, `skipped` and `reset` among them."""
         outcome = Outcome()
         if self._missing_until:
-            self._held.append(frame)
-            if len(self._held) > MAX_HELD:
-                self._give_up(outcome)
+            self._hold(frame, outcome)
         else:
             self._step(frame, outcome)
         return outcome
 
-    def fetched(self, epoch: str, frames: list[Frame]) -> Outcome:
-        """Take the answer to `fetch`; asks on when it ended early, gives up when it was empty."""
+    def fetched(self, epoch: str, oldest: int, frames: list[Frame]) -> Outcome:
+        """Take the answer to `fetch`, and ask on for what it neither brought nor called gone.
+
+        Gone is what is below `oldest` and not in `frames`, and all of it in another `epoch`.
+        """
         outcome = Outcome()
         if not self._missing_until:
             return outcome
-        before = self.position.seq
-        if epoch == self.position.epoch:
-            for frame in frames:
-                self._repair(frame, outcome)
+        if epoch != self.position.epoch:
+            self._give_up(outcome)
+            return outcome
+        asked = self._gap()
+        for frame in frames:
+            self._repair(frame, oldest, outcome)
+        self._lose_until(min(oldest - 1, asked.last), outcome)
         if self.position.seq >= self._missing_until:
             self._close(outcome)
-        elif self.position.seq > before:
-            outcome.fetch = self._gap()
         else:
-            self._give_up(outcome)
+            outcome.fetch = self._gap()
         return outcome
 
     def fetch_failed(self) -> Outcome:
-        """Give an open gap up: what is missing is told as `Lost`."""
-        outcome = Outcome()
-        if self._missing_until:
-            self._give_up(outcome)
-        return outcome
+        """Learn that the fetch got no answer that helps: the gap stays, to be fetched again."""
+        return Outcome(fetch=self._gap() if self._missing_until else None)
 
     def disconnected(self) -> None:
         """Forget what is held: the resume starts at the position and brings it again."""
@@ -122,6 +122,17 @@ class Stream:
         outcome.events.append(Push(self.room, kind, self.priority, epoch, seq, frame))
         self.position = Position(epoch, seq)
 
+    def _hold(self, frame: Frame, outcome: Outcome) -> None:
+        if len(self._held) < MAX_HELD:
+            self._held.append(frame)
+        elif not _goes_on(self._held[-1], frame):
+            # The server itself has left behind what is missing.
+            self._held.append(frame)
+            self._give_up(outcome)
+        elif _last(frame) > _last(self._held[-1]):
+            # The newest alone shows that there is more: what it displaces is fetched in its turn.
+            self._held[-1] = frame
+
     def _open(self, frame: Frame, missing_until: int, outcome: Outcome) -> None:
         self._missing_until = missing_until
         self._held.appendleft(frame)
@@ -132,16 +143,18 @@ class Stream:
         last = min(self._missing_until, first + MAX_FETCH - 1)
         return Gap(self.position.epoch, first, last)
 
-    def _repair(self, frame: Frame, outcome: Outcome) -> None:
+    def _repair(self, frame: Frame, oldest: int, outcome: Outcome) -> None:
         seq = frame["seq"]
         if not self.position.seq < seq <= self._missing_until:
             return
-        if seq > self.position.seq + 1:
-            self._lose_until(seq - 1, outcome)
-        self._deliver(frame, outcome)
+        self._lose_until(min(seq, oldest) - 1, outcome)
+        if seq == self.position.seq + 1:
+            self._deliver(frame, outcome)
 
     def _lose_until(self, last: int, outcome: Outcome) -> None:
         epoch, first = self.position.epoch, self.position.seq + 1
+        if last < first:
+            return
         outcome.events.append(Lost(self.room, self.priority, epoch, first, last))
         self.position = Position(epoch, last)
 
@@ -157,6 +170,17 @@ class Stream:
                 self._held.append(frame)
             else:
                 self._step(frame, outcome)
+
+
+def _goes_on(before: Frame, frame: Frame) -> bool:
+    """Whether `frame` is of the numbering that `before` left the stream in."""
+    resets = "reset" in (before.get("push"), frame.get("push"))
+    return not resets and before["epoch"] == frame["epoch"]
+
+
+def _last(frame: Frame) -> int:
+    last: int = frame["to"] if frame.get("push") == "skipped" else frame["seq"]
+    return last
 
 
 def _is_beginning(old: Position, new: Position) -> bool:
