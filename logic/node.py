@@ -94,7 +94,7 @@ class Logic:
             "ready": self.ready(),
             "links": len(self._mesh.carriers(ANY_KEY)),
             "requests": {"at_work": turns.at_work, "waiting": turns.waiting},
-            "outgoing": {each.label: self.outgoing.depth(each) for each in Priority},
+            "lane_depths": {each.label: self.outgoing.depth(each) for each in Priority},
             "published": sum(self.counters.published.values()),
             "shards": len(self._duties.held),
         }
