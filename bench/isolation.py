@@ -30,8 +30,8 @@ WATCHERS = 12
 PROBES_PER_S = 20.0
 FLOODERS = 40
 CHATS_PER_FLOODER_AND_S = 30.0
-BULK_POSTERS = 2
-CAPACITY_PER_S = 400
+BULK_POSTERS = 1
+CAPACITY_PER_S = 300
 """What logic takes of chat and notices: leaves two cores, the load's included, some idle time."""
 
 _NOTICE_BYTES = 2000
