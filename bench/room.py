@@ -140,7 +140,7 @@ async def _measure(
         "seconds": seconds,
         "published": load.acked,
         "refused": load.refused + load.unanswered,
-        "deliveries_per_s": round(delivered / took_s, -2),
+        "deliveries_per_s": int(round(delivered / took_s, -2)),
         "p50_ms": round(quantile(latencies, 0.5), 1),
         "p99_ms": round(quantile(latencies, 0.99), 1),
         "lost": load.acked * len(crowd.viewers) - after,
