@@ -61,16 +61,19 @@ class Publishes:
             )
             self._replies.ok(session, request.id, answer)
 
-        self._replies.later(session, request.id, self._in_place(ask) if chat else ask)
+        if chat:
+            self._in_place(session, request, ask)
+        else:
+            self._replies.later(session, request.id, ask)
 
-    def _in_place(self, ask: Work) -> Work:
-        """Return `ask` with a place of its own; raises `overloaded` where there is none now."""
-        if not self._chat.free(trio.current_time()):
+    def _in_place(self, session: Session, request: Publish, ask: Work) -> None:
+        """Have `ask` done in a place of its own; raises `overloaded` where there is none now."""
+        began = trio.current_time()
+        if not self._chat.free(began):
             raise RequestError(ErrorCode.OVERLOADED, retry_after_ms=BUSY_RETRY_MS)
 
         async def work() -> None:
-            began, overloaded = trio.current_time(), False
-            self._chat.enter()
+            overloaded = False
             try:
                 await ask()
             except RequestError as error:
@@ -79,7 +82,8 @@ class Publishes:
             finally:
                 self._chat.leave(began, trio.current_time(), overloaded=overloaded)
 
-        return work
+        self._replies.later(session, request.id, work)
+        self._chat.enter()
 
 
 class Likings:

@@ -194,6 +194,35 @@ async def test_requests_in_flight_are_bounded(
     assert "ok" in await client.ask("chat", room="lobby", text="later")
 
 
+async def test_chat_under_way_is_bounded_and_speech_goes_up_all_the_same(
+    make_world: MakeWorld, autojump_clock: MockClock
+) -> None:
+    world: World = make_world(chat_under_way=2)
+    clients = [world.client() for _ in range(4)]
+    for number, client in enumerate(clients):
+        await client.hello(f"user-{number}", join=[{"room": "lobby"}], host=("lobby",))
+    ids = [client.send("chat", room="lobby", text="hi") for client in clients[:3]]
+    speech = clients[3].send("speech", room="lobby", text="welcome")
+    replies = [await client.reply(i) for client, i in zip(clients, ids, strict=False)]
+    assert ["ok" in reply for reply in replies] == [True, True, False]
+    assert replies[2]["error"]["code"] == "overloaded"
+    assert "ok" in await clients[3].reply(speech)
+    assert "ok" in await clients[2].ask("chat", room="lobby", text="later")
+    assert world.node.chat.under_way == 0
+
+
+async def test_chat_that_is_answered_slowly_gets_fewer_places(
+    make_world: MakeWorld, autojump_clock: MockClock
+) -> None:
+    world: World = make_world(chat_under_way=10, chat_target_ms=40.0)
+    client = world.client()
+    await client.hello("ann", join=[{"room": "lobby"}])
+    await client.ask("chat", room="lobby", text="quick")
+    world.mesh.rtt_s = 0.5
+    await client.ask("chat", room="lobby", text="slow")
+    assert world.node.chat.places(trio.current_time()) == 7
+
+
 async def test_fetch_is_served_from_the_ring(
     world: World, ann: Client, autojump_clock: MockClock
 ) -> None:
