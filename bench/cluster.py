@@ -105,15 +105,15 @@ async def running_cluster(
                 await trio.to_thread.run_sync(_stop, cluster)
 
 
-def free_port_base() -> int:
-    """Return a port base all of whose ports are free now.
+def free_port_base(span: int = PORT_SPAN) -> int:
+    """Return a port base from which `span` ports are free now.
 
     At random, so that measurements beside each other do not take the same. Below the ports that
     the system gives to outgoing connections, which come and go by the thousand here.
     """
     for _ in range(200):
-        base = random.randrange(12_000, 32_000 - PORT_SPAN)
-        if all(map(_is_free, range(base, base + PORT_SPAN))):
+        base = random.randrange(12_000, 32_000 - span)
+        if all(map(_is_free, range(base, base + span))):
             return base
     raise ClusterError("no free port base between 12000 and 32000")
 

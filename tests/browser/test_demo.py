@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from bench.cluster import free_port_base
 
 playwright = pytest.importorskip("playwright.sync_api")
 
@@ -31,7 +32,6 @@ CHROMIUM_FLAGS = [
 ]
 SEEN_MS = 8000
 UP_S = 30.0
-SPAN = 120
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def gateway(state: Path) -> Iterator[str]:
     """The gateway of a cluster that runs for this file."""
-    port = _free_port_base()
+    port = free_port_base()
     flags = ["--port-base", str(port), "--state-dir", str(state)]
     up_log = state.parent / "up.log"
     with open(up_log, "wb") as log:
@@ -227,16 +227,3 @@ def _wait_until_ready(url: str, process: "subprocess.Popen[bytes]", log: Path) -
             pass
         time.sleep(0.1)
     raise AssertionError(f"no cluster within {UP_S:g} s: {log.read_text()}")
-
-
-def _free_port_base() -> int:
-    """Return a base whose ports were free a moment ago."""
-    for base in range(17_700, 30_000, SPAN):
-        if all(_is_free(base + offset) for offset in (0, 10, 11, *range(30, 36), *range(80, 86))):
-            return base
-    raise AssertionError("no free range of ports")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0

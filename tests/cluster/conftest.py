@@ -4,7 +4,6 @@ what is done to it."""
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,10 +20,9 @@ import pytest
 import redis
 import trio
 
+from bench.cluster import free_port_base
 from tests.cluster.independent_client import Connection, greeted
 
-PORTS = 120
-"""What a cluster takes behind its port base (docs/operations.md)."""
 PATIENCE_S = 30.0
 CHAT_EVERY_S = 0.05
 _rooms = count(1)
@@ -35,7 +33,7 @@ class Cluster:
 
     def __init__(self, state_dir: Path, *options: str) -> None:
         self.state_dir = state_dir
-        self.port_base = _free_base()
+        self.port_base = free_port_base()
         where = ["--port-base", str(self.port_base), "--state-dir", str(state_dir)]
         self._process = subprocess.Popen(
             [
@@ -159,18 +157,6 @@ class Cluster:
             self._process.wait()
 
 
-def _free_base() -> int:
-    for base in range(11_000 + os.getpid() % 70 * PORTS, 20_000, PORTS):
-        if all(map(_is_free, range(base, base + PORTS))):
-            return base
-    raise AssertionError("no free ports")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
-
-
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A running cluster for all tests."""
@@ -194,6 +180,7 @@ class Bystander:
         self._hearer = hearer
         self._said = 0
         self._quiet = trio.CancelScope()
+        self._silent = trio.Event()
 
     async def talk(self) -> None:
         """Speak until `require_unharmed`."""
@@ -204,10 +191,13 @@ class Bystander:
                     await self._speaker.request("chat", room=self.room, text=text)
                     self._said += 1
                 await trio.sleep(CHAT_EVERY_S)
+        self._silent.set()
 
     async def require_unharmed(self) -> None:
         """Require that everything said has been heard, once, in order, without a `skipped`."""
         self._quiet.cancel()
+        # Two requests under way at once may be numbered in any order.
+        await self._silent.wait()
         await self._speaker.request("chat", room=self.room, text="over")
         mine = "by-speaker"
         await self._hearer.until(lambda: any(p.get("text") == "over" for p in self._hearer.pushes))

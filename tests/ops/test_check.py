@@ -2,7 +2,6 @@
 
 import json
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from bench.cluster import free_port_base
 from ops.check import command
 from ops.check.report import Check, Report, percentile
 
@@ -67,7 +67,7 @@ def test_missing_secret_file_is_named(tmp_path: Path) -> None:
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
     """The flags that lead to a running cluster of three access nodes."""
     state = tmp_path_factory.mktemp("check") / "state"
-    flags = ["--port-base", str(_free_port_base()), "--state-dir", str(state)]
+    flags = ["--port-base", str(free_port_base()), "--state-dir", str(state)]
     arguments = [sys.executable, "-m", "ops", "up", *flags, "--access", "3"]
     process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -110,11 +110,3 @@ def _wait_until_ready(port_base: str, process: "subprocess.Popen[bytes]") -> Non
             pass
         time.sleep(0.1)
     raise AssertionError(f"no cluster within {UP_S:g} s")
-
-
-def _free_port_base() -> int:
-    for base in range(18_900, 30_000, 120):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", base)) != 0:
-                return base
-    raise AssertionError("no free range of ports")

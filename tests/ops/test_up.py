@@ -4,7 +4,6 @@ are replaced by quick ones where what is tested is the cluster around them."""
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from bench.cluster import free_port_base
 from ops.cluster.plan import SPAN
 from ops.cluster.state_dir import command_line
 from ops.command import relaymesh
@@ -61,7 +61,7 @@ class Up:
 
     def __init__(self, folder: Path) -> None:
         self.state_dir = folder / "state"
-        self.port_base = free_base()
+        self.port_base = free_port_base(2 * SPAN)
         self.roles = folder / "roles"
         self.processes: list[subprocess.Popen[str]] = []
         for role in ROLES:
@@ -103,14 +103,6 @@ def pids() -> list[int]:
         return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
     listing = subprocess.run(["ps", "-axo", "pid="], capture_output=True, text=True, check=True)
     return list(map(int, listing.stdout.split()))
-
-
-def free_base() -> int:
-    for base in range(20000 + os.getpid() % 1000 * 20, 60000, SPAN):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", base)) != 0:
-                return base
-    raise AssertionError("no free ports")
 
 
 @pytest.fixture
