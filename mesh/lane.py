@@ -6,20 +6,14 @@ from collections.abc import Callable
 import trio
 
 from backends.links.interface import Dialed, Happened
+from mesh.batching import BATCH_BYTES, LINGER_S
 from mesh.interface import RelayDownError
 from mesh.outbox import Outbox
 from proto.envelopes import BATCH_START, BadEnvelopeError, Envelope, Kind, encode, split
 from proto.priorities import Priority
 
-BATCH_BYTES = 128 * 1024
-"""Where a batch ends: large enough that its cost no longer counts, small enough to be sent soon."""
-
 POLL_BATCHES = 4
 """Batches between two looks at the other lanes."""
-
-LINGER_S = {Priority.URGENT: 0.0, Priority.NORMAL: 0.004, Priority.BULK: 0.01}
-"""Least time between two batches on a link. An idle link sends at once; on a busy one envelopes
-gather, since a batch costs 0.1 to 0.2 ms of processor time however little is in it."""
 
 _TIME = struct.Struct("!d")
 Take = Callable[["Lane", Envelope], None]

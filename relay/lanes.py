@@ -14,16 +14,9 @@ from collections import Counter, deque
 from collections.abc import Sequence
 
 from backends.links.interface import Link
+from mesh.batching import BATCH_BYTES, LINGER_S
 from proto.envelopes import BATCH_START
 from proto.priorities import Priority
-
-BATCH_BYTES = 128 * 1024
-"""Where a batch ends: large enough that its cost no longer counts, small enough to be sent soon."""
-
-LINGER_S = {Priority.URGENT: 0.0, Priority.NORMAL: 0.004, Priority.BULK: 0.01}
-"""Least time between two batches to a node, unless a whole batch waits. An idle lane sends at once;
-on a busy one envelopes gather, since a batch costs 0.1 to 0.2 ms of processor time however little
-is in it."""
 
 STALLED_S = 0.5
 """Seconds without taking a batch after which a node is no reason to push back any longer."""

@@ -16,13 +16,14 @@ import trio
 
 from backends.links.interface import Endpoint, Event, Happened, Link, Links
 from mesh.addresses import lane_urls
+from mesh.batching import LINGER_S
 from proto.envelopes import BATCH_START, BadEnvelopeError, Kind, encode, split
 from proto.headers import Hello, Welcome, decode_hello, encode_header
 from proto.identity import NodeIdentity
 from proto.ids import is_node
 from proto.priorities import Priority
 from relay.forwarding import Forwarding, Touched
-from relay.lanes import LINGER_S, LaneTraffic, PeerLane
+from relay.lanes import LaneTraffic, PeerLane
 from relay.peer import Peer, Roster
 from relay.permissions import SENDERS
 from relay.settings import Settings

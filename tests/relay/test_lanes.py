@@ -3,9 +3,10 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mesh.batching import BATCH_BYTES, LINGER_S
 from proto.envelopes import BATCH_START
 from proto.priorities import Priority
-from relay.lanes import BATCH_BYTES, LINGER_S, STALLED_S, LaneTraffic, PeerLane
+from relay.lanes import STALLED_S, LaneTraffic, PeerLane
 
 LIMIT = 100
 
