@@ -6,12 +6,13 @@ import hashlib
 import http
 from dataclasses import dataclass
 
-import h11
+import httptools
 
 from access.edge.settings import EdgeSettings
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 Headers = list[tuple[bytes, bytes]]
+"""Names in lower case, and values."""
 
 
 class RefusedError(Exception):
@@ -37,50 +38,69 @@ def accept(data: bytes, settings: EdgeSettings) -> Accepted | None:
 
     Raises `RefusedError`, which holds the HTTP answer, for anything but a proper upgrade.
     """
-    parser = h11.Connection(h11.SERVER, max_incomplete_event_size=settings.max_request_bytes)
-    request = _parse(parser, data)
-    if request is None:
+    request = Request(data)
+    _check_size(request, settings)
+    if not request.complete:
         return None
-    headers = list(request.headers)
-    _check_size(data, headers, parser, settings)
     _check_target(request, settings)
-    key = _check_upgrade(headers)
-    _check_origin(headers, settings)
-    _check_subprotocol(headers, settings)
-    return Accepted(_switching(key, settings.subprotocol), bytes(parser.trailing_data[0]))
+    key = _check_upgrade(request.headers)
+    _check_origin(request.headers, settings)
+    _check_subprotocol(request.headers, settings)
+    return Accepted(_switching(key, settings.subprotocol), data[request.head_bytes :])
 
 
-def _parse(parser: h11.Connection, data: bytes) -> h11.Request | None:
-    parser.receive_data(data)
-    try:
-        event = parser.next_event()
-    except h11.RemoteProtocolError as error:
-        if error.error_status_hint == http.HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:
-            raise _too_large() from error
-        raise RefusedError(400, "malformed", "not a valid HTTP/1.1 request") from error
-    return event if isinstance(event, h11.Request) else None
+class Request:
+    """The head of an HTTP request as llhttp reads it; dropped when the answer is known.
+
+    Raises `RefusedError` for what is not HTTP/1.1.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self.target = b""
+        self.headers: Headers = []
+        self.complete = False
+        self.head_bytes = len(data)
+        """The bytes of the head; all there are while it is not complete."""
+        parser = httptools.HttpRequestParser(self)
+        try:
+            parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            (self.head_bytes,) = upgrade.args
+        except httptools.HttpParserError as error:
+            if not self.complete:
+                raise RefusedError(400, "malformed", "not a valid HTTP/1.1 request") from error
+        self.method: bytes = parser.get_method() if self.complete else b""
+        self.version: str = parser.get_http_version()
+
+    def on_url(self, part: bytes) -> None:
+        """Take a part of the target."""
+        self.target += part
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header."""
+        self.headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        """Learn that the head is whole: whatever comes behind it is not judged as HTTP."""
+        self.complete = True
 
 
-def _too_large() -> RefusedError:
-    return RefusedError(431, "too_large", "the request's head is too large")
+def _check_size(request: Request, settings: EdgeSettings) -> None:
+    many = len(request.headers) > settings.max_headers
+    if many or request.head_bytes > settings.max_request_bytes:
+        raise RefusedError(431, "too_large", "the request's head is too large")
 
 
-def _check_size(
-    data: bytes, headers: Headers, parser: h11.Connection, settings: EdgeSettings
-) -> None:
-    head_bytes = len(data) - len(parser.trailing_data[0])
-    if head_bytes > settings.max_request_bytes or len(headers) > settings.max_headers:
-        raise _too_large()
-
-
-def _check_target(request: h11.Request, settings: EdgeSettings) -> None:
+def _check_target(request: Request, settings: EdgeSettings) -> None:
     path = request.target.partition(b"?")[0].decode("latin-1")
     if path != settings.path:
         raise RefusedError(404, "path", f"connect to {settings.path}")
     if request.method != b"GET":
         raise RefusedError(405, "method", "a WebSocket starts with GET", ("Allow", "GET"))
-    if request.http_version != b"1.1":
+    if request.version != "1.1":
         raise RefusedError(400, "malformed", "a WebSocket starts with HTTP/1.1")
+    if [name for name, _ in request.headers].count(b"host") != 1:
+        raise RefusedError(400, "malformed", "an HTTP/1.1 request names its Host, once")
 
 
 def _values(headers: Headers, name: bytes) -> list[bytes]:
