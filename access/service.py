@@ -55,6 +55,7 @@ class Service:
             "url": self.node.url,
             "relays": sorted(self._mesh.up),
             "queued_bytes": self._server.queued_bytes,
+            "write_path": self._server.write_path.name,
         }
 
     def collectors(self) -> Iterable[Collector]:
@@ -79,6 +80,7 @@ async def run(
     listener = listen(edge.host, edge.port, edge.limits(), reuse_port=edge.reuse_port)
     async with _opened(settings, identity, listener) as (service, server):
         task_status.started(service)
+        log.info("write_path", write_path=server.write_path.name, reason=server.write_path_reason)
         log.info("access_listening", url=service.node.url)
         await stopping.wait()
         await drain(service.node, server, settings.drain_s)

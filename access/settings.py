@@ -5,6 +5,7 @@ from typing import Annotated
 from msgspec import Meta, Struct, field
 
 from access.edge.settings import EdgeSettings as EdgeLimits
+from access.edge.settings import WritePathName
 from backends.redis.settings import StoreSettings
 from mesh.settings import MeshSettings
 from proto.settings_types import SECRET_MARK
@@ -102,6 +103,15 @@ class EdgeSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         ),
     ] = 25.0
 
+    write_path: Annotated[
+        WritePathName,
+        Meta(
+            description="How rounds are written: `io_uring` takes one system call for hundreds of"
+            " sockets, `loop` one for each. `auto`: io_uring where a probe at start has seen it"
+            " work (Linux 6.6 or later; containers often forbid it), else the loop.",
+        ),
+    ] = "auto"
+
     def limits(self) -> EdgeLimits:
         """Return these settings as the edge takes them."""
         return EdgeLimits(
@@ -113,6 +123,7 @@ class EdgeSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
             max_queued_bytes=self.max_queued_bytes,
             unsent_bytes=self.unsent_bytes,
             ping_interval_s=self.heartbeat_s,
+            write_path=self.write_path,
         )
 
 

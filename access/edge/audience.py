@@ -1,5 +1,6 @@
-"""The members of one room as two flat lists that a tight loop can run through."""
+"""The members of one room as flat lists that a tight loop can run through."""
 
+from array import array
 from bisect import bisect_left
 from collections.abc import Callable
 from typing import Protocol, cast
@@ -20,6 +21,11 @@ class Member(Protocol):
     @property
     def writer(self) -> Writer | None:
         """Return the socket's own `send`, or the queue's while it is stalled; `None`: closing."""
+        ...
+
+    @property
+    def descriptor(self) -> int:
+        """Return the socket's, if plain `send` to it is what `writer` does; else -1."""
         ...
 
     def round_cut_short(self, frame: bytes, count: int, batch: Batch) -> None:
@@ -51,15 +57,19 @@ class SeatedAudience:
     """New members sit behind all others, so a round's limit names those who were there before it.
 
     A seat that is left stays empty: its writer is `len`, which writes nothing and reports success.
+    `descriptors` are for a write path that does without the writers: -1 where it can't.
     Empty seats are taken out when they outnumber the members; that moves the rounds that are
     running to the same members' new seats.
     """
 
-    __slots__ = ("_empty", "members", "rounds", "writers")
+    __slots__ = ("_empty", "descriptors", "direct", "members", "rounds", "writers")
 
     def __init__(self) -> None:
         self.members: list[Member | None] = []
         self.writers: list[Writer] = []
+        self.descriptors = array("i")
+        self.direct = 0
+        """How many seats have a descriptor."""
         self.rounds: list[Round] = []
         self._empty = 0
 
@@ -74,7 +84,9 @@ class SeatedAudience:
             return
         member.seats[self] = len(self.members)
         self.members.append(member)
-        self.writers.append(writer)
+        self.writers.append(len)
+        self.descriptors.append(-1)
+        self.set_writer(member.seats[self], writer, member.descriptor)
 
     def discard(self, connection: Connection) -> None:
         """See `interface.Audience`."""
@@ -85,12 +97,14 @@ class SeatedAudience:
         seat = member.seats.pop(self, None)
         if seat is not None:
             self.members[seat] = None
-            self.writers[seat] = len
+            self.set_writer(seat, len, -1)
             self._empty += 1
 
-    def set_writer(self, seat: int, writer: Writer) -> None:
+    def set_writer(self, seat: int, writer: Writer, descriptor: int) -> None:
         """Have what the member on `seat` receives go to `writer` from now on."""
+        self.direct += (descriptor >= 0) - (self.descriptors[seat] >= 0)
         self.writers[seat] = writer
+        self.descriptors[seat] = descriptor
 
     def count(self, start: int, stop: int) -> int:
         """Return how many members sit on the seats from `start` up to `stop`."""
@@ -108,6 +122,7 @@ class SeatedAudience:
             running.limit = bisect_left(taken, running.limit)
         self.members = [self.members[seat] for seat in taken]
         self.writers = [self.writers[seat] for seat in taken]
+        self.descriptors = array("i", [self.descriptors[seat] for seat in taken])
         self._empty = 0
         for seat, member in enumerate(self.members):
             if member is not None:

@@ -15,6 +15,7 @@ from access.edge.audience import Round, SeatedAudience
 from access.edge.counters import EdgeCounters
 from access.edge.frames import encode_text
 from access.edge.interface import Batch
+from access.edge.writing.interface import WritePath
 from proto.priorities import Priority
 
 log = structlog.get_logger()
@@ -32,6 +33,7 @@ class FanOut:
 
     def __init__(
         self,
+        path: WritePath,
         chunk: int,
         counters: EdgeCounters,
         clock: Callable[[], float],
@@ -39,6 +41,7 @@ class FanOut:
     ) -> None:
         self.current: Batch | None = None
         """The batch that is being written: a stalled member's queue asks for it."""
+        self._path = path
         self._chunk = chunk
         self._counters = counters
         self._clock = clock
@@ -88,17 +91,9 @@ class FanOut:
         start, stop = running.position, min(running.position + budget, running.limit)
         self._count(audience.count(start, stop), frame, batch)
         self.current = batch
-        size = len(frame)
-        for write, member in zip(
-            audience.writers[start:stop], audience.members[start:stop], strict=True
-        ):
-            try:
-                count = write(frame)
-            except BlockingIOError:
-                count = 0
-            except OSError:
-                count = -1
-            if count != size and member is not None:
+        for seat, count in self._path.write(audience, start, stop, frame):
+            member = audience.members[seat]
+            if member is not None:
                 member.cut() if count < 0 else member.round_cut_short(frame, count, batch)
         running.position = stop
         return stop - start

@@ -96,6 +96,10 @@ class EdgeCollector(Collector):
         for priority in Priority:
             family.add_metric([priority.label], server.fanout.waiting(priority))
         yield family
+        text = "The write path in use: 1 for the one that the label names."
+        family = GaugeMetricFamily(PREFIX + "write_path", text, labels=["write_path"])
+        family.add_metric([server.write_path.name], 1)
+        yield family
 
 
 def _by_label(

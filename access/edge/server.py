@@ -21,6 +21,7 @@ from access.edge.poller import BestPoller, Poller
 from access.edge.reactor import Reactor
 from access.edge.settings import EdgeSettings
 from access.edge.transmitter import Transmitter
+from access.edge.writing.choice import choose
 from proto.close_codes import CloseCode
 
 log = structlog.get_logger()
@@ -34,7 +35,8 @@ class Server:
     """An `interface.Edge`. Make it inside trio, `serve` it, `drain` it, cancel it.
 
     `handler` is the session layer; `encode_skipped` makes the push that tells a slow client what
-    was thinned; `observe` takes each round's priority and duration in seconds.
+    was thinned; `observe` takes each round's priority and duration in seconds. Raises
+    `WritePathUnavailableError` if the configured write path does not work here.
     """
 
     def __init__(
@@ -52,7 +54,10 @@ class Server:
         self.counters = EdgeCounters()
         self.encode_skipped = encode_skipped
         self.reactor = Reactor(settings, poller or BestPoller(), clock)
-        self.fanout = FanOut(settings.chunk, self.counters, clock, observe)
+        self.write_path, self.write_path_reason = choose(
+            settings.write_path, settings.max_frame_bytes
+        )
+        self.fanout = FanOut(self.write_path, settings.chunk, self.counters, clock, observe)
         self.clients: set[Client] = set()
         self.openings: set[Opening] = set()
         self.stalled: set[Transmitter] = set()
@@ -99,6 +104,7 @@ class Server:
             self._cut_all()
             self._tell_now()
             self.reactor.shut()
+            self.write_path.close()
 
     async def drain(
         self,

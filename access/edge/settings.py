@@ -1,8 +1,11 @@
 """What can be tuned at the edge, each default with its reason."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from proto.client_requests import SUBPROTOCOL
+
+WritePathName = Literal["auto", "loop", "io_uring"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,10 @@ class EdgeSettings:
     unsent_bytes: int = 16 * 1024
     """TCP_NOTSENT_LOWAT: what the kernel may hold unsent. An urgent frame waits behind at most
     this much bulk: 16 KiB are 130 ms at 1 Mbit/s; with the kernel's own default it is megabytes."""
+    write_path: WritePathName = "auto"
+    """`auto`: io_uring where a probe at start has seen it work, else the loop."""
+    max_frame_bytes: int = 128 * 1024
+    """What io_uring's buffer holds: twice the largest round of a room. Bigger ones are looped."""
     chunk: int = 256
     """Sockets written between two looks at the priorities: 256 take about 2 ms."""
     events_per_wakeup: int = 128

@@ -62,6 +62,11 @@ class Transmitter(ABC):
         """See `audience.Member`."""
         return self._send if self._outlet is None else self._queue_round
 
+    @property
+    def descriptor(self) -> int:
+        """See `audience.Member`."""
+        return self._sock.fileno() if self._outlet is None else -1
+
     def round_cut_short(self, frame: bytes, count: int, batch: Batch) -> None:
         """See `audience.Member`."""
         self._stall(frame, count, batch.priority, batch)
@@ -120,7 +125,7 @@ class Transmitter(ABC):
         shared.counters.stalls += 1
         shared.stalled.add(self)
         self._outlet = Outlet(shared.settings.max_queued_bytes, shared.encode_skipped)
-        self._tell_audiences(self._queue_round)
+        self._tell_audiences(self._queue_round, -1)
         shared.reactor.watch_writing(self._sock, True)
         if count:
             self._outlet.cut(frame[count:])
@@ -130,13 +135,13 @@ class Transmitter(ABC):
     def _unstall(self) -> None:
         self._outlet = None
         self._shared.stalled.discard(self)
-        self._tell_audiences(self._send)
+        self._tell_audiences(self._send, self._sock.fileno())
         self._shared.reactor.watch_writing(self._sock, False)
         self.flushed()
 
-    def _tell_audiences(self, writer: Writer) -> None:
+    def _tell_audiences(self, writer: Writer, descriptor: int) -> None:
         for audience, seat in self.seats.items():
-            audience.set_writer(seat, writer)
+            audience.set_writer(seat, writer, descriptor)
 
     def _queue_round(self, frame: bytes) -> int:
         """Stand in for `socket.send` in the fan-out's lists."""

@@ -11,7 +11,8 @@ from trio_websocket import WebSocketConnection, open_websocket
 from access.edge.interface import Connection
 from access.edge.listening import listen
 from access.edge.server import Server
-from access.edge.settings import EdgeSettings
+from access.edge.settings import EdgeSettings, WritePathName
+from access.edge.writing.choice import why_not_io_uring
 from proto import server_frames
 
 SUBPROTOCOL = "relaymesh.v1.json"
@@ -123,11 +124,22 @@ async def running(settings: EdgeSettings, **options: Any) -> AsyncIterator[Runni
 RunEdge = Callable[..., AbstractAsyncContextManager[RunningEdge]]
 
 
+WRITE_PATHS: list[WritePathName] = ["loop"] if why_not_io_uring() else ["loop", "io_uring"]
+"""Those that this machine has."""
+
+
+@pytest.fixture(params=WRITE_PATHS)
+def write_path(request: pytest.FixtureRequest) -> WritePathName:
+    path: WritePathName = request.param
+    return path
+
+
 @pytest.fixture
-def run_edge() -> RunEdge:
+def run_edge(write_path: WritePathName) -> RunEdge:
     """`async with run_edge(path=...) as edge:` with any of `EdgeSettings` changed."""
 
     def run(**changes: Any) -> AbstractAsyncContextManager[RunningEdge]:
+        changes.setdefault("write_path", write_path)
         options = {key: changes.pop(key) for key in ("poller", "rng", "observe") if key in changes}
         return running(EdgeSettings(**changes), **options)
 

@@ -12,6 +12,7 @@ from access.edge.counters import EdgeCounters
 from access.edge.fanout import FanOut
 from access.edge.frames import encode_text
 from access.edge.interface import Batch
+from access.edge.writing.loop import LoopWrites
 from proto.priorities import Priority
 
 URGENT, NORMAL, BULK = Priority
@@ -19,6 +20,8 @@ URGENT, NORMAL, BULK = Priority
 
 class FakeMember:
     """A member whose socket takes everything, or does what `fault` says."""
+
+    descriptor = -1
 
     def __init__(self) -> None:
         self.seats: dict[SeatedAudience, int] = {}
@@ -49,7 +52,7 @@ def batch(number: int, priority: Priority = NORMAL, **more: Any) -> Batch:
 
 
 def fan_out(chunk: int = 4) -> FanOut:
-    return FanOut(chunk, EdgeCounters(), lambda: 0.0)
+    return FanOut(LoopWrites(), chunk, EdgeCounters(), lambda: 0.0)
 
 
 def gathered(count: int) -> tuple[Any, list[FakeMember]]:
@@ -141,7 +144,11 @@ def test_counts_members_not_seats() -> None:
 async def test_the_loop_sleeps_without_rounds_and_lets_others_run(mock_clock: MockClock) -> None:
     seen: list[tuple[Priority, float]] = []
     fanout = FanOut(
-        4, EdgeCounters(), trio.current_time, lambda priority, s: seen.append((priority, s))
+        LoopWrites(),
+        4,
+        EdgeCounters(),
+        trio.current_time,
+        lambda priority, s: seen.append((priority, s)),
     )
     audience, members = gathered(5)
     async with trio.open_nursery() as nursery:
