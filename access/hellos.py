@@ -79,10 +79,11 @@ class Hellos:
         self._replies.later(session, request.id, lambda: self._answer(session, request, written))
 
     async def _answer(self, session: Session, request: Hello, written: trio.Event) -> None:
-        outcomes: list[Prepared | ErrorBody] = []
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._wait_for_route, written)
-            outcomes = await self._joins.prepare(session, request.join)
+        route_due_at = trio.current_time() + self._route_wait_s
+        outcomes = await self._joins.prepare(session, request.join)
+        # Not for ever: with the store away clients are let in, and the route is written later.
+        with trio.move_on_at(route_due_at):
+            await written.wait()
         if session.gone:
             for outcome in outcomes:
                 self._joins.release(session, outcome)
@@ -92,11 +93,6 @@ class Hellos:
         for outcome in outcomes:
             if not isinstance(outcome, ErrorBody):
                 self._joins.enter(session, outcome)
-
-    async def _wait_for_route(self, written: trio.Event) -> None:
-        # Not for ever: with the store away clients are let in, and the route is written later.
-        with trio.move_on_after(self._route_wait_s):
-            await written.wait()
 
     def _body(
         self, session: Session, request: Hello, outcomes: list[Prepared | ErrorBody]

@@ -77,20 +77,25 @@ class Joins:
         self, session: Session, specs: Sequence[JoinSpec]
     ) -> list[Prepared | ErrorBody]:
         """Open the rooms, all at once. Each room returned is held: `enter` it or release it."""
+        if len(specs) == 1:  # the usual case needs no tasks
+            return [await self._prepare(session, specs[0])]
         outcomes: list[Prepared | ErrorBody] = [_UNTRIED] * len(specs)
 
         async def prepare_one(index: int, spec: JoinSpec) -> None:
-            try:
-                outcomes[index] = await self._prepare(session, spec)
-            except RequestError as error:
-                outcomes[index] = error.body
+            outcomes[index] = await self._prepare(session, spec)
 
         async with trio.open_nursery() as nursery:
             for index, spec in enumerate(specs):
                 nursery.start_soon(prepare_one, index, spec)
         return outcomes
 
-    async def _prepare(self, session: Session, spec: JoinSpec) -> Prepared:
+    async def _prepare(self, session: Session, spec: JoinSpec) -> Prepared | ErrorBody:
+        try:
+            return await self._hold(session, spec)
+        except RequestError as error:
+            return error.body
+
+    async def _hold(self, session: Session, spec: JoinSpec) -> Prepared:
         session.begin_join(spec.room)
         try:
             room = await self._rooms.opened(spec.room)

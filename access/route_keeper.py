@@ -15,6 +15,7 @@ BATCH = 512
 """Writes under way at once: the store's client puts them into one pipeline."""
 RETRY_S = 1.0
 Key = tuple[str, int]
+_NOBODY = trio.Event()
 
 
 class RouteKeeper:
@@ -39,8 +40,8 @@ class RouteKeeper:
         self._incarnation = incarnation
         self._counters = counters
         self._max_waiting = max_waiting
-        self._live: dict[Key, trio.Event] = {}
-        """Connections here; the event is set once the store has had the route."""
+        self._live: dict[Key, trio.Event | None] = {}
+        """Connections here; the event is set, and dropped, once the store has had the route."""
         self._waiting: dict[Key, None] = {}
         self._work = trio.Event()
 
@@ -57,7 +58,7 @@ class RouteKeeper:
 
     def remove(self, uid: str, connection: int) -> None:
         """Remove a connection's route, sooner or later."""
-        known = self._live.pop((uid, connection), None) is not None
+        known = self._live.pop((uid, connection), _NOBODY) is not _NOBODY
         if known and len(self._waiting) < self._max_waiting:
             self._mark([(uid, connection)])
 
@@ -103,13 +104,18 @@ class RouteKeeper:
     async def _write_one(self, key: Key) -> None:
         uid, connection = key
         route = Route(self._node, self._incarnation, connection)
-        written = self._live.get(key)
-        if written is None:
-            await self._routes.remove(uid, route)
-        else:
+        if key in self._live:
             await self._routes.add(uid, route)
-            written.set()
+            self._tell_written(key)
+        else:
+            await self._routes.remove(uid, route)
         self._counters.route_writes += 1
+
+    def _tell_written(self, key: Key) -> None:
+        written = self._live.get(key)
+        if written is not None:
+            written.set()
+            self._live[key] = None
 
     def _mark(self, keys: Iterable[Key]) -> None:
         self._waiting.update(dict.fromkeys(keys))

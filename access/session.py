@@ -1,6 +1,5 @@
 """One client's session: what it has said, what it may do now. No I/O."""
 
-from collections import Counter
 from dataclasses import dataclass
 
 from access.edge.interface import Connection
@@ -35,36 +34,57 @@ class CloseError(Exception):
 
 
 class Session:
-    """The state of one connection. Times are seconds of one clock."""
+    """The state of one connection. Times are seconds of one clock.
+
+    There are a hundred thousand of them: what is seldom needed is made when it is.
+    """
+
+    __slots__ = (
+        "_bad",
+        "_bucket",
+        "_limits",
+        "_refused",
+        "claims",
+        "connection",
+        "gone",
+        "in_flight",
+        "joining",
+        "rooms",
+    )
 
     def __init__(self, connection: Connection, limits: SessionLimits, now: float) -> None:
         self.connection = connection
         self.claims: Claims | None = None
         """Who it is; `None` until `hello` was accepted."""
         self.rooms: dict[str, Room] = {}
-        self.joining: Counter[str] = Counter()
+        self.joining: dict[str, int] = {}
         """Rooms on their way into `rooms`, and by how many requests."""
         self.in_flight = 0
         self.gone = False
         self._limits = limits
         self._bucket = TokenBucket(limits.frames_per_s, limits.frames_burst, now)
-        self._refused = Strikes(limits.max_refused_frames, limits.strikes_window_s)
-        self._bad = Strikes(limits.max_bad_frames, limits.strikes_window_s)
+        self._refused: Strikes | None = None
+        self._bad: Strikes | None = None
 
     def frame(self, now: float) -> None:
         """Count a frame; raises `rate_limited`, or `CloseError` for who goes on all the same."""
         if self._bucket.take(now):
             return
+        limits = self._limits
+        if self._refused is None:
+            self._refused = Strikes(limits.max_refused_frames, limits.strikes_window_s)
         if self._refused.add(now):
             raise CloseError(CloseCode.TOO_MANY_ERRORS, "too many frames")
         raise RequestError(
             ErrorCode.RATE_LIMITED,
-            f"more than {self._limits.frames_per_s:g} frames a second",
+            f"more than {limits.frames_per_s:g} frames a second",
             retry_after_ms=self._bucket.wait_ms(),
         )
 
     def bad_frame(self, now: float) -> None:
         """Count a frame that could not be read; raises `CloseError` when it is one too many."""
+        if self._bad is None:
+            self._bad = Strikes(self._limits.max_bad_frames, self._limits.strikes_window_s)
         if self._bad.add(now):
             raise CloseError(CloseCode.TOO_MANY_ERRORS, "too many bad frames")
 
@@ -83,7 +103,7 @@ class Session:
                 f"room: a connection may be in {self._limits.max_rooms} rooms; leave one first",
                 field="room",
             )
-        self.joining[room] += 1
+        self.joining[room] = self.joining.get(room, 0) + 1
 
     def end_join(self, room: str) -> None:
         """Give the place back: the session is in the room now, or will not be."""

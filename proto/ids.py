@@ -19,8 +19,6 @@ _NODE = re.compile(NODE_PATTERN)
 _ROOM = re.compile(ROOM_PATTERN)
 _UID = re.compile(UID_PATTERN)
 
-_ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
-
 RandomBits = Callable[[int], int]
 """`random.Random.getrandbits`, or a seeded one: where ids get their randomness from."""
 
@@ -41,10 +39,5 @@ def is_node(name: str) -> bool:
 
 
 def new_id(random_bits: RandomBits, bits: int = 64) -> str:
-    """Return a random id of `bits` bits in base 36: traces, incarnations, epochs, message ids."""
-    number = random_bits(bits)
-    digits = []
-    while number:
-        number, digit = divmod(number, 36)
-        digits.append(_ALPHABET[digit])
-    return "".join(reversed(digits)) or "0"
+    """Return a random id of `bits` bits in hex: traces, incarnations, epochs, message ids."""
+    return format(random_bits(bits), "x")

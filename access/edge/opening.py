@@ -113,6 +113,7 @@ class Opening:
 
     def _leave(self) -> None:
         self._over = True
+        self._data = b""  # the wheel holds this object until its deadline
         self._host.openings.discard(self)
 
     def _cut(self, reason: str) -> None:
