@@ -1,16 +1,14 @@
 """When the messages of one stream leave, and which leave together.
 
 An idle stream's message leaves at once. While a round is being written, or within a tick of the
-last one, messages wait and leave joined: one write per member carries them all. The longer rounds
-take, the longer the tick: under load fewer and larger rounds do the same work with less.
+last one's beginning, messages wait and leave joined: one write per member carries them all. The
+tick grows with the time that a round takes, up to a bound; a round that takes longer than the tick
+is followed by the next at once, so that rounds grow with the load, and not the time between them.
 """
 
 from collections import deque
 
 from access.stream import Output, Ready, Skip
-
-MAX_REST_S = 0.05
-"""However long a round took: what waits is seen by people."""
 
 
 class Joiner:
@@ -19,15 +17,15 @@ class Joiner:
 
     def __init__(
         self,
-        tick_s: float,
+        max_tick_s: float,
         *,
-        rest_ratio: float,
+        tick_ratio: float,
         max_pending: int,
         max_pending_bytes: int,
         max_round_bytes: int,
     ) -> None:
-        self._tick_s = tick_s
-        self._rest_ratio = rest_ratio
+        self._max_tick_s = max_tick_s
+        self._tick_ratio = tick_ratio
         self._began = float("-inf")
         self._max_pending = max_pending
         self._max_pending_bytes = max_pending_bytes
@@ -60,7 +58,6 @@ class Joiner:
         """Begin a round: returns its messages, all of one epoch. Call `done` when it has ended."""
         self._running = True
         self._began = now
-        self._not_before = now + self._tick_s
         epoch = self._pending[0].epoch
         taken: list[Output] = []
         room = self._max_round_bytes
@@ -74,8 +71,8 @@ class Joiner:
     def done(self, now: float) -> None:
         """Learn that the round has been written as far as it could be."""
         self._running = False
-        rest = min((now - self._began) * self._rest_ratio, MAX_REST_S)
-        self._not_before = max(self._not_before, now + rest)
+        tick_s = min((now - self._began) * self._tick_ratio, self._max_tick_s)
+        self._not_before = max(now, self._began + tick_s)
 
     def _give_up_half(self) -> None:
         goal = len(self._pending) // 2

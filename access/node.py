@@ -249,8 +249,8 @@ def stream_limits(room: RoomSettings) -> tuple[StreamLimits, StreamLimits, Strea
             max_held=room.max_held,
         )
         return StreamLimits(
-            tick_s=0.0 if priority is Priority.URGENT else room.tick_ms / 1000,
-            rest_ratio=0.0 if priority is Priority.URGENT else room.rest_ratio,
+            max_tick_s=0.0 if priority is Priority.URGENT else room.tick_ms / 1000,
+            tick_ratio=room.tick_ratio,
             ring_frames=room.ring_frames,
             ring_bytes=room.ring_bytes,
             max_pending=room.max_pending,

@@ -27,8 +27,8 @@ log = structlog.get_logger()
 class StreamLimits:
     """The bounds of one stream; each is a setting of the node."""
 
-    tick_s: float
-    rest_ratio: float
+    max_tick_s: float
+    tick_ratio: float
     ring_frames: int
     ring_bytes: int
     max_pending: int
@@ -75,8 +75,8 @@ class RoomStream:
         self.cursor = Cursor(limits.repair, epoch, seq, around.cursor_counters[priority])
         self.ring = Ring(limits.ring_frames, limits.ring_bytes, seq)
         self._joiner = Joiner(
-            limits.tick_s,
-            rest_ratio=limits.rest_ratio,
+            limits.max_tick_s,
+            tick_ratio=limits.tick_ratio,
             max_pending=limits.max_pending,
             max_pending_bytes=limits.max_pending_bytes,
             max_round_bytes=limits.max_round_bytes,

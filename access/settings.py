@@ -229,22 +229,24 @@ class RoomSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     tick_ms: Annotated[
         int,
         Meta(
-            description="Milliseconds between two rounds of a busy room's normal or bulk messages."
-            " Joining is the largest lever of the fan-out; 20 ms are invisible.",
+            description="Most milliseconds from one round of a room's normal or bulk messages to"
+            " the next, if the first is written by then. Joining is the largest lever of the"
+            " fan-out; 20 ms are invisible.",
             ge=0,
             le=1000,
         ),
     ] = 20
-    rest_ratio: Annotated[
+    tick_ratio: Annotated[
         float,
         Meta(
-            description="Pause after a room's normal or bulk round, as a multiple of the time that"
-            " it took (at most 50 ms). With 3, one room's stream keeps a loaded node busy for a"
-            " quarter of the time, and its messages leave in fewer, larger rounds.",
+            description="The tick below that bound, as a multiple of the time that the last round"
+            " took. With 4, a room that can be served in less than `tick_ms` keeps the node busy"
+            " for a quarter of the time at most, and a small room waits for a fraction of a"
+            " millisecond.",
             ge=0,
-            le=100,
+            le=1000,
         ),
-    ] = 3.0
+    ] = 4.0
     reorder_ms: Annotated[
         int,
         Meta(
