@@ -93,6 +93,16 @@ class EdgeSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
             le=16 << 20,
         ),
     ] = 16 * KIB
+    stall_s: Annotated[
+        float,
+        Meta(
+            description="Seconds after which a client whose socket takes nothing at all is closed"
+            " with 4008. What it misses is thinned meanwhile, but still in the room log (60 s) when"
+            " it comes back and resumes.",
+            ge=0.5,
+            le=3600,
+        ),
+    ] = 10.0
     heartbeat_s: Annotated[
         float,
         Meta(
@@ -121,6 +131,7 @@ class EdgeSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
             handshake_timeout_s=self.handshake_s,
             max_message_bytes=self.max_message_bytes,
             max_queued_bytes=self.max_queued_bytes,
+            stall_s=self.stall_s,
             unsent_bytes=self.unsent_bytes,
             ping_interval_s=self.heartbeat_s,
             write_path=self.write_path,

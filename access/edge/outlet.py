@@ -57,9 +57,19 @@ class Lane:
 class Outlet:
     """The bounded queue of one stalled socket; pure: bytes in, bytes out."""
 
-    __slots__ = ("_encode_skipped", "_lanes", "_max_bytes", "_rest", "queued_bytes", "thinned")
+    __slots__ = (
+        "_encode_skipped",
+        "_lanes",
+        "_max_bytes",
+        "_rest",
+        "moved_s",
+        "queued_bytes",
+        "thinned",
+    )
 
-    def __init__(self, max_bytes: int, encode_skipped: EncodeSkipped) -> None:
+    def __init__(self, max_bytes: int, encode_skipped: EncodeSkipped, now_s: float) -> None:
+        self.moved_s = now_s
+        """When the socket took something last; whoever writes sets it."""
         self.queued_bytes = 0
         self.thinned = [0, 0, 0]
         """Messages left out since the last look, by priority; whoever counts sets it back."""

@@ -29,6 +29,7 @@ log = structlog.get_logger()
 RETRY_AFTER_S = 5
 DRAIN_LOOK_S = 0.05
 DRAIN_STEPS = 20
+STUCK_LOOK_S = 0.5
 
 
 class Server:
@@ -61,6 +62,7 @@ class Server:
         self.clients: set[Client] = set()
         self.openings: set[Opening] = set()
         self.stalled: set[Transmitter] = set()
+        self._clock = clock
         self._handler = handler
         self._rng = rng or random.Random()
         self._draining = False
@@ -98,6 +100,7 @@ class Server:
                 nursery.start_soon(self.reactor.run)
                 nursery.start_soon(self.fanout.run)
                 nursery.start_soon(self._tell_gone)
+                nursery.start_soon(self._end_stuck)
                 task_status.started()
                 await self._accept(list(listeners))
         finally:
@@ -201,6 +204,12 @@ class Server:
         log.exception("session_failed", connection=client.id, address=client.address)
         self.counters.handler_errors += 1
         client.close(CloseCode.INTERNAL_ERROR, "the node failed; resume elsewhere")
+
+    async def _end_stuck(self) -> None:
+        while True:
+            await trio.sleep(STUCK_LOOK_S)
+            for client in list(self.stalled):
+                client.end_if_stuck(self._clock())
 
     async def _tell_gone(self) -> None:
         while True:

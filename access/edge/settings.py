@@ -27,6 +27,9 @@ class EdgeSettings:
     """Chat messages are hundreds of bytes; a bigger one is a mistake or an attack."""
     max_queued_bytes: int = 256 * 1024
     """What may wait for one slow client before its bulk, then normal, rounds are thinned."""
+    stall_s: float = 10.0
+    """A socket that takes nothing for so long is closed with 4008: what its client misses meanwhile
+    is thinned here, but still in the room log when it resumes within a minute."""
     unsent_bytes: int = 16 * 1024
     """TCP_NOTSENT_LOWAT: what the kernel may hold unsent. An urgent frame waits behind at most
     this much bulk: 16 KiB are 130 ms at 1 Mbit/s; with the kernel's own default it is megabytes."""

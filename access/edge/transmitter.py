@@ -101,10 +101,17 @@ class Transmitter(ABC):
             except OSError:
                 self.cut()
                 return
+            self._outlet.moved_s = self._shared.reactor.now_s
             self._outlet.written(head, count)
             if count < len(head):
                 return
         self._unstall()
+
+    def end_if_stuck(self, now_s: float) -> None:
+        """Give up on a socket that has taken nothing for `stall_s`: its peer may resume."""
+        outlet = self._outlet
+        if outlet is not None and now_s - outlet.moved_s >= self._shared.settings.stall_s:
+            self.too_slow(outlet)
 
     def leave_audiences(self) -> None:
         """Receive no more rounds."""
@@ -124,7 +131,8 @@ class Transmitter(ABC):
         shared = self._shared
         shared.counters.stalls += 1
         shared.stalled.add(self)
-        self._outlet = Outlet(shared.settings.max_queued_bytes, shared.encode_skipped)
+        limit_bytes, now_s = shared.settings.max_queued_bytes, shared.reactor.now_s
+        self._outlet = Outlet(limit_bytes, shared.encode_skipped, now_s)
         self._tell_audiences(self._queue_round, -1)
         shared.reactor.watch_writing(self._sock, True)
         if count:

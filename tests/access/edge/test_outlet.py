@@ -48,7 +48,7 @@ def texts(written: bytes) -> list[list[object]]:
 
 
 def test_the_cut_rest_goes_first_then_by_priority() -> None:
-    outlet = Outlet(10_000, tell)
+    outlet = Outlet(10_000, tell, 0.0)
     cut = encode_text(b'["begun"]')
     outlet.cut(cut[4:])
     for batch in (a_round(BULK, 1), a_round(NORMAL, 1), a_round(URGENT, 1), a_round(URGENT, 2)):
@@ -63,7 +63,7 @@ def test_the_cut_rest_goes_first_then_by_priority() -> None:
 
 
 def test_bulk_is_thinned_oldest_first_then_normal_and_both_are_told() -> None:
-    outlet = Outlet(1000, tell)
+    outlet = Outlet(1000, tell, 0.0)
     for number in range(1, 4):
         assert push(outlet, a_round(BULK, 2 * number - 1, 2 * number))
         assert push(outlet, a_round(NORMAL, number))
@@ -79,7 +79,7 @@ def test_bulk_is_thinned_oldest_first_then_normal_and_both_are_told() -> None:
 
 
 def test_replies_are_never_thinned_and_close_when_only_they_are_left() -> None:
-    outlet = Outlet(1000, tell)
+    outlet = Outlet(1000, tell, 0.0)
     for number in range(3):
         assert push(outlet, a_round(NORMAL, number))
     assert outlet.push(b"r" * 820, BULK)
@@ -88,14 +88,14 @@ def test_replies_are_never_thinned_and_close_when_only_they_are_left() -> None:
 
 
 def test_urgent_rounds_are_never_thinned() -> None:
-    outlet = Outlet(500, tell)
+    outlet = Outlet(500, tell, 0.0)
     fits = [push(outlet, a_round(URGENT, number)) for number in range(5)]
     assert fits == [True, True, True, False, False]
     assert outlet.thinned == [0, 0, 0]
 
 
 def test_for_a_close_only_the_cut_frame_is_kept() -> None:
-    outlet = Outlet(500, tell)
+    outlet = Outlet(500, tell, 0.0)
     outlet.cut(b"rest")
     push(outlet, a_round(NORMAL, 1))
     outlet.keep_only_rest()
@@ -119,7 +119,7 @@ STEPS = st.lists(
 def test_each_message_is_delivered_or_told_as_skipped_in_its_place(
     steps: list[tuple[Priority, str, int] | int],
 ) -> None:
-    outlet, written = Outlet(900, tell), b""
+    outlet, written = Outlet(900, tell, 0.0), b""
     heads: dict[tuple[str, Priority], int] = defaultdict(int)
     for step in steps:
         if isinstance(step, int):

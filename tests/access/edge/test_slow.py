@@ -169,6 +169,26 @@ async def test_one_that_never_reads_again_is_cut_in_bounded_time(
         await stream.aclose()
 
 
+async def test_one_that_takes_nothing_is_thinned_and_then_closed_and_a_trickle_is_life(
+    run_edge: Any, autojump_clock: Any
+) -> None:
+    async with run_edge(max_queued_bytes=32 * 1024, stall_s=10, close_timeout_s=3) as edge:
+        room = Room(edge)
+        edge.recorder.on_opened = room.add
+        stuck = await edge.upgraded(receive_bytes=4096)
+        slow = Viewer(await edge.upgraded(receive_bytes=4096))
+        while sum(edge.server.counters.thinned) < 200:
+            await room.send(NORMAL)
+        for _ in range(8):
+            await trio.sleep(2)
+            slow.take(await slow.stream.receive_some(6000))
+            await room.send(NORMAL)
+        assert edge.recorder.closed_codes == {1: 4008}
+        await slow.read_until("normal", room.heads[NORMAL])
+        assert slow.unbroken("normal")
+        await stuck.aclose()
+
+
 async def test_pings_without_reading_the_pongs_end_the_connection(run_edge: Any) -> None:
     async with run_edge(max_queued_bytes=16 * 1024, close_timeout_s=0.05) as edge:
         room = Room(edge)
