@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from backends.redis.server import Redis
 from ops.cluster.options import UpOptions
 from ops.cluster.plan import LANES, LOOPBACK, Node, Plan
-from ops.cluster.redis_server import Redis
 from ops.cluster.state_dir import StateDir
 
 Table = dict[str, Any]

@@ -4,12 +4,13 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from backends.redis.server import Redis
 from ops.cluster.broker import require_broker, require_client
 from ops.cluster.free_ports import require_free_ports
 from ops.cluster.node_tables import Shared, node_tables
 from ops.cluster.options import UpOptions
 from ops.cluster.plan import Node
-from ops.cluster.redis_server import Redis, find_server, prepare
+from ops.cluster.redis_server import find_server, prepare
 from ops.cluster.run import Cluster
 from ops.cluster.state_dir import StateDir
 from ops.config.load import complete, from_sources

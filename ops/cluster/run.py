@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 import trio
 
+from backends.redis.server import Redis, wait_until_serving
 from ops import guard
 from ops.cluster.child import Program, Report
 from ops.cluster.options import UpOptions
 from ops.cluster.plan import Node, Plan
-from ops.cluster.redis_server import Redis, wait_until_serving
 from ops.cluster.settling import settled
 from ops.cluster.state_dir import StateDir
 from ops.cluster.supervisor import Supervisor

@@ -8,7 +8,8 @@ import trio
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from ops.cluster.redis_server import Redis, find_server, prepare
+from backends.redis.server import Redis
+from ops.cluster.redis_server import find_server, prepare
 from ops.cluster.run import redis_program
 from ops.cluster.state_dir import StateDir
 from ops.cluster.supervisor import Supervisor

@@ -11,12 +11,12 @@ import msgspec
 import pytest
 
 from backends.bus.settings import BusSettings
+from backends.redis.server import Redis
 from ops.cluster.broker import require_broker, require_client
 from ops.cluster.free_ports import require_free_ports
 from ops.cluster.node_tables import Shared
 from ops.cluster.options import UpOptions
 from ops.cluster.plan import plan
-from ops.cluster.redis_server import Redis
 from ops.cluster.state_dir import StateDir
 from ops.errors import Failure, Refusal
 
