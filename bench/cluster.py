@@ -61,7 +61,7 @@ class Cluster:
         used: dict[str, float] = {}
         for name, pid in self.pids().items():
             role = name.split("-")[0]
-            used[role] = used.get(role, 0.0) + _process_cpu_s(pid)
+            used[role] = used.get(role, 0.0) + process_cpu_s(pid)
         return used
 
     async def status(self) -> dict[str, Any]:
@@ -179,7 +179,8 @@ def _stop(cluster: Cluster) -> None:
         cluster.process.wait()
 
 
-def _process_cpu_s(pid: int) -> float:
+def process_cpu_s(pid: int) -> float:
+    """Return the CPU seconds that process `pid` has used; 0.0 where it has ended."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

@@ -1,0 +1,197 @@
+"""A real access node on a core of its own, with all that it needs on the other.
+
+The node and the relay are the processes that `relaymesh access` and `relaymesh relay` run, the
+store is the embedded server, and the feeder stands in for logic and router (`bench.edge.feeder`).
+Everything ends with the block, and node and relay also end when this process is killed.
+"""
+
+import contextlib
+import json
+import secrets
+import socket
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+import trio
+
+from backends.redis import server as redis_server
+from bench import wire
+from bench.cluster import free_port_base, pin_apart
+from bench.load.child import Child, Cores
+from bench.load.script import Script, Step
+from bench.load.target import Published
+from bench.room import hello
+from proto.tokens import Claims, mint
+
+ROOM = "bench"
+READY_LIMIT_S = 20.0
+TOKEN_LIFE_S = 24 * 3600
+UPGRADED = b"\r\n\r\n"
+JOINED = b'"streams":{'
+"""Only the answer to a hello whose join succeeded has it."""
+
+_PORTS = 6
+
+
+class EdgeTarget:
+    """The running node, as a `Target`."""
+
+    name = "relaymesh access"
+    keepalive = wire.PONG
+
+    def __init__(self, node: Child, feeder: Child, aside: Sequence[Child], places: "_Places"):
+        self._node = node
+        self._feeder = feeder
+        self._aside = aside
+        self._places = places
+        self.port = places.clients
+        self.url = f"ws://127.0.0.1:{self.port}/v1"
+        self.token_secret = places.token_secret
+
+    def script(self, number: int) -> Script:
+        """See `Target`: upgrade, hello with a token of its own, join."""
+        expires = int(time.time()) + TOKEN_LIFE_S
+        token = mint(Claims(sub=f"user-{number}", exp=expires), self.token_secret)
+        return [
+            Step(wire.upgrade(f"127.0.0.1:{self.port}"), UPGRADED),
+            Step(wire.text(hello(token, ROOM)), JOINED),
+        ]
+
+    def cpu_s(self) -> float:
+        """See `Target`."""
+        self._node.check()
+        return self._node.cpu_s()
+
+    def aside_cpu_s(self) -> float:
+        """Return the CPU seconds of what runs on the load's core: relay, store, feeder."""
+        return sum(child.cpu_s() for child in self._aside)
+
+    def rss_kb(self) -> float:
+        """See `Target`."""
+        return self._node.rss_kb()
+
+    def publish(self, per_s: float, seconds: float) -> Published:
+        """See `Target`."""
+        answer = self._feeder.ask(f"publish {per_s} {seconds}", seconds + READY_LIMIT_S)
+        return msgspec.convert(answer, Published)
+
+    def status(self) -> dict[str, Any]:
+        """Return what the node says of itself."""
+        with urllib.request.urlopen(f"{self._places.http}/statusz", timeout=10) as answer:
+            return dict(json.load(answer))
+
+    def write_path(self) -> str:
+        """Return how the node writes to its sockets, as it says."""
+        return str(self.status().get("write_path", "loop"))
+
+
+class _Places:
+    """Ports, folder and secrets of one run."""
+
+    def __init__(self, folder: Path) -> None:
+        base = free_port_base(_PORTS)
+        self.folder = folder
+        self.clients = base
+        self.http = f"http://127.0.0.1:{base + 1}"
+        self.relay_http = f"127.0.0.1:{base + 2}"
+        self.relay = f"tcp://127.0.0.1:{base + 3}"
+        self.token_secret = secrets.token_urlsafe(32)
+        self.store_password = secrets.token_urlsafe(16)
+
+    def write(self, name: str, text: str) -> Path:
+        """Write a file that this user alone can read."""
+        file = self.folder / name
+        file.touch(mode=0o600)
+        file.write_text(text)
+        return file
+
+    def access_config(self, store_url: str) -> Path:
+        """Write the node's config: places and secrets, all else by default."""
+        return self.write(
+            "access.toml",
+            f'[node]\nid = "access-1"\nhttp = "{self.http.removeprefix("http://")}"\n'
+            f'[access]\ntoken_secret = "{self.token_secret}"\n'
+            f"[access.edge]\nport = {self.clients}\n"
+            f'[access.mesh]\nrelays = ["{self.relay}"]\n'
+            f"[access.store]\nurl = {json.dumps(store_url)}\n",
+        )
+
+    def relay_config(self) -> Path:
+        """Write the relay's config."""
+        return self.write(
+            "relay.toml",
+            f'[node]\nid = "relay-1"\nhttp = "{self.relay_http}"\n'
+            f'[relay]\nlisten = "{self.relay}"\n',
+        )
+
+
+@contextmanager
+def edge_target(*, push_chats: bool = False) -> Iterator[EdgeTarget]:
+    """Run the parts; `push_chats`: what clients say in the room comes back as pushes."""
+    node_cores, load_cores = pin_apart()
+    with tempfile.TemporaryDirectory(prefix="relaymesh-bench-") as folder, ExitStack() as stack:
+        places = _Places(Path(folder))
+        store, url = _store(places, load_cores, stack)
+        relay = _role("relay", places.relay_config(), load_cores, stack)
+        feeder = _feeder(places, load_cores, stack, push_chats=push_chats)
+        node = _role("access", places.access_config(url), node_cores, stack)
+        yield EdgeTarget(node, feeder, (store, relay, feeder), places)
+
+
+def _store(places: _Places, cores: Cores, stack: ExitStack) -> tuple[Child, str]:
+    data = places.folder / "store"
+    data.mkdir(mode=0o700)
+    where = redis_server.socket_path(data)
+    text = redis_server.config_text(data, where, places.store_password)
+    config = places.write("store.conf", text)
+    try:
+        command = (str(redis_server.find_server(None)), str(config))
+    except redis_server.NoServerError as error:
+        raise click.ClickException(str(error)) from None
+    store = redis_server.Redis("store", command, where, places.store_password)
+    child = Child("the store", command, cores)
+    stack.callback(child.stop)
+    trio.run(_until_serving, store, child)
+    return child, store.url
+
+
+async def _until_serving(store: redis_server.Redis, child: Child) -> None:
+    try:
+        with trio.fail_after(READY_LIMIT_S):
+            await redis_server.wait_until_serving(store)
+    except trio.TooSlowError:
+        child.check()
+        raise click.ClickException("the store does not answer") from None
+
+
+def _feeder(places: _Places, cores: Cores, stack: ExitStack, *, push_chats: bool) -> Child:
+    command = [sys.executable, "-m", "bench.edge.feeder", places.relay, ROOM]
+    child = Child("the feeder", [*command, *(["--push-chats"] if push_chats else [])], cores)
+    stack.callback(child.stop)
+    child.hear(READY_LIMIT_S)
+    return child
+
+
+def _role(role: str, config: Path, cores: Cores, stack: ExitStack) -> Child:
+    """Start a node and wait until it says that it is ready."""
+    ours, theirs = socket.socketpair()
+    stack.callback(ours.close)
+    with theirs:
+        fd = theirs.fileno()
+        command = [sys.executable, "-m", "ops", role, "--config", str(config)]
+        child = Child(f"the {role}", [*command, "--supervisor-fd", str(fd)], cores, [fd])
+    stack.callback(child.stop)
+    ours.settimeout(READY_LIMIT_S)
+    with contextlib.suppress(TimeoutError, OSError):
+        if ours.recv(64):
+            return child
+    child.check()
+    raise click.ClickException(f"the {role} does not become ready")

@@ -1,0 +1,1 @@
+"""What loads a server and what it is held against: the load client and the `send()` loop, in C."""
