@@ -21,6 +21,7 @@ SUBCOMMANDS = {
     "chaos": Subcommand("ops.command:chaos", "Kill processes while viewers watch."),
 }
 BENCHES = {
+    "edge": Subcommand("bench.edge.cli:command", "One access node: fan-out, memory, connects."),
     "hop": Subcommand("bench.hop:command", "One hop through a relay, and a direct one."),
     "copies": Subcommand("bench.copies:command", "Copies of precise delivery and broadcast."),
     "likes": Subcommand("bench.likes:command", "A million likes on one room."),

@@ -7,7 +7,6 @@ Everything ends with the block, and node and relay also end when this process is
 
 import contextlib
 import json
-import secrets
 import socket
 import sys
 import tempfile
@@ -24,7 +23,8 @@ import trio
 
 from backends.redis import server as redis_server
 from bench import wire
-from bench.cluster import free_port_base, pin_apart
+from bench.cluster import pin_apart
+from bench.edge.places import Places
 from bench.load.child import Child, Cores
 from bench.load.script import Script, Step
 from bench.load.target import Published
@@ -38,8 +38,6 @@ UPGRADED = b"\r\n\r\n"
 JOINED = b'"streams":{'
 """Only the answer to a hello whose join succeeded has it."""
 
-_PORTS = 6
-
 
 class EdgeTarget:
     """The running node, as a `Target`."""
@@ -47,7 +45,7 @@ class EdgeTarget:
     name = "relaymesh access"
     keepalive = wire.PONG
 
-    def __init__(self, node: Child, feeder: Child, aside: Sequence[Child], places: "_Places"):
+    def __init__(self, node: Child, feeder: Child, aside: Sequence[Child], places: Places):
         self._node = node
         self._feeder = feeder
         self._aside = aside
@@ -83,6 +81,15 @@ class EdgeTarget:
         answer = self._feeder.ask(f"publish {per_s} {seconds}", seconds + READY_LIMIT_S)
         return msgspec.convert(answer, Published)
 
+    def feed(self, per_s: float) -> None:
+        """Publish from now on, for ever."""
+        self._feeder.say(f"publish {per_s} inf")
+
+    def check(self) -> None:
+        """Raise `ClickException` if one of the parts has ended."""
+        for child in (self._node, *self._aside):
+            child.check()
+
     def status(self) -> dict[str, Any]:
         """Return what the node says of itself."""
         with urllib.request.urlopen(f"{self._places.http}/statusz", timeout=10) as answer:
@@ -93,52 +100,12 @@ class EdgeTarget:
         return str(self.status().get("write_path", "loop"))
 
 
-class _Places:
-    """Ports, folder and secrets of one run."""
-
-    def __init__(self, folder: Path) -> None:
-        base = free_port_base(_PORTS)
-        self.folder = folder
-        self.clients = base
-        self.http = f"http://127.0.0.1:{base + 1}"
-        self.relay_http = f"127.0.0.1:{base + 2}"
-        self.relay = f"tcp://127.0.0.1:{base + 3}"
-        self.token_secret = secrets.token_urlsafe(32)
-        self.store_password = secrets.token_urlsafe(16)
-
-    def write(self, name: str, text: str) -> Path:
-        """Write a file that this user alone can read."""
-        file = self.folder / name
-        file.touch(mode=0o600)
-        file.write_text(text)
-        return file
-
-    def access_config(self, store_url: str) -> Path:
-        """Write the node's config: places and secrets, all else by default."""
-        return self.write(
-            "access.toml",
-            f'[node]\nid = "access-1"\nhttp = "{self.http.removeprefix("http://")}"\n'
-            f'[access]\ntoken_secret = "{self.token_secret}"\n'
-            f"[access.edge]\nport = {self.clients}\n"
-            f'[access.mesh]\nrelays = ["{self.relay}"]\n'
-            f"[access.store]\nurl = {json.dumps(store_url)}\n",
-        )
-
-    def relay_config(self) -> Path:
-        """Write the relay's config."""
-        return self.write(
-            "relay.toml",
-            f'[node]\nid = "relay-1"\nhttp = "{self.relay_http}"\n'
-            f'[relay]\nlisten = "{self.relay}"\n',
-        )
-
-
 @contextmanager
 def edge_target(*, push_chats: bool = False) -> Iterator[EdgeTarget]:
     """Run the parts; `push_chats`: what clients say in the room comes back as pushes."""
     node_cores, load_cores = pin_apart()
     with tempfile.TemporaryDirectory(prefix="relaymesh-bench-") as folder, ExitStack() as stack:
-        places = _Places(Path(folder))
+        places = Places(Path(folder))
         store, url = _store(places, load_cores, stack)
         relay = _role("relay", places.relay_config(), load_cores, stack)
         feeder = _feeder(places, load_cores, stack, push_chats=push_chats)
@@ -146,7 +113,7 @@ def edge_target(*, push_chats: bool = False) -> Iterator[EdgeTarget]:
         yield EdgeTarget(node, feeder, (store, relay, feeder), places)
 
 
-def _store(places: _Places, cores: Cores, stack: ExitStack) -> tuple[Child, str]:
+def _store(places: Places, cores: Cores, stack: ExitStack) -> tuple[Child, str]:
     data = places.folder / "store"
     data.mkdir(mode=0o700)
     where = redis_server.socket_path(data)
@@ -172,7 +139,7 @@ async def _until_serving(store: redis_server.Redis, child: Child) -> None:
         raise click.ClickException("the store does not answer") from None
 
 
-def _feeder(places: _Places, cores: Cores, stack: ExitStack, *, push_chats: bool) -> Child:
+def _feeder(places: Places, cores: Cores, stack: ExitStack, *, push_chats: bool) -> Child:
     command = [sys.executable, "-m", "bench.edge.feeder", places.relay, ROOM]
     child = Child("the feeder", [*command, *(["--push-chats"] if push_chats else [])], cores)
     stack.callback(child.stop)

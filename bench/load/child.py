@@ -48,13 +48,17 @@ class Child:
 
     def ask(self, line: str, limit_s: float = ANSWER_LIMIT_S) -> dict[str, Any]:
         """Say `line` and return the answer; raises `ClickException` as `hear` does."""
+        self.say(line)
+        return self.hear(limit_s)
+
+    def say(self, line: str) -> None:
+        """Say `line`; raises `ClickException` when the process has ended."""
         assert self.process.stdin is not None
         try:
             self.process.stdin.write(line.encode() + b"\n")
             self.process.stdin.flush()
         except BrokenPipeError:
             raise self._ended() from None
-        return self.hear(limit_s)
 
     def hear(self, limit_s: float = ANSWER_LIMIT_S) -> dict[str, Any]:
         """Return what it says next; raises `ClickException` when it has ended, reports an error or

@@ -9,7 +9,7 @@
  * connection plus one. Commands are lines on standard input, answers one JSON object a line:
  *
  *     connect PORT FILE IN_PROGRESS TIMEOUT_MS   run the scripts of FILE, so many at a time
- *     reset                    forget all figures
+ *     reset                    forget all figures, and the numbers that came last
  *     report                   figures since the last reset
  *     await COUNT QUIET_MS LIMIT_MS   return at COUNT deliveries, or when nothing comes for so long
  *     pattern HEX              count this as well (`matches`), at most 29 bytes
@@ -373,6 +373,7 @@ static void do_connect(const char *arguments) {
 static void do_reset(void) {
     memset(&now_figures, 0, sizeof now_figures);
     memset(histogram, 0, BUCKETS * sizeof *histogram);
+    for (uint32_t n = 0; n < conn_count; n++) conns[n].last = -1;
     now_figures.cpu_s = cpu_seconds();
     now_figures.wall_s = seconds();
     printf("{\"open\":%u}\n", open_count);

@@ -93,7 +93,7 @@ class LoadClient:
         return msgspec.convert(answer, Connected)
 
     def reset(self) -> None:
-        """Forget all figures."""
+        """Forget all figures, and which numbers came last."""
         self._child.ask("reset")
 
     def report(self) -> Report:

@@ -1,14 +1,14 @@
-"""The search for saturation: rates that grow by a fifth until two in a row are too much."""
+"""The search for saturation: rates that grow by a quarter until two in a row are too much."""
 
 from collections.abc import Callable, Sequence
 
 from bench.load.run import Run
 
-GROWTH = 1.2
+GROWTH = 1.25
 TOO_MUCH = 2
 """Rungs in a row over the bound that end the climb: one alone may be the machine's fault."""
 
-MOST_RUNGS = 16
+MOST_RUNGS = 14
 
 
 def climb(start: float, bound_ms: float, attempt: Callable[[float], Run]) -> list[Run]:

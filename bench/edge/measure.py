@@ -1,0 +1,148 @@
+"""All figures of the edge, one after the other on the same node."""
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from bench.cluster import pin_apart, process_cpu_s
+from bench.edge.connecting import Connecting, connect
+from bench.edge.inbound import chat_us, like_us
+from bench.edge.topology import EdgeTarget, edge_target
+from bench.edge.unjoined import Unjoined, unjoined
+from bench.load.client import LoadClient, load_client
+from bench.load.run import Run, median, run
+from bench.load.saturation import best, climb
+
+BUSY_DELIVERIES_PER_S = 100_000
+QUIET_MESSAGES_PER_S = 20
+FIRST_DELIVERIES_PER_S = 300_000
+"""Where the search for saturation begins."""
+
+BOUND_MS = 150.0
+NARROW_MS = 65.0
+ALIVE_S = 15.0
+
+
+class Lengths(NamedTuple):
+    """How often each figure is taken, and how many seconds each run takes."""
+
+    times: int
+    steady_s: float
+    quiet_s: float
+    inbound_s: float
+    rung_s: float
+    back_to_back_s: float
+
+
+QUICK = Lengths(1, 3.0, 4.0, 1.5, 1.0, 0.6)
+THOROUGH = Lengths(3, 5.0, 8.0, 3.0, 2.0, 2.0)
+
+
+@dataclass
+class Bench:
+    """One node with its clients in the room."""
+
+    edge: EdgeTarget
+    client: LoadClient
+    connections: int
+    lengths: Lengths
+
+    def steady(self, per_s: float, seconds: float) -> Run:
+        """Return the median of the runs at one rate."""
+        return median([self._run(per_s, seconds) for _ in range(self.lengths.times)])
+
+    def climbs(self) -> list[list[Run]]:
+        """Search for saturation as often as each figure is taken."""
+        start = FIRST_DELIVERIES_PER_S / self.connections
+        return [climb(start, BOUND_MS, self._rung) for _ in range(self.lengths.times)]
+
+    def median_of(self, figure: Callable[[EdgeTarget, LoadClient, float], float]) -> float:
+        """Return the median of one of the inbound figures."""
+        seconds = self.lengths.inbound_s
+        return statistics.median(
+            figure(self.edge, self.client, seconds) for _ in range(self.lengths.times)
+        )
+
+    def load_core_s(self) -> float:
+        """Return the CPU seconds of all that shares the load's core."""
+        return self.edge.aside_cpu_s() + process_cpu_s(self.client.pid)
+
+    def _rung(self, per_s: float) -> Run:
+        return self._run(per_s, self.lengths.rung_s)
+
+    def _run(self, per_s: float, seconds: float) -> Run:
+        return run(self.edge, self.client, self.connections, per_s, seconds)
+
+
+def measure(connections: int, lengths: Lengths) -> dict[str, Any]:
+    """Return the figures that the package's description names."""
+    node_cores, load_cores = pin_apart()
+    with edge_target() as edge, load_client(load_cores) as client:
+        opened = connect(edge, client, connections)
+        client.keep_alive(ALIVE_S, edge.keepalive)
+        figures = _of_the_node(Bench(edge, client, connections, lengths))
+        about = {"connections": connections, "write_path": edge.write_path()}
+    bare = unjoined(connections, lengths.back_to_back_s, node_cores, load_cores)
+    return about | figures | _connecting(opened) | _unjoined(bare)
+
+
+def _of_the_node(bench: Bench) -> dict[str, Any]:
+    busy = bench.steady(BUSY_DELIVERIES_PER_S / bench.connections, bench.lengths.steady_s)
+    quiet = bench.steady(QUIET_MESSAGES_PER_S, bench.lengths.quiet_s)
+    inbound = {
+        "inbound_us": round(bench.median_of(like_us), 1),
+        "chat_us": round(bench.median_of(chat_us), 1),
+    }
+    times = {"p50_ms": round(busy.p50_ms, 1), "p99_ms": round(busy.p99_ms, 1)}
+    return {
+        **_saturation(bench),
+        "at_100k": times | {"cpu_us_per_delivery": round(busy.cpu_us, 2)},
+        "quiet": {"p50_ms": round(quiet.p50_ms, 1), "p99_ms": round(quiet.p99_ms, 1)},
+        **inbound,
+        "late_ms": busy.late_ms,
+        "ok": busy.whole and quiet.whole,
+    }
+
+
+def _saturation(bench: Bench) -> dict[str, Any]:
+    began, used_s = time.monotonic(), bench.load_core_s()
+    climbs = bench.climbs()
+    share = (bench.load_core_s() - used_s) / (time.monotonic() - began)
+    highest = _highest(climbs, BOUND_MS)
+    return {
+        "saturation": _shown(highest),
+        "within_65_ms": _shown(_highest(climbs, NARROW_MS)),
+        "load_cpu_share": round(highest.load_cpu_share if highest else 0.0, 2),
+        "load_core_share": round(share, 2),
+    }
+
+
+def _highest(climbs: list[list[Run]], bound_ms: float) -> Run | None:
+    """Return the median climb's best run within the bound; `None` where half had none."""
+    found = [best(runs, bound_ms) for runs in climbs]
+    ranked = sorted(found, key=lambda run: run.deliveries_per_s if run else 0.0)
+    return ranked[len(ranked) // 2]
+
+
+def _shown(run: Run | None) -> dict[str, float | None]:
+    if run is None:
+        return {"deliveries_per_s": 0, "p99_ms": None}
+    return {"deliveries_per_s": round(run.deliveries_per_s), "p99_ms": round(run.p99_ms, 1)}
+
+
+def _connecting(found: Connecting) -> dict[str, Any]:
+    return {
+        "idle_kb_per_connection": round(found.idle_kb_per_connection, 2),
+        "connects_per_s": round(found.connects_per_s),
+        "connects_per_cpu_s": round(1e6 / found.cpu_us_per_connect),
+    }
+
+
+def _unjoined(found: Unjoined) -> dict[str, Any]:
+    return {
+        "c_loop_deliveries_per_s": round(found.c_loop_deliveries_per_s),
+        "unjoined_deliveries_per_s": round(found.deliveries_per_s),
+        "unjoined_share_of_c": round(found.share_of_c, 2),
+    }
