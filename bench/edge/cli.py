@@ -25,7 +25,8 @@ from bench.room import print_result
 )
 def command(connections: int, quick: bool, as_json: bool, serving: bool, rate: float) -> None:
     """Measure one access node: fan-out, memory, clients' frames, connects."""
-    signal.signal(signal.SIGTERM, _end)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _end)
     if serving:
         try:
             serve(rate)
@@ -35,4 +36,4 @@ def command(connections: int, quick: bool, as_json: bool, serving: bool, rate: f
 
 
 def _end(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt  # ended as by Ctrl-C, so that all parts are
+    raise KeyboardInterrupt  # also for SIGTERM, and where a shell ignores SIGINT: all parts end

@@ -1,0 +1,54 @@
+"""The search, on servers whose behaviour is known."""
+
+import msgspec
+
+from bench.load.run import Run, median
+from bench.load.saturation import GROWTH, MOST_RUNGS, best, climb
+
+RUN = Run(
+    per_s=1,
+    deliveries_per_s=1,
+    p50_ms=1,
+    p99_ms=10,
+    cpu_us=1,
+    lost=0,
+    disordered=0,
+    late_ms=0,
+    cpu_share=0,
+    load_cpu_share=0,
+)
+
+
+def at(per_s: float, **figures: float) -> Run:
+    return msgspec.structs.replace(RUN, per_s=per_s, deliveries_per_s=per_s * 10, **figures)
+
+
+def test_it_climbs_until_two_in_a_row_are_over_the_bound() -> None:
+    runs = climb(100, 150, lambda per_s: at(per_s, p99_ms=per_s))
+    assert [run.per_s for run in runs[:2]] == [100, 100 * GROWTH]
+    assert [run.p99_ms > 150 for run in runs] == [False, False, True, True]
+    found = best(runs, 150)
+    assert found is not None
+    assert found.per_s == 100 * GROWTH
+
+
+def test_one_bad_moment_ends_nothing() -> None:
+    bad = iter([False, True, False, True, True])
+    runs = climb(100, 150, lambda per_s: at(per_s, p99_ms=200 if next(bad) else 20))
+    assert len(runs) == 5
+    assert best(runs, 150) == runs[2]
+
+
+def test_what_loses_or_disorders_is_no_best() -> None:
+    runs = [at(100), at(200, lost=1), at(300, disordered=1)]
+    assert best(runs, 150) == runs[0]
+    assert best(runs[1:], 150) is None
+
+
+def test_a_server_without_a_limit_ends_the_climb_too() -> None:
+    assert len(climb(100, 150, at)) == MOST_RUNGS
+
+
+def test_the_median_hides_no_loss() -> None:
+    middle = median([at(100, lost=3, p99_ms=1), at(100, p99_ms=2), at(100, p99_ms=9)])
+    assert (middle.lost, middle.p99_ms) == (3, 2)
