@@ -77,7 +77,7 @@ class Cluster:
         sums: dict[str, float] = {}
         for url in self._http(role):
             text = await trio.to_thread.run_sync(_http_text, url + "/metrics")
-            for name, value in _samples(text):
+            for name, value in samples(text):
                 sums[name] = sums.get(name, 0.0) + value
         return sums
 
@@ -203,6 +203,7 @@ def _http_json(url: str, body: Any, token: str) -> Any:
         return json.load(answer)
 
 
-def _samples(text: str) -> list[tuple[str, float]]:
+def samples(text: str) -> list[tuple[str, float]]:
+    """Return the samples of a `/metrics` text, each with its name and labels."""
     lines = [line.rpartition(" ") for line in text.splitlines() if line and line[0] != "#"]
     return [(name, float(value)) for name, _, value in lines]

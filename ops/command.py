@@ -21,6 +21,8 @@ SUBCOMMANDS = {
     "chaos": Subcommand("ops.command:chaos", "Kill processes while viewers watch."),
 }
 BENCHES = {
+    "idle": Subcommand("bench.edge.idle:command", "Connections that say nothing."),
+    "slow": Subcommand("bench.edge.slow:command", "Clients that stop reading at full load."),
     "edge": Subcommand("bench.edge.cli:command", "One access node: fan-out, memory, connects."),
     "hop": Subcommand("bench.hop:command", "One hop through a relay, and a direct one."),
     "copies": Subcommand("bench.copies:command", "Copies of precise delivery and broadcast."),

@@ -1,7 +1,7 @@
 """WebSocket frames (RFC 6455, section 5): what a server writes, and the short way to read.
 
-Ninety-nine of a hundred frames of a client are one whole, small, masked text frame: those are read
-here. Everything else is for `access.edge.fallback`.
+Ninety-nine of a hundred frames of a client are one whole, small, masked text frame, or the pong of
+an idle one: those are read here. Everything else is for `access.edge.fallback`.
 """
 
 from enum import Enum, auto
@@ -14,6 +14,7 @@ FIN = 0x80
 MASKED = 0x80
 
 WHOLE_TEXT = FIN | TEXT
+WHOLE_PONG = FIN | PONG
 MAX_LENGTH_7 = 125
 MAX_LENGTH_16 = 0xFFFF
 MAX_LENGTH_63 = (1 << 63) - 1
@@ -82,9 +83,9 @@ def frame_bytes(head: bytes) -> int | None:
 
 
 def read_texts(data: bytes, max_message_bytes: int) -> tuple[list[bytes], bytes, Verdict]:
-    """Read whole, small, masked text frames from the start of `data`.
+    """Read whole, small, masked text frames from the start of `data`, and pass over pongs.
 
-    Returns their texts (valid UTF-8), the bytes from where reading stopped, and why it stopped.
+    Returns the texts (valid UTF-8), the bytes from where reading stopped, and why it stopped.
     """
     texts: list[bytes] = []
     position, verdict = 0, Verdict.MORE
@@ -94,14 +95,20 @@ def read_texts(data: bytes, max_message_bytes: int) -> tuple[list[bytes], bytes,
             verdict = one
             break
         text, position = one
-        texts.append(text)
+        if text is not None:
+            texts.append(text)
     return texts, data[position:], verdict
 
 
-def _read_one(data: bytes, position: int, max_message_bytes: int) -> tuple[bytes, int] | Verdict:
-    """Return the text of the frame at `position` and where the next one starts."""
-    second = data[position + 1]
-    if data[position] != WHOLE_TEXT or second < MASKED:
+def _read_one(
+    data: bytes, position: int, max_message_bytes: int
+) -> tuple[bytes | None, int] | Verdict:
+    """Return the text of the frame at `position` (`None`: a pong) and where the next one starts."""
+    first, second = data[position], data[position + 1]
+    if first == WHOLE_PONG and MASKED <= second <= MASKED + MAX_LENGTH_7:
+        stop = position + 6 + second - MASKED
+        return (None, stop) if stop <= len(data) else Verdict.MORE
+    if first != WHOLE_TEXT or second < MASKED:
         return Verdict.UNUSUAL
     length, start = second & 0x7F, position + 6
     if length > MAX_LENGTH_7:

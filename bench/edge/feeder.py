@@ -103,7 +103,7 @@ async def serve(relay: str, room: str, *, push_chats: bool) -> None:
             nursery.start_soon(run)
         while not (router.up and logic.up):
             await trio.sleep(0.01)
-        _say({"ready": True})
+        _say({"epoch": stand_in.epoch})
         async for line in trio.wrap_file(sys.stdin):
             _, per_s, seconds = line.split()
             _say(await feeder.publish(float(per_s), float(seconds)))

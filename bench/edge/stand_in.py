@@ -58,7 +58,7 @@ class StandIn:
     """Serves what an access node asks; what clients say goes to `said`, if there is one."""
 
     def __init__(self, epoch: str, said: Said | None) -> None:
-        self._epoch = epoch
+        self.epoch = epoch
         self._said = said
         self._logs: dict[str, RoomLog] = {}
 
@@ -66,7 +66,7 @@ class StandIn:
         """Return the log of `room`."""
         found = self._logs.get(room)
         if found is None:
-            found = self._logs[room] = RoomLog(room, self._epoch)
+            found = self._logs[room] = RoomLog(room, self.epoch)
         return found
 
     def chat(self, room: str, text: str) -> bytes:

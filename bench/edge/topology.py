@@ -23,12 +23,11 @@ import trio
 
 from backends.redis import server as redis_server
 from bench import wire
-from bench.cluster import pin_apart
+from bench.cluster import pin_apart, samples
 from bench.edge.places import Places
 from bench.load.child import Child, Cores
 from bench.load.script import Script, Step
 from bench.load.target import Published
-from bench.room import hello
 from proto.tokens import Claims, mint
 
 ROOM = "bench"
@@ -45,7 +44,10 @@ class EdgeTarget:
     name = "relaymesh access"
     keepalive = wire.PONG
 
-    def __init__(self, node: Child, feeder: Child, aside: Sequence[Child], places: Places):
+    def __init__(
+        self, node: Child, feeder: Child, aside: Sequence[Child], places: Places, epoch: str
+    ) -> None:
+        self.epoch = epoch
         self._node = node
         self._feeder = feeder
         self._aside = aside
@@ -56,11 +58,20 @@ class EdgeTarget:
 
     def script(self, number: int) -> Script:
         """See `Target`: upgrade, hello with a token of its own, join."""
+        return self._script(number, {"room": ROOM})
+
+    def resuming(self, number: int, seq: int) -> Script:
+        """Return the script of a client that comes back and has the messages up to `seq`."""
+        since = {"normal": {"epoch": self.epoch, "seq": seq}}
+        return self._script(number, {"room": ROOM, "since": since})
+
+    def _script(self, number: int, join: dict[str, Any]) -> Script:
         expires = int(time.time()) + TOKEN_LIFE_S
         token = mint(Claims(sub=f"user-{number}", exp=expires), self.token_secret)
+        request = {"op": "hello", "id": 0, "token": token, "join": [join]}
         return [
             Step(wire.upgrade(f"127.0.0.1:{self.port}"), UPGRADED),
-            Step(wire.text(hello(token, ROOM)), JOINED),
+            Step(wire.text(msgspec.json.encode(request)), JOINED),
         ]
 
     def cpu_s(self) -> float:
@@ -95,6 +106,11 @@ class EdgeTarget:
         with urllib.request.urlopen(f"{self._places.http}/statusz", timeout=10) as answer:
             return dict(json.load(answer))
 
+    def metrics(self) -> dict[str, float]:
+        """Return the node's metrics, by name and labels."""
+        with urllib.request.urlopen(f"{self._places.http}/metrics", timeout=10) as answer:
+            return dict(samples(answer.read().decode()))
+
     def write_path(self) -> str:
         """Return how the node writes to its sockets, as it says."""
         return str(self.status().get("write_path", "loop"))
@@ -108,9 +124,9 @@ def edge_target(*, push_chats: bool = False) -> Iterator[EdgeTarget]:
         places = Places(Path(folder))
         store, url = _store(places, load_cores, stack)
         relay = _role("relay", places.relay_config(), load_cores, stack)
-        feeder = _feeder(places, load_cores, stack, push_chats=push_chats)
+        feeder, epoch = _feeder(places, load_cores, stack, push_chats=push_chats)
         node = _role("access", places.access_config(url), node_cores, stack)
-        yield EdgeTarget(node, feeder, (store, relay, feeder), places)
+        yield EdgeTarget(node, feeder, (store, relay, feeder), places, epoch)
 
 
 def _store(places: Places, cores: Cores, stack: ExitStack) -> tuple[Child, str]:
@@ -139,12 +155,13 @@ async def _until_serving(store: redis_server.Redis, child: Child) -> None:
         raise click.ClickException("the store does not answer") from None
 
 
-def _feeder(places: Places, cores: Cores, stack: ExitStack, *, push_chats: bool) -> Child:
+def _feeder(
+    places: Places, cores: Cores, stack: ExitStack, *, push_chats: bool
+) -> tuple[Child, str]:
     command = [sys.executable, "-m", "bench.edge.feeder", places.relay, ROOM]
     child = Child("the feeder", [*command, *(["--push-chats"] if push_chats else [])], cores)
     stack.callback(child.stop)
-    child.hear(READY_LIMIT_S)
-    return child
+    return child, child.hear(READY_LIMIT_S)["epoch"]
 
 
 def _role(role: str, config: Path, cores: Cores, stack: ExitStack) -> Child:

@@ -48,6 +48,9 @@ enum {
     LINE = 64 * 1024,
 };
 
+/* A WebSocket server's ping on an idle connection is answered, as browsers do. */
+static const char PING[] = "\x89\x00", PONG[] = "\x8a\x80\0\0\0\0";
+
 typedef struct {
     int fd;
     int32_t last; /* number of the last delivery, -1 before the first */
@@ -269,6 +272,8 @@ static void read_open(Conn *conn) {
         now_figures.lost_connections++;
         return;
     }
+    if (got == 2 && memcmp(buffer + CARRY, PING, 2) == 0)
+        send(conn->fd, PONG, sizeof PONG - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
     now_figures.reads++;
     now_figures.bytes += (uint64_t)got;
     take(conn, start, (size_t)conn->carried + (size_t)got, conn->carried);

@@ -43,6 +43,9 @@ def test_usual_frames_are_read_without_wsproto() -> None:
     reader = Reader(LIMIT)
     texts = [b"", b"[1]", '["é"]'.encode(), b"x" * 125, b"y" * 126, b"z" * LIMIT]
     assert reader.feed(b"".join(map(frame, texts))) == texts
+    pongs = frame(b"", 0x8A) + frame(b"x" * 125, 0x8A)
+    assert read(frame(b"a") + pongs + frame(b"b"), list(range(1, 150, 7))) == [b"a", b"b"]
+    assert reader.feed(pongs) == []
     assert reader.fallbacks == 0
 
 
