@@ -5,7 +5,7 @@ from socket import SHUT_WR, socket
 from typing import Any, Protocol
 
 from access.edge.audience import Writer
-from access.edge.fallback import Heard, PeerClosed, Pinged
+from access.edge.fallback import Binary, Heard, PeerClosed, Pinged
 from access.edge.frames import PING_FRAME, encode_close, encode_pong, encode_text
 from access.edge.outlet import Outlet
 from access.edge.reader import Reader
@@ -38,6 +38,10 @@ class ClientHost(TransmitterHost, Protocol):
         """Hand a message to the session layer."""
         ...
 
+    def deliver_binary(self, client: "Client", payload: bytes) -> None:
+        """Act on a binary message."""
+        ...
+
     def gone(self, client: "Client", code: int) -> None:
         """Tell the session layer, later, that the client is gone."""
         ...
@@ -57,19 +61,24 @@ class Client(Transmitter):
         "_phase",
         "_reader",
         "address",
+        "deflate_bits",
         "id",
         "state",
     )
 
-    def __init__(self, number: int, address: str, sock: socket, host: ClientHost) -> None:
+    def __init__(
+        self, number: int, address: str, sock: socket, host: ClientHost, deflate_bits: int = 0
+    ) -> None:
         super().__init__(sock, host)
         self.id = number
         self.address = address
+        self.deflate_bits = deflate_bits
+        """See `handshake.Accepted`."""
         self.state: Any = None
         self._host = host
         self._phase = Phase.OPEN
         self._close_code = CUT_WITHOUT_CLOSE
-        self._reader = Reader(host.settings.max_message_bytes)
+        self._reader = Reader(host.settings.max_message_bytes, inflates=deflate_bits > 0)
         self._heard_s = host.reactor.now_s
         self._wait_until(self._heard_s + host.settings.ping_interval_s)
 
@@ -175,6 +184,8 @@ class Client(Transmitter):
     def _hear(self, heard: Heard) -> None:
         if isinstance(heard, bytes):
             self._deliver(heard)
+        elif isinstance(heard, Binary):
+            self._deliver_binary(heard.payload)
         elif isinstance(heard, Pinged):
             if self._phase is Phase.OPEN:
                 self.write(encode_pong(heard.payload), Priority.URGENT)
@@ -187,6 +198,11 @@ class Client(Transmitter):
         if self._phase is Phase.OPEN:
             self._host.counters.messages_in += 1
             self._host.deliver(self, text)
+
+    def _deliver_binary(self, payload: bytes) -> None:
+        if self._phase is Phase.OPEN:
+            self._host.counters.messages_in += 1
+            self._host.deliver_binary(self, payload)
 
     # -- ending
 

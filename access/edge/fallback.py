@@ -4,12 +4,14 @@ It understands fragments, control frames, long frames and every error. At the fi
 outside a fragmented message it has nothing left to remember, and is dropped again.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from wsproto.connection import Connection, ConnectionState, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Event, Ping, TextMessage
 
 from access.edge.frames import frame_bytes
+from access.edge.inbound_deflate import InboundDeflate
 from proto.close_codes import CloseCode
 
 
@@ -35,7 +37,14 @@ class Failed:
     reason: str
 
 
-Heard = bytes | Pinged | PeerClosed | Failed
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """A whole binary message."""
+
+    payload: bytes
+
+
+Heard = bytes | Binary | Pinged | PeerClosed | Failed
 """What reading yields; plain bytes are a whole text message."""
 
 
@@ -66,10 +75,12 @@ class FrameCutter:
 class Fallback:
     """Reads anything; `idle` says that it may be dropped (or that nothing more will be read)."""
 
-    def __init__(self, max_message_bytes: int) -> None:
+    def __init__(self, max_message_bytes: int, *, inflates: bool) -> None:
         self.idle = False
         self._max_message_bytes = max_message_bytes
-        self._wsproto = Connection(ConnectionType.SERVER)
+        self._wsproto = Connection(
+            ConnectionType.SERVER, [InboundDeflate(max_message_bytes)] if inflates else []
+        )
         self._cutter = FrameCutter()
         self._parts: list[bytes] = []
         self._size = 0
@@ -94,30 +105,36 @@ class Fallback:
 
     def _hear(self, event: Event) -> list[Heard]:
         if isinstance(event, TextMessage):
-            return self._hear_text(event)
+            return self._hear_part(event.data.encode(), event.message_finished, bytes)
         if isinstance(event, BytesMessage):
-            return [Failed(CloseCode.NOT_TEXT, "this protocol is text")]
+            return self._hear_part(bytes(event.data), event.message_finished, Binary)
         if isinstance(event, Ping):
             return [Pinged(bytes(event.payload))]
         if isinstance(event, CloseConnection):
             return [self._hear_close(event)]
         return []  # a pong: that something was heard has been noted already
 
-    def _hear_text(self, event: TextMessage) -> list[Heard]:
-        part = event.data.encode()
-        self._inside_message = not event.message_finished
+    def _hear_part(
+        self, part: bytes, finished: bool, kind: Callable[[bytes], Heard]
+    ) -> list[Heard]:
+        self._inside_message = not finished
         self._size += len(part)
         if self._size > self._max_message_bytes:
-            return [Failed(CloseCode.TOO_LARGE, f"over {self._max_message_bytes} bytes")]
+            return [self._too_large()]
         if part:
             self._parts.append(part)
         if self._inside_message:
             return []
-        text, self._parts, self._size = b"".join(self._parts), [], 0
-        return [text]
+        whole, self._parts, self._size = b"".join(self._parts), [], 0
+        return [kind(whole)]
 
     def _hear_close(self, event: CloseConnection) -> Heard:
         # wsproto tells of a broken rule with the same event as of the peer's close frame.
-        if self._wsproto.state is ConnectionState.OPEN:
-            return Failed(int(event.code), "not a valid frame")
-        return PeerClosed(int(event.code))
+        if self._wsproto.state is not ConnectionState.OPEN:
+            return PeerClosed(int(event.code))
+        if event.code == CloseCode.TOO_LARGE:
+            return self._too_large()
+        return Failed(int(event.code), "not a valid frame")
+
+    def _too_large(self) -> Failed:
+        return Failed(CloseCode.TOO_LARGE, f"over {self._max_message_bytes} bytes")

@@ -12,6 +12,8 @@ PING = 0x9
 PONG = 0xA
 FIN = 0x80
 MASKED = 0x80
+RSV1 = 0x40
+"""Of a data frame: the message is compressed (RFC 7692)."""
 
 WHOLE_TEXT = FIN | TEXT
 WHOLE_PONG = FIN | PONG

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import httptools
 
+from access.edge.deflate_offers import Agreed, agree
 from access.edge.settings import EdgeSettings
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -31,6 +32,8 @@ class Accepted:
 
     answer: bytes
     trailing: bytes
+    deflate_bits: int = 0
+    """The window, as a power of two, of what we may compress for this client; 0: nothing."""
 
 
 def accept(data: bytes, settings: EdgeSettings) -> Accepted | None:
@@ -46,7 +49,9 @@ def accept(data: bytes, settings: EdgeSettings) -> Accepted | None:
     key = _check_upgrade(request.headers)
     _check_origin(request.headers, settings)
     _check_subprotocol(request.headers, settings)
-    return Accepted(_switching(key, settings.subprotocol), data[request.head_bytes :])
+    agreed = _deflate(request.headers, settings)
+    answer = _switching(key, settings.subprotocol, agreed.answer if agreed else None)
+    return Accepted(answer, data[request.head_bytes :], agreed.window_bits if agreed else 0)
 
 
 class Request:
@@ -150,13 +155,21 @@ def _check_subprotocol(headers: Headers, settings: EdgeSettings) -> None:
         raise RefusedError(400, "subprotocol", detail)
 
 
-def _switching(key: bytes, subprotocol: str) -> bytes:
+def _deflate(headers: Headers, settings: EdgeSettings) -> Agreed | None:
+    offers = _values(headers, b"sec-websocket-extensions") if settings.compression else []
+    return agree(offers)
+
+
+def _switching(key: bytes, subprotocol: str, extension: bytes | None) -> bytes:
     accept_key = base64.b64encode(hashlib.sha1(key + GUID, usedforsecurity=False).digest())
-    return (
-        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        b"Sec-WebSocket-Accept: %b\r\nSec-WebSocket-Protocol: %b\r\n\r\n"
-        % (accept_key, subprotocol.encode())
-    )
+    lines = [
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade",
+        b"Sec-WebSocket-Accept: %b" % accept_key,
+        b"Sec-WebSocket-Protocol: %b" % subprotocol.encode(),
+    ]
+    if extension is not None:
+        lines.append(b"Sec-WebSocket-Extensions: %b" % extension)
+    return b"\r\n".join([*lines, b"", b""])
 
 
 def plain_answer(status: int, detail: str, headers: tuple[tuple[str, str], ...] = ()) -> bytes:

@@ -23,8 +23,8 @@ class Host(Protocol):
         ...
 
 
-Opened = Callable[[socket, str, bytes], None]
-"""Takes over the socket, its peer's address, and the bytes behind the handshake."""
+Opened = Callable[[socket, str, Accepted], None]
+"""Takes over the socket, its peer's address, and what the handshake came to."""
 
 
 class Opening:
@@ -90,7 +90,7 @@ class Opening:
             self._cut("gone")
             return
         self._leave()
-        self._opened(self._sock, self._address, accepted.trailing)
+        self._opened(self._sock, self._address, accepted)
 
     def _refuse(self, refusal: RefusedError) -> None:
         self._refused = True

@@ -2,6 +2,7 @@
 
 from access.edge.fallback import Failed, Fallback, Heard, PeerClosed
 from access.edge.frames import Verdict, read_texts
+from access.edge.inflate import read_deflated_text
 from proto.close_codes import CloseCode
 
 
@@ -11,12 +12,13 @@ class Reader:
     Between two usual frames it holds an empty `bytes` and nothing else.
     """
 
-    __slots__ = ("_ended", "_fallback", "_max_message_bytes", "_partial", "fallbacks")
+    __slots__ = ("_ended", "_fallback", "_inflates", "_max_message_bytes", "_partial", "fallbacks")
 
-    def __init__(self, max_message_bytes: int) -> None:
+    def __init__(self, max_message_bytes: int, *, inflates: bool = False) -> None:
         self.fallbacks = 0
         """Times that wsproto was needed."""
         self._max_message_bytes = max_message_bytes
+        self._inflates = inflates
         self._partial = b""
         self._fallback: Fallback | None = None
         self._ended = False
@@ -39,9 +41,7 @@ class Reader:
         self._partial = b""
         heard += texts
         if verdict is Verdict.UNUSUAL:
-            self._fallback = Fallback(limit)
-            self.fallbacks += 1
-            return rest
+            return self._read_unusual(rest, heard)
         if verdict is Verdict.MORE:
             self._partial = rest
         elif verdict is Verdict.TOO_BIG:
@@ -49,6 +49,16 @@ class Reader:
         else:
             heard.append(Failed(CloseCode.NOT_UTF8, "not valid UTF-8"))
         return b""
+
+    def _read_unusual(self, data: bytes, heard: list[Heard]) -> bytes:
+        """Read one compressed frame, if that will do; returns what is still to be read."""
+        if self._inflates and (read := read_deflated_text(data, self._max_message_bytes)):
+            text, rest = read
+            heard.append(text)
+            return rest
+        self._fallback = Fallback(self._max_message_bytes, inflates=self._inflates)
+        self.fallbacks += 1
+        return data
 
     def _read_long(self, fallback: Fallback, data: bytes, heard: list[Heard]) -> bytes:
         """Read through wsproto; returns what is for the short way again."""

@@ -13,7 +13,7 @@ from access.edge.audience import SeatedAudience
 from access.edge.client import Client
 from access.edge.counters import EdgeCounters
 from access.edge.fanout import FanOut, Observe, observe_nothing
-from access.edge.handshake import RefusedError
+from access.edge.handshake import Accepted, RefusedError
 from access.edge.interface import Audience, Batch, EncodeSkipped, Handler
 from access.edge.listening import accept_loop
 from access.edge.opening import Opening
@@ -176,6 +176,10 @@ class Server:
         except Exception:
             self._handler_failed(client)
 
+    def deliver_binary(self, client: Client, payload: bytes) -> None:  # noqa: ARG002
+        """See `client.ClientHost`: this protocol is text."""
+        client.close(CloseCode.NOT_TEXT, "this protocol is text")
+
     def gone(self, client: Client, code: int) -> None:
         """See `client.ClientHost`."""
         self.clients.discard(client)
@@ -186,9 +190,9 @@ class Server:
     def _taken(self, sock: socket, address: str) -> None:
         Opening(sock, address, self, self._opened)
 
-    def _opened(self, sock: socket, address: str, trailing: bytes) -> None:
+    def _opened(self, sock: socket, address: str, accepted: Accepted) -> None:
         self._last_id += 1
-        client = Client(self._last_id, address, sock, self)
+        client = Client(self._last_id, address, sock, self, accepted.deflate_bits)
         self.clients.add(client)
         self.reactor.pass_on(sock, client)
         self.counters.opened += 1
@@ -196,8 +200,8 @@ class Server:
             self._handler.opened(client)
         except Exception:
             self._handler_failed(client)
-        if trailing:
-            client.read(trailing)
+        if accepted.trailing:
+            client.read(accepted.trailing)
 
     def _handler_failed(self, client: Client) -> None:
         # A fault in the session layer must harm one connection at most.

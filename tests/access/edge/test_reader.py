@@ -68,7 +68,6 @@ def test_a_fragmented_message_with_a_ping_inside_is_joined() -> None:
     [
         (frame(b"\xff"), 1007),
         (frame(b"\xc3", 0x01) + frame(b"x", 0x80), 1007),
-        (frame(b"binary", 0x82), 1003),
         (frame(b"x" * (LIMIT + 1)), 1009),
         (frame(b"x" * LIMIT, 0x01) + frame(b"y", 0x80), 1009),
         (b"\x81\xff" + (1 << 40).to_bytes(8, "big"), 1009),
