@@ -75,6 +75,14 @@ class EdgeSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
             le=1 << 20,
         ),
     ] = 16 * KIB
+    compression: Annotated[
+        bool,
+        Meta(
+            description="Agrees to permessage-deflate (RFC 7692) with clients that offer it, as"
+            " browsers do. On: a room's messages are compressed once for all members and take a"
+            " third of the bytes, for less CPU than sending the rest.",
+        ),
+    ] = True
     max_queued_bytes: Annotated[
         int,
         Meta(
@@ -130,6 +138,7 @@ class EdgeSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
             max_connections=self.max_connections,
             handshake_timeout_s=self.handshake_s,
             max_message_bytes=self.max_message_bytes,
+            compression=self.compression,
             max_queued_bytes=self.max_queued_bytes,
             stall_s=self.stall_s,
             unsent_bytes=self.unsent_bytes,

@@ -1,4 +1,4 @@
-"""The members of one room as flat lists that a tight loop can run through."""
+"""Members who get the same bytes, as flat lists that a tight loop can run through."""
 
 from array import array
 from bisect import bisect_left
@@ -17,6 +17,8 @@ class Member(Protocol):
 
     seats: "dict[SeatedAudience, int]"
     """Where it sits in each of its audiences; kept by them."""
+    deflate_bits: int
+    """The window that it agreed to; 0: it reads no compressed frames."""
 
     @property
     def writer(self) -> Writer | None:
@@ -77,7 +79,7 @@ class SeatedAudience:
         return len(self.members) - self._empty
 
     def add(self, connection: Connection) -> None:
-        """See `interface.Audience`; one that is closing is not taken."""
+        """Seat a connection; one that is closing is not taken, adding twice is once."""
         member = cast("Member", connection)  # an edge's audiences hold its own connections only
         writer = member.writer
         if writer is None or self in member.seats:
@@ -89,7 +91,7 @@ class SeatedAudience:
         self.set_writer(member.seats[self], writer, member.descriptor)
 
     def discard(self, connection: Connection) -> None:
-        """See `interface.Audience`."""
+        """Empty the connection's seat, if it has one."""
         self.leave(cast("Member", connection))
 
     def leave(self, member: Member) -> None:

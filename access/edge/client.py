@@ -61,19 +61,16 @@ class Client(Transmitter):
         "_phase",
         "_reader",
         "address",
-        "deflate_bits",
         "id",
         "state",
     )
 
     def __init__(
-        self, number: int, address: str, sock: socket, host: ClientHost, deflate_bits: int = 0
+        self, number: int, address: str, sock: socket, host: ClientHost, deflate_bits: int
     ) -> None:
-        super().__init__(sock, host)
+        super().__init__(sock, host, deflate_bits)
         self.id = number
         self.address = address
-        self.deflate_bits = deflate_bits
-        """See `handshake.Accepted`."""
         self.state: Any = None
         self._host = host
         self._phase = Phase.OPEN

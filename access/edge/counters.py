@@ -11,6 +11,8 @@ class EdgeCounters:
         """Sockets taken from the listener."""
         self.opened = 0
         """Handshakes that succeeded."""
+        self.opened_deflating = 0
+        """Those of them that agreed to compression."""
         self.handshake_errors: Counter[str] = Counter()
         """By reason: `malformed`, `too_large`, `path`, `origin`, `timeout`, and so on."""
         self.accept_pauses = 0
@@ -23,7 +25,7 @@ class EdgeCounters:
         self.fallbacks = 0
         """Times that wsproto was needed to read, on connections that are gone."""
         self.rounds = [0, 0, 0]
-        """Rounds that were written to the end."""
+        """Rounds that were written to the end; one for each encoding that a room's members want."""
         self.deliveries = [0, 0, 0]
         """Messages (not rounds) written or queued for a member."""
         self.thinned = [0, 0, 0]

@@ -13,7 +13,6 @@ import trio
 
 from access.edge.audience import Round, SeatedAudience
 from access.edge.counters import EdgeCounters
-from access.edge.frames import encode_text
 from access.edge.interface import Batch
 from access.edge.writing.interface import WritePath
 from proto.priorities import Priority
@@ -53,10 +52,10 @@ class FanOut:
         """Return how many rounds of `priority` are waiting or running."""
         return len(self._lanes[priority])
 
-    def hand_over(self, audience: SeatedAudience, batch: Batch) -> None:
-        """Queue a round for those who are members now."""
+    def hand_over(self, audience: SeatedAudience, batch: Batch, frame: bytes) -> None:
+        """Queue a round for those who are members now: they get `frame`, the batch encoded."""
         audience.compact()
-        coming = Round(audience, batch, encode_text(batch.message), self._clock())
+        coming = Round(audience, batch, frame, self._clock())
         audience.rounds.append(coming)
         self._lanes[batch.priority].append(coming)
         self._wanted.set()

@@ -38,23 +38,24 @@ class Verdict(Enum):
 
 def encode_text(payload: bytes) -> bytes:
     """Return one whole text frame; a server's frames carry no mask, so all receivers share it."""
-    return _head(WHOLE_TEXT, len(payload)) + payload
+    return head(WHOLE_TEXT, len(payload)) + payload
 
 
 def encode_pong(payload: bytes) -> bytes:
     """Return the answer to a ping with `payload` (125 bytes at most, as the ping had)."""
-    return _head(FIN | PONG, len(payload)) + payload
+    return head(FIN | PONG, len(payload)) + payload
 
 
 def encode_close(code: int, reason: str) -> bytes:
     """Return a close frame; a reason longer than 123 bytes is cut at a character."""
     if code == 1005:  # the peer named no code: neither do we
-        return _head(FIN | CLOSE, 0)
+        return head(FIN | CLOSE, 0)
     text = reason.encode()[: MAX_LENGTH_7 - 2].decode(errors="ignore").encode()
-    return _head(FIN | CLOSE, 2 + len(text)) + code.to_bytes(2, "big") + text
+    return head(FIN | CLOSE, 2 + len(text)) + code.to_bytes(2, "big") + text
 
 
-def _head(first: int, length: int) -> bytes:
+def head(first: int, length: int) -> bytes:
+    """Return what precedes a payload of `length` bytes: `first` holds the opcode and its bits."""
     if length <= MAX_LENGTH_7:
         return bytes((first, length))
     if length <= MAX_LENGTH_16:

@@ -19,6 +19,7 @@ PREFIX = "relaymesh_edge_"
 TOTALS = (
     ("accepted", "Sockets taken from the listener."),
     ("opened", "Handshakes that succeeded."),
+    ("opened_deflating", "Handshakes that agreed to compression."),
     ("accept_pauses", "Times that accepting rested because file descriptors had run out."),
     ("messages_in", "Text messages of clients."),
     ("bytes_in", "Bytes from clients behind their handshakes."),
@@ -30,7 +31,7 @@ TOTALS = (
     ("handler_errors", "Connections closed by a mistake of ours."),
 )
 BY_PRIORITY = (
-    ("rounds", "Rounds of joined messages written to the end."),
+    ("rounds", "Rounds of joined messages written to the end, one an encoding."),
     ("deliveries", "Messages written or queued, once a member."),
     ("thinned", "Messages left out for slow clients, and told to them as skipped."),
 )

@@ -9,7 +9,6 @@ from typing import cast
 import structlog
 import trio
 
-from access.edge.audience import SeatedAudience
 from access.edge.client import Client
 from access.edge.counters import EdgeCounters
 from access.edge.fanout import FanOut, Observe, observe_nothing
@@ -19,6 +18,7 @@ from access.edge.listening import accept_loop
 from access.edge.opening import Opening
 from access.edge.poller import BestPoller, Poller
 from access.edge.reactor import Reactor
+from access.edge.sections import SectionedAudience
 from access.edge.settings import EdgeSettings
 from access.edge.transmitter import Transmitter
 from access.edge.writing.choice import choose
@@ -75,11 +75,12 @@ class Server:
 
     def audience(self) -> Audience:
         """See `interface.Edge`."""
-        return SeatedAudience()
+        return SectionedAudience()
 
     def broadcast(self, audience: Audience, batch: Batch) -> None:
         """See `interface.Edge`."""
-        self.fanout.hand_over(cast("SeatedAudience", audience), batch)
+        for section, part, frame in cast("SectionedAudience", audience).rounds(batch):
+            self.fanout.hand_over(section, part, frame)
 
     @property
     def queued_bytes(self) -> int:
@@ -196,6 +197,7 @@ class Server:
         self.clients.add(client)
         self.reactor.pass_on(sock, client)
         self.counters.opened += 1
+        self.counters.opened_deflating += accepted.deflate_bits > 0
         try:
             self._handler.opened(client)
         except Exception:

@@ -31,10 +31,11 @@ class Transmitter(ABC):
     """Writes whole frames in order. Its audiences hold its writer: the socket's own `send`, which
     nothing is faster than, or while the socket is stalled the queue's."""
 
-    __slots__ = ("_outlet", "_send", "_shared", "_sock", "seats")
+    __slots__ = ("_outlet", "_send", "_shared", "_sock", "deflate_bits", "seats")
 
-    def __init__(self, sock: socket, shared: TransmitterHost) -> None:
+    def __init__(self, sock: socket, shared: TransmitterHost, deflate_bits: int) -> None:
         self.seats: dict[SeatedAudience, int] = {}
+        self.deflate_bits = deflate_bits
         self._sock = sock
         self._send: Writer = sock.send
         self._shared = shared

@@ -22,6 +22,7 @@ class FakeMember:
     """A member whose socket takes everything, or does what `fault` says."""
 
     descriptor = -1
+    deflate_bits = 0
 
     def __init__(self) -> None:
         self.seats: dict[SeatedAudience, int] = {}
@@ -63,6 +64,10 @@ def gathered(count: int) -> tuple[Any, list[FakeMember]]:
     return audience, members
 
 
+def hand_over(fanout: FanOut, audience: SeatedAudience, coming: Batch) -> None:
+    fanout.hand_over(audience, coming, encode_text(coming.message))
+
+
 def finish(fanout: FanOut) -> None:
     while any(fanout.waiting(priority) for priority in Priority):
         fanout.step()
@@ -71,12 +76,12 @@ def finish(fanout: FanOut) -> None:
 def test_membership_is_what_it_was_at_hand_over() -> None:
     fanout = fan_out()
     audience, members = gathered(10)
-    fanout.hand_over(audience, batch(1))
+    hand_over(fanout, audience, batch(1))
     fanout.step()  # the first chunk
     late = FakeMember()
     audience.discard(members[9])
     audience.add(late)
-    fanout.hand_over(audience, batch(2))
+    hand_over(fanout, audience, batch(2))
     finish(fanout)
     assert members[0].got == [encode_text(b"1"), encode_text(b"2")]
     assert members[9].got == []
@@ -86,10 +91,10 @@ def test_membership_is_what_it_was_at_hand_over() -> None:
 def test_urgent_overtakes_after_one_chunk() -> None:
     fanout = fan_out(chunk=4)
     audience, members = gathered(20)
-    fanout.hand_over(audience, batch(1, BULK))
+    hand_over(fanout, audience, batch(1, BULK))
     fanout.step()
-    fanout.hand_over(audience, batch(2, NORMAL))
-    fanout.hand_over(audience, batch(3, URGENT))
+    hand_over(fanout, audience, batch(2, NORMAL))
+    hand_over(fanout, audience, batch(3, URGENT))
     finish(fanout)
     assert [b[2:] for b in members[0].got] == [b"1", b"3", b"2"]
     assert [b[2:] for b in members[19].got] == [b"3", b"2", b"1"]
@@ -101,7 +106,7 @@ def test_a_broken_socket_is_cut_and_a_full_one_is_told() -> None:
     members[0].fault = ConnectionResetError
     members[1].fault = BlockingIOError
     members[2].fault = 2
-    fanout.hand_over(audience, batch(1))
+    hand_over(fanout, audience, batch(1))
     finish(fanout)
     assert members[0].is_cut
     assert (members[1].cut_short, members[2].cut_short) == ([0], [2])
@@ -114,17 +119,17 @@ def test_done_may_hand_over_the_next_round_and_its_failure_harms_nobody() -> Non
     audience, members = gathered(3)
 
     def next_one() -> None:
-        fanout.hand_over(audience, batch(2))
+        hand_over(fanout, audience, batch(2))
         raise RuntimeError("the session layer's fault")
 
-    fanout.hand_over(audience, batch(1, done=next_one))
+    hand_over(fanout, audience, batch(1, done=next_one))
     finish(fanout)
     assert len(members[0].got) == 2
 
 
 def test_a_round_over_nobody_is_done() -> None:
     fanout, done = fan_out(), []
-    fanout.hand_over(SeatedAudience(), batch(1, done=lambda: done.append(1)))
+    hand_over(fanout, SeatedAudience(), batch(1, done=lambda: done.append(1)))
     finish(fanout)
     assert done == [1]
 
@@ -134,7 +139,7 @@ def test_counts_members_not_seats() -> None:
     audience, members = gathered(10)
     for member in members[:3]:
         audience.discard(member)
-    fanout.hand_over(audience, Batch(b"x", BULK, "r", "e", 1, 5))
+    hand_over(fanout, audience, Batch(b"x", BULK, "r", "e", 1, 5))
     finish(fanout)
     counters = fanout._counters
     assert (counters.deliveries, counters.frames_out) == ([0, 0, 35], 7)
@@ -154,7 +159,7 @@ async def test_the_loop_sleeps_without_rounds_and_lets_others_run(mock_clock: Mo
     async with trio.open_nursery() as nursery:
         nursery.start_soon(fanout.run)
         await wait_all_tasks_blocked()
-        fanout.hand_over(audience, batch(1))
+        hand_over(fanout, audience, batch(1))
         mock_clock.jump(0.5)
         await wait_all_tasks_blocked()
         nursery.cancel_scope.cancel()
@@ -199,7 +204,7 @@ class Model:
         number = len(self.priorities)
         frame = encode_text(b"%d" % number)
         self.priorities[frame] = priority
-        self.fanout.hand_over(self.audience, batch(number, priority))
+        hand_over(self.fanout, self.audience, batch(number, priority))
         for member in self.present:
             self.allowed[member].append(frame)
 
