@@ -2,6 +2,7 @@
 
 import zlib
 
+from access.edge.deflate_offers import MIN_WINDOW_BITS
 from access.edge.frames import RSV1, WHOLE_TEXT, encode_text, head
 from access.edge.inflate import TAIL
 
@@ -10,30 +11,24 @@ LEVEL = 6
 What is saved is saved once for each member, what it costs is paid once."""
 MEM_LEVEL = 8
 """256 KiB while a frame is compressed; with less it takes longer and comes out larger."""
-WORTH_DEFLATING_BYTES = 256
-"""A single message of 200 bytes shrinks by a fifth: less than its packet's own headers."""
 PLAIN = 0
 """Stands for no compression where a window is asked for."""
 
 
 def window_bits(agreed_bits: int, size_bytes: int) -> int:
-    """Return the window that a message of `size_bytes` is compressed with; `PLAIN`: not at all.
+    """Return the window for a message of `size_bytes` to somebody who agreed to `agreed_bits`.
 
     It is no larger than the message needs: zlib clears its tables for each message, and whoever
     agreed to a larger window can share the frame.
     """
-    if agreed_bits == PLAIN or size_bytes < WORTH_DEFLATING_BYTES:
-        return PLAIN
-    return min(agreed_bits, size_bytes.bit_length())
+    return min(agreed_bits, max(size_bytes.bit_length(), MIN_WINDOW_BITS))
 
 
-def encode_deflated(message: bytes, bits: int) -> bytes:
-    """Return one whole text frame with a window of 2^`bits` bytes, plain if that is not longer."""
+def encode_for(message: bytes, bits: int) -> bytes:
+    """Return one whole text frame: compressed with a window of 2^`bits` bytes, or `PLAIN`."""
     if bits == PLAIN:
         return encode_text(message)
     deflater = zlib.compressobj(LEVEL, zlib.DEFLATED, -bits, MEM_LEVEL)
     payload = deflater.compress(message) + deflater.flush(zlib.Z_SYNC_FLUSH)
     payload = payload.removesuffix(TAIL)
-    if len(payload) >= len(message):
-        return encode_text(message)
     return head(WHOLE_TEXT | RSV1, len(payload)) + payload

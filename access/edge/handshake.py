@@ -150,6 +150,8 @@ def _check_origin(headers: Headers, settings: EdgeSettings) -> None:
 
 
 def _check_subprotocol(headers: Headers, settings: EdgeSettings) -> None:
+    if settings.subprotocol is None:
+        return
     if settings.subprotocol.encode() not in _values(headers, b"sec-websocket-protocol"):
         detail = f"offer the subprotocol {settings.subprotocol}"
         raise RefusedError(400, "subprotocol", detail)
@@ -160,13 +162,14 @@ def _deflate(headers: Headers, settings: EdgeSettings) -> Agreed | None:
     return agree(offers)
 
 
-def _switching(key: bytes, subprotocol: str, extension: bytes | None) -> bytes:
+def _switching(key: bytes, subprotocol: str | None, extension: bytes | None) -> bytes:
     accept_key = base64.b64encode(hashlib.sha1(key + GUID, usedforsecurity=False).digest())
     lines = [
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade",
         b"Sec-WebSocket-Accept: %b" % accept_key,
-        b"Sec-WebSocket-Protocol: %b" % subprotocol.encode(),
     ]
+    if subprotocol is not None:
+        lines.append(b"Sec-WebSocket-Protocol: %b" % subprotocol.encode())
     if extension is not None:
         lines.append(b"Sec-WebSocket-Extensions: %b" % extension)
     return b"\r\n".join([*lines, b"", b""])

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import cast
 
 from access.edge.audience import Member, SeatedAudience
-from access.edge.deflate import PLAIN, encode_deflated, window_bits
+from access.edge.deflate import PLAIN, encode_for, window_bits
 from access.edge.interface import Batch, Connection
 
 
@@ -30,9 +30,10 @@ class SectionedAudience:
     is compressed. The others cost a bounded round more each: there are seven windows.
     """
 
-    __slots__ = ("_sections",)
+    __slots__ = ("_deflate_from_bytes", "_sections")
 
-    def __init__(self) -> None:
+    def __init__(self, deflate_from_bytes: int) -> None:
+        self._deflate_from_bytes = deflate_from_bytes
         self._sections: dict[int, SeatedAudience] = {}
 
     def __len__(self) -> int:
@@ -58,10 +59,14 @@ class SectionedAudience:
             batch = replace(batch, done=AfterAll(len(sections), batch.done))
         frames: dict[int, bytes] = {}
         for agreed_bits, section in sections.items():
-            bits = window_bits(agreed_bits, len(batch.message))
+            bits = self._bits(agreed_bits, len(batch.message))
             if bits not in frames:
-                frames[bits] = encode_deflated(batch.message, bits)
+                frames[bits] = encode_for(batch.message, bits)
             yield section, batch, frames[bits]
+
+    def _bits(self, agreed_bits: int, size_bytes: int) -> int:
+        deflated = size_bytes >= self._deflate_from_bytes
+        return window_bits(agreed_bits, size_bytes) if deflated else PLAIN
 
     def _section(self, bits: int) -> SeatedAudience:
         if bits not in self._sections:

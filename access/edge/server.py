@@ -75,7 +75,7 @@ class Server:
 
     def audience(self) -> Audience:
         """See `interface.Edge`."""
-        return SectionedAudience()
+        return SectionedAudience(self.settings.deflate_from_bytes)
 
     def broadcast(self, audience: Audience, batch: Batch) -> None:
         """See `interface.Edge`."""

@@ -13,7 +13,8 @@ class EdgeSettings:
     """The limits and times of the edge; sizes in bytes, times in seconds."""
 
     path: str = "/v1"
-    subprotocol: str = SUBPROTOCOL
+    subprotocol: str | None = SUBPROTOCOL
+    """What a client must offer and is answered; `None`: nothing, where no protocol is spoken."""
     allowed_origins: tuple[str, ...] = ("*",)
     """Exact origins, or `*`. A request without Origin (no browser) is always allowed."""
     max_connections: int = 100_000
@@ -28,6 +29,9 @@ class EdgeSettings:
     compression: bool = True
     """Agrees to permessage-deflate where a client offers it. On: a room's round is compressed once
     for all, and seven bytes of ten are saved for each member (`relaymesh bench compression`)."""
+    deflate_from_bytes: int = 256
+    """A round below it stays plain: a single message of 200 bytes would shrink by a fifth, which is
+    less than its packet's own headers."""
     max_queued_bytes: int = 256 * 1024
     """What may wait for one slow client before its bulk, then normal, rounds are thinned."""
     stall_s: float = 10.0
