@@ -18,7 +18,7 @@ ANY_WINDOW = -15
 """Raw deflate with the largest window, which reads every smaller one too."""
 TAIL = b"\x00\x00\xff\xff"
 """The end of each message, which RFC 7692 leaves out on the wire."""
-BEHIND_A_LAST_BLOCK = (TAIL, b"\x00" + TAIL)
+BEHIND_A_LAST_BLOCK = (b"", TAIL, b"\x00" + TAIL)
 """What may follow a block that calls itself the last (RFC 7692, section 7.2.3.4)."""
 
 

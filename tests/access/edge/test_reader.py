@@ -1,42 +1,18 @@
-"""The reader against wsproto: the same messages, or the same class of error, at any cut."""
+"""What the reader makes of frames, one kind at a time."""
 
-import itertools
 import random
-from dataclasses import dataclass
+import tracemalloc
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from wsproto.connection import Connection, ConnectionState, ConnectionType
-from wsproto.events import BytesMessage, CloseConnection, Ping, TextMessage
+from wsproto.connection import Connection, ConnectionType
+from wsproto.events import CloseConnection, TextMessage
 
-from access.edge.fallback import Failed, Heard, PeerClosed, Pinged
+from access.edge.fallback import Binary, Failed, PeerClosed, Pinged
 from access.edge.frames import encode_close, encode_pong, encode_text, frame_bytes, unmask
 from access.edge.reader import Reader
-
-LIMIT = 300
-KEY = b"\x01\x82\x43\xf4"
-
-
-def frame(
-    payload: bytes, first: int = 0x81, *, masked: bool = True, width: int | None = None
-) -> bytes:
-    """A client's frame; `width` forces the size of the length field."""
-    size = len(payload)
-    width = width if width is not None else 0 if size < 126 else 2 if size < 65536 else 8
-    seven = {0: size, 2: 126, 8: 127}[width]
-    head = bytes((first, seven | (0x80 if masked else 0)))
-    head += size.to_bytes(width, "big") if width else b""
-    return head + (KEY + unmask(payload, KEY) if masked else payload)
-
-
-def read(data: bytes, cuts: list[int] | None = None, limit: int = LIMIT) -> list[Heard]:
-    reader = Reader(limit)
-    heard: list[Heard] = []
-    places = [0, *sorted(cut % (len(data) + 1) for cut in cuts or ()), len(data)]
-    for start, stop in itertools.pairwise(places):
-        heard += reader.feed(data[start:stop])
-    return heard
+from tests.access.edge.client_frames import LIMIT, deflated, frame, read
 
 
 def test_usual_frames_are_read_without_wsproto() -> None:
@@ -95,85 +71,14 @@ def test_a_bad_frame_fails_with_its_code_and_ends_the_reading(data: bytes, code:
     assert (heard[1].code, len(heard)) == (code, 2)
 
 
+def test_a_binary_message_is_told_apart() -> None:
+    data = frame(b"\xff", 0x02) + frame(b"\xfe", 0x80) + frame(b"[1]")
+    assert read(data) == [Binary(b"\xff\xfe"), b"[1]"]
+
+
 @pytest.mark.parametrize(("payload", "code"), [(b"", 1005), (b"\x03\xe8bye", 1000)])
 def test_a_close_frame_ends_the_reading(payload: bytes, code: int) -> None:
     assert read(frame(payload, 0x88) + frame(b"after")) == [PeerClosed(code)]
-
-
-@dataclass
-class Oracle:
-    """wsproto alone, with the same limit and the same dislike of binary."""
-
-    def __post_init__(self) -> None:
-        self.connection = Connection(ConnectionType.SERVER)
-
-    def read(self, data: bytes) -> list[Heard]:
-        self.connection.receive_data(data)
-        heard: list[Heard] = []
-        text = b""
-        for event in self.connection.events():
-            if isinstance(event, TextMessage):
-                text += event.data.encode()
-                if len(text) > LIMIT:
-                    return [*heard, Failed(1009, "")]
-                if event.message_finished:
-                    heard.append(text)
-                    text = b""
-            elif isinstance(event, BytesMessage):
-                return [*heard, Failed(1003, "")]
-            elif isinstance(event, Ping):
-                heard.append(Pinged(bytes(event.payload)))
-            elif isinstance(event, CloseConnection):
-                broken = self.connection.state is ConnectionState.OPEN
-                code = int(event.code)
-                return [*heard, Failed(code, "") if broken else PeerClosed(code)]
-        return heard
-
-
-TEXTS = st.text(max_size=200).map(str.encode)
-USUAL = TEXTS.map(frame)
-FRAGMENTED = st.lists(TEXTS, min_size=2, max_size=4).map(
-    lambda parts: b"".join(
-        frame(part, (0x01 if i == 0 else 0x00) | (0x80 if i == len(parts) - 1 else 0))
-        for i, part in enumerate(parts)
-    )
-)
-CONTROL = st.tuples(st.binary(max_size=125), st.sampled_from([0x89, 0x8A])).map(
-    lambda both: frame(both[0], both[1])
-)
-WILD = st.builds(
-    frame,
-    st.binary(max_size=400),
-    st.integers(0, 255),
-    masked=st.booleans(),
-    width=st.sampled_from([None, 2, 8]),
-)
-NOISE = st.binary(max_size=40)
-STREAMS = st.lists(
-    st.one_of(USUAL, USUAL, USUAL, FRAGMENTED, CONTROL, WILD, NOISE), max_size=8
-).map(b"".join)
-
-
-def alike(heard: list[Heard]) -> list[object]:
-    """What must be equal: a failure's words are free, its code is not."""
-    return [one.code if isinstance(one, Failed) else one for one in heard]
-
-
-@settings(max_examples=400, deadline=None)
-@given(STREAMS, st.lists(st.integers(0, 4000), max_size=12))
-def test_reads_what_wsproto_reads_at_any_cut(data: bytes, cuts: list[int]) -> None:
-    expected, heard = Oracle().read(data), read(data, cuts)
-    ours, theirs = alike(heard), alike(expected)
-    if ours and ours[-1] == 1009 and isinstance(heard[-1], Failed):
-        # A size that is declared is refused at once; wsproto waits for bytes and may find another
-        # fault in them, or none yet.
-        assert ours[:-1] == theirs[: len(ours) - 1]
-        assert len(theirs) <= len(ours)
-    elif theirs and theirs[-1] == 1007 and len(ours) == len(theirs) - 1:
-        # wsproto judges the bytes of a frame as they come, the short way when it is whole.
-        assert ours == theirs[:-1]
-    else:
-        assert ours == theirs
 
 
 @given(st.binary(max_size=600), st.binary(min_size=4, max_size=4))
@@ -195,7 +100,64 @@ def test_a_client_library_reads_what_is_encoded(size: int) -> None:
     assert (events[-1].code, events[-1].reason) == (4008, "é" * 61)
 
 
-def test_noise_never_raises() -> None:
-    rng = random.Random(7)
-    for _ in range(300):
-        read(rng.randbytes(rng.randrange(200)), [rng.randrange(200) for _ in range(3)])
+def test_a_whole_compressed_frame_is_read_without_wsproto() -> None:
+    reader = Reader(LIMIT, inflates=True)
+    texts = [b"", b"[1]", '["é"]'.encode(), b"x" * LIMIT]
+    data = b"".join(frame(deflated(text), 0xC1) for text in texts) + frame(b"plain")
+    assert reader.feed(data) == [*texts, b"plain"]
+    assert reader.fallbacks == 0
+
+
+def test_fragments_of_a_compressed_message_are_joined_with_a_ping_between() -> None:
+    payload = deflated(b"[1, 2, 3]")
+    data = frame(payload[:3], 0x41) + frame(b"!", 0x89) + frame(payload[3:], 0x80)
+    assert read(data + frame(b"[4]"), inflates=True) == [Pinged(b"!"), b"[1, 2, 3]", b"[4]"]
+
+
+def test_a_compressed_binary_message_is_inflated() -> None:
+    assert read(frame(deflated(b"\xff"), 0xC2), inflates=True) == [Binary(b"\xff")]
+
+
+def test_a_block_that_calls_itself_the_last_is_read() -> None:
+    example_of_rfc_7692 = bytes.fromhex("f348cdc9c90700 00")
+    assert read(frame(example_of_rfc_7692, 0xC1), inflates=True) == [b"Hello"]
+
+
+BOMB = deflated(bytes(64 * LIMIT))
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (frame(deflated(b"x" * (LIMIT + 1)), 0xC1), 1009),
+        (frame(BOMB, 0xC1), 1009),
+        (frame(BOMB[:5], 0x41) + frame(BOMB[5:], 0x80), 1009),
+        (frame(deflated(random.Random(1).randbytes(2 * LIMIT)), 0xC1), 1009),
+        (b"\xc1\xff" + (1 << 40).to_bytes(8, "big"), 1009),
+        (frame(b"\xff\xff\xff", 0xC1), 1007),
+        (frame(deflated(b"\xff"), 0xC1), 1007),
+        (frame(bytes.fromhex("f348cdc9c90700 00") + b"more", 0xC1), 1007),
+        (frame(deflated(b"x")[:1], 0x41) + frame(deflated(b"x")[1:], 0xC0), 1002),
+        (frame(b"", 0xC9), 1002),
+        (frame(deflated(b"x"), 0xE1), 1002),
+        (frame(deflated(b"x"), 0xC1, masked=False), 1002),
+    ],
+)
+def test_a_bad_compressed_frame_fails_with_its_code(data: bytes, code: int) -> None:
+    heard = read(frame(b"before") + data + frame(b"after"), inflates=True)
+    assert heard[0] == b"before"
+    assert isinstance(heard[1], Failed)
+    assert (heard[1].code, len(heard)) == (code, 2)
+
+
+def test_no_more_of_a_bomb_is_inflated_than_the_bound() -> None:
+    payload = deflated(bytes(64 << 20))  # of which 64 KB come over the wire
+    tracemalloc.start()
+    try:
+        (heard,) = read(frame(payload, 0xC1), inflates=True, limit=len(payload))
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert isinstance(heard, Failed)
+    assert heard.code == 1009
+    assert peak_bytes < 1 << 20
