@@ -76,7 +76,8 @@ async def serve() -> None:
     listener = listen("127.0.0.1", 0, SETTINGS)
     async with trio.open_nursery() as nursery:
         await nursery.start(EchoServer().serve, [listener])
-        print(listener.getsockname()[1], flush=True)
+        sys.stdout.write(f"{listener.getsockname()[1]}\n")
+        sys.stdout.flush()
         await trio.wrap_file(sys.stdin).read()
         nursery.cancel_scope.cancel()
 

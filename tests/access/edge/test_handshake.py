@@ -121,3 +121,34 @@ def test_damaged_requests_raise_nothing_else(rng: random.Random, changes: int) -
         accept(bytes(data), SETTINGS)
     except RefusedError as error:
         assert 400 <= error.status < 500
+
+
+def test_compression_is_agreed_to_where_it_is_offered() -> None:
+    offer = "x-unknown, permessage-deflate; client_max_window_bits; server_max_window_bits=12"
+    accepted = accept(request(sec_websocket_extensions=offer), SETTINGS)
+    assert accepted is not None
+    assert accepted.deflate_bits == 12
+    assert b"\r\nSec-WebSocket-Extensions: permessage-deflate; server_no" in accepted.answer
+
+
+@pytest.mark.parametrize("offer", [None, "x-unknown", "permessage-deflate; unknown"])
+def test_without_an_offer_that_is_known_nothing_is_compressed(offer: str | None) -> None:
+    accepted = accept(request(sec_websocket_extensions=offer), SETTINGS)
+    assert accepted is not None
+    assert accepted.deflate_bits == 0
+    assert b"Extensions" not in accepted.answer
+
+
+def test_compression_can_be_switched_off() -> None:
+    settings = EdgeSettings(compression=False)
+    accepted = accept(request(sec_websocket_extensions="permessage-deflate"), settings)
+    assert accepted is not None
+    assert accepted.deflate_bits == 0
+    assert b"Extensions" not in accepted.answer
+
+
+def test_an_edge_without_a_subprotocol_asks_for_none_and_names_none() -> None:
+    settings = EdgeSettings(subprotocol=None)
+    accepted = accept(request(sec_websocket_protocol=None), settings)
+    assert accepted is not None
+    assert b"Protocol:" not in accepted.answer

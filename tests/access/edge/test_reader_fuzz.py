@@ -1,6 +1,7 @@
 """The reader against wsproto, frame by frame: the same messages or the same error, at any cut,
 with and without compression. The long run is CI's."""
 
+import itertools
 from typing import cast
 
 import pytest
@@ -94,7 +95,7 @@ class Oracle:
 def split(payload: bytes, places: list[int], first: int) -> bytes:
     """A message in fragments."""
     cuts = [0, *sorted(place % (len(payload) + 1) for place in places), len(payload)]
-    parts = [payload[a:b] for a, b in zip(cuts, cuts[1:], strict=False)]
+    parts = [payload[start:stop] for start, stop in itertools.pairwise(cuts)]
     fin = [0x00] * (len(parts) - 1) + [0x80]
     opcodes = [first, *[0x00] * (len(parts) - 1)]
     return b"".join(
