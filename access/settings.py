@@ -80,7 +80,7 @@ class EdgeSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         Meta(
             description="Agrees to permessage-deflate (RFC 7692) with clients that offer it, as"
             " browsers do. On: a room's messages are compressed once for all members and take a"
-            " third of the bytes, for less CPU than sending the rest.",
+            " third of the bytes, at no more CPU a delivery.",
         ),
     ] = True
     max_queued_bytes: Annotated[

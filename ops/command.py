@@ -24,6 +24,9 @@ BENCHES = {
     "idle": Subcommand("bench.edge.idle:command", "Connections that say nothing."),
     "slow": Subcommand("bench.edge.slow:command", "Clients that stop reading at full load."),
     "edge": Subcommand("bench.edge.cli:command", "One access node: fan-out, memory, connects."),
+    "compression": Subcommand(
+        "bench.compression:command", "Bytes and CPU of a delivery, plain and compressed."
+    ),
     "hop": Subcommand("bench.hop:command", "One hop through a relay, and a direct one."),
     "copies": Subcommand("bench.copies:command", "Copies of precise delivery and broadcast."),
     "likes": Subcommand("bench.likes:command", "A million likes on one room."),

@@ -6,10 +6,11 @@ import pytest
 DOCUMENT = Path(__file__).parents[2] / "docs" / "measuring.md"
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["edge", "edge.slow", "edge.idle", "room", "isolation", "likes", "hop", "copies", "chaos"],
-)
+EDGE = ["edge", "edge.slow", "edge.idle", "compression"]
+MESH = ["room", "isolation", "likes", "hop", "copies", "chaos"]
+
+
+@pytest.mark.parametrize("name", [*EDGE, *MESH])
 def test_the_document_says_what_the_module_says(name: str) -> None:
     about = importlib.import_module(f"bench.{name}").__doc__ or ""
     _, _, keys = about.strip().partition("\n")
