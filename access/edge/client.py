@@ -198,7 +198,6 @@ class Client(Transmitter):
 
     def _deliver_binary(self, payload: bytes) -> None:
         if self._phase is Phase.OPEN:
-            self._host.counters.messages_in += 1
             self._host.deliver_binary(self, payload)
 
     # -- ending
