@@ -18,6 +18,10 @@ lint:
 configs:
     for role in access relay router logic; do python -m ops config example $role > configs/$role.toml; done
 
+# Our edge beside a C loop, nats-server, mosquitto and centrifugo: those that are on PATH
+bench-peers *arguments:
+    python -m bench.peers {{arguments}}
+
 # Everything that CI checks
 ci:
     .ci/run

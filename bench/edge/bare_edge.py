@@ -1,8 +1,9 @@
-"""The edge alone, one frame a write, without sessions and mesh: `python -m bench.edge.bare_edge`.
+"""The edge alone, one frame a write, without sessions and mesh.
 
-Says its port when it listens. For each `SECONDS` on standard input it writes rounds of one message
-to all its clients back to back, through the whole fan-out of `access.edge.server.Server`, and says
-how many deliveries a second that were.
+`python -m bench.edge.bare_edge PATH`; PATH is how it writes: `auto`, `loop` or `io_uring`. Says its
+port and what it chose when it listens. For each `SECONDS` on standard input it writes rounds of one
+message to all its clients back to back, through the whole fan-out of `access.edge.server.Server`,
+and says how many deliveries a second that were.
 """
 
 import sys
@@ -15,16 +16,16 @@ import trio
 from access.edge.interface import Batch, Connection, Skipped
 from access.edge.listening import listen
 from access.edge.server import Server
-from access.edge.settings import EdgeSettings
-from bench.load.payload import PAYLOAD_BYTES, payload
+from access.edge.settings import EdgeSettings, WritePathName
+from bench.load.payload import payload
 from proto.priorities import Priority
 
 
 class Host:
     """A session layer that puts everybody in one room."""
 
-    def __init__(self) -> None:
-        self.server = Server(EdgeSettings(), self, _encode_skipped)
+    def __init__(self, settings: EdgeSettings) -> None:
+        self.server = Server(settings, self, _encode_skipped)
         self.room = self.server.audience()
         self.seq = 0
 
@@ -60,13 +61,13 @@ def _encode_skipped(_skipped: Skipped) -> bytes:
     return b"[]"
 
 
-async def serve() -> None:
+async def serve(path: WritePathName) -> None:
     """Serve until standard input ends."""
-    host = Host()
+    host = Host(EdgeSettings(write_path=path))
     listener = listen("127.0.0.1", 0, host.server.settings)
     async with trio.open_nursery() as nursery:
         await nursery.start(host.server.serve, [listener])
-        _say({"port": listener.getsockname()[1], "payload_bytes": PAYLOAD_BYTES})
+        _say({"port": listener.getsockname()[1], "write_path": host.server.write_path.name})
         async for line in trio.wrap_file(sys.stdin):
             _say(await host.back_to_back(float(line)))
         nursery.cancel_scope.cancel()
@@ -78,4 +79,4 @@ def _say(answer: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    trio.run(serve)
+    trio.run(serve, msgspec.convert(sys.argv[1], WritePathName))

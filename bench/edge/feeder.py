@@ -16,7 +16,7 @@ import trio
 
 from backends.links.nng import NngLinks
 from bench.edge.stand_in import Said, StandIn
-from bench.load.payload import payload
+from bench.load.payload import payload, stamp_ns
 from bench.load.target import Published
 from mesh.interface import Receive
 from mesh.node import MeshNode
@@ -30,9 +30,6 @@ from router.heads import INTERVAL_S
 
 BOUNDS = Bounds(at_work=64, waiting=4096)
 LANE = Priority.NORMAL
-COARSE_NS = 2_000_000
-"""What a wake-up may be late. A message that is later is stamped with the time at which it was
-due: a feeder that is held up must not make the node look fast."""
 
 
 class Feeder:
@@ -51,9 +48,9 @@ class Feeder:
         while done < count:
             due_ns = began_ns + round(done * 1e9 / per_s)
             await _until(due_ns)
-            late_ns = time.monotonic_ns() - due_ns
-            await self._say(due_ns if late_ns > COARSE_NS else due_ns + late_ns)
-            latest_ns = max(latest_ns, late_ns)
+            now_ns = time.monotonic_ns()
+            await self._say(stamp_ns(due_ns, now_ns))
+            latest_ns = max(latest_ns, now_ns - due_ns)
             done += 1
         return Published(done, round(latest_ns / 1e6, 1))
 

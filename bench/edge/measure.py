@@ -8,21 +8,20 @@ from typing import Any, NamedTuple
 
 from bench.cluster import pin_apart, process_cpu_s
 from bench.edge.connecting import Connecting, connect
-from bench.edge.inbound import chat_us, like_us
+from bench.edge.inbound import Inbound, chats, likes
 from bench.edge.topology import EdgeTarget, edge_target
 from bench.edge.unjoined import Unjoined, unjoined
 from bench.load.client import LoadClient, load_client
 from bench.load.run import Run, median, run
-from bench.load.saturation import best, climb
+from bench.load.saturation import best, search
 
 BUSY_DELIVERIES_PER_S = 100_000
 QUIET_MESSAGES_PER_S = 20
-FIRST_DELIVERIES_PER_S = 300_000
+FIRST_DELIVERIES_PER_S = 250_000
 """Where the search for saturation begins."""
 
 BOUND_MS = 150.0
 NARROW_MS = 65.0
-ALIVE_S = 15.0
 
 
 class Lengths(NamedTuple):
@@ -36,7 +35,7 @@ class Lengths(NamedTuple):
     back_to_back_s: float
 
 
-QUICK = Lengths(1, 3.0, 4.0, 1.5, 1.0, 0.6)
+QUICK = Lengths(1, 2.5, 3.0, 1.0, 0.8, 0.5)
 THOROUGH = Lengths(3, 5.0, 8.0, 3.0, 2.0, 2.0)
 
 
@@ -53,17 +52,17 @@ class Bench:
         """Return the median of the runs at one rate."""
         return median([self._run(per_s, seconds) for _ in range(self.lengths.times)])
 
-    def climbs(self) -> list[list[Run]]:
+    def searches(self) -> list[list[Run]]:
         """Search for saturation as often as each figure is taken."""
         start = FIRST_DELIVERIES_PER_S / self.connections
-        return [climb(start, BOUND_MS, self._rung) for _ in range(self.lengths.times)]
+        return [search(start, BOUND_MS, self._rung) for _ in range(self.lengths.times)]
 
-    def median_of(self, figure: Callable[[EdgeTarget, LoadClient, float], float]) -> float:
-        """Return the median of one of the inbound figures."""
-        seconds = self.lengths.inbound_s
-        return statistics.median(
-            figure(self.edge, self.client, seconds) for _ in range(self.lengths.times)
-        )
+    def inbound(self, say: Callable[[EdgeTarget, LoadClient, float], Inbound]) -> Inbound:
+        """Return the median of what a client's frame costs, and the sum of the refused."""
+        lengths = self.lengths
+        found = [say(self.edge, self.client, lengths.inbound_s) for _ in range(lengths.times)]
+        median_us = statistics.median(each.us for each in found)
+        return Inbound(median_us, sum(each.refused for each in found))
 
     def load_core_s(self) -> float:
         """Return the CPU seconds of all that shares the load's core."""
@@ -81,7 +80,7 @@ def measure(connections: int, lengths: Lengths) -> dict[str, Any]:
     node_cores, load_cores = pin_apart()
     with edge_target() as edge, load_client(load_cores) as client:
         opened = connect(edge, client, connections)
-        client.keep_alive(ALIVE_S, edge.keepalive)
+        client.keep_alive(edge.keepalive)
         figures = _of_the_node(Bench(edge, client, connections, lengths))
         about = {"connections": connections, "write_path": edge.write_path()}
     bare = unjoined(connections, lengths.back_to_back_s, node_cores, load_cores)
@@ -91,16 +90,15 @@ def measure(connections: int, lengths: Lengths) -> dict[str, Any]:
 def _of_the_node(bench: Bench) -> dict[str, Any]:
     busy = bench.steady(BUSY_DELIVERIES_PER_S / bench.connections, bench.lengths.steady_s)
     quiet = bench.steady(QUIET_MESSAGES_PER_S, bench.lengths.quiet_s)
-    inbound = {
-        "inbound_us": round(bench.median_of(like_us), 1),
-        "chat_us": round(bench.median_of(chat_us), 1),
-    }
+    like, chat = bench.inbound(likes), bench.inbound(chats)
     times = {"p50_ms": round(busy.p50_ms, 1), "p99_ms": round(busy.p99_ms, 1)}
     return {
         **_saturation(bench),
         "at_100k": times | {"cpu_us_per_delivery": round(busy.cpu_us, 2)},
         "quiet": {"p50_ms": round(quiet.p50_ms, 1), "p99_ms": round(quiet.p99_ms, 1)},
-        **inbound,
+        "inbound_us": round(like.us, 1),
+        "chat_us": round(chat.us, 1),
+        "refused": like.refused + chat.refused,
         "late_ms": busy.late_ms,
         "ok": busy.whole and quiet.whole,
     }
@@ -108,20 +106,20 @@ def _of_the_node(bench: Bench) -> dict[str, Any]:
 
 def _saturation(bench: Bench) -> dict[str, Any]:
     began, used_s = time.monotonic(), bench.load_core_s()
-    climbs = bench.climbs()
+    searches = bench.searches()
     share = (bench.load_core_s() - used_s) / (time.monotonic() - began)
-    highest = _highest(climbs, BOUND_MS)
+    highest = _highest(searches, BOUND_MS)
     return {
         "saturation": _shown(highest),
-        "within_65_ms": _shown(_highest(climbs, NARROW_MS)),
+        "within_65_ms": _shown(_highest(searches, NARROW_MS)),
         "load_cpu_share": round(highest.load_cpu_share if highest else 0.0, 2),
         "load_core_share": round(share, 2),
     }
 
 
-def _highest(climbs: list[list[Run]], bound_ms: float) -> Run | None:
-    """Return the median climb's best run within the bound; `None` where half had none."""
-    found = [best(runs, bound_ms) for runs in climbs]
+def _highest(searches: list[list[Run]], bound_ms: float) -> Run | None:
+    """Return the median search's best run within the bound; `None` where half had none."""
+    found = [best(runs, bound_ms) for runs in searches]
     ranked = sorted(found, key=lambda run: run.deliveries_per_s if run else 0.0)
     return ranked[len(ranked) // 2]
 
@@ -145,4 +143,5 @@ def _unjoined(found: Unjoined) -> dict[str, Any]:
         "c_loop_deliveries_per_s": round(found.c_loop_deliveries_per_s),
         "unjoined_deliveries_per_s": round(found.deliveries_per_s),
         "unjoined_share_of_c": round(found.share_of_c, 2),
+        "unjoined_loop_share_of_c": round(found.loop_share_of_c, 2),
     }

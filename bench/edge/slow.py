@@ -32,7 +32,6 @@ from bench.load.script import Step
 from bench.room import print_result
 from proto.priorities import LABELS
 
-ALIVE_S = 15.0
 QUEUE_BOUND_BYTES = 256 * 1024
 """The node's default for one client."""
 
@@ -77,7 +76,7 @@ def measure(connections: int, rate: float, seconds: float) -> dict[str, Any]:
     _, load_cores = pin_apart()
     with edge_target() as edge, load_client(load_cores) as client:
         connect(edge, client, connections)
-        client.keep_alive(ALIVE_S, edge.keepalive)
+        client.keep_alive(edge.keepalive)
         stage = Stage(edge, client, rate, seconds)
         result = _stages(stage, connections, slow)
     return {"connections": connections, "slow": slow, "rate": rate, **result}

@@ -7,6 +7,7 @@ Everything ends with the block, and node and relay also end when this process is
 
 import contextlib
 import json
+import re
 import socket
 import sys
 import tempfile
@@ -34,6 +35,7 @@ ROOM = "bench"
 READY_LIMIT_S = 20.0
 TOKEN_LIFE_S = 24 * 3600
 UPGRADED = b"\r\n\r\n"
+WRITE_PATH = re.compile(r'relaymesh_edge_write_path\{write_path="(\w+)"\}')
 JOINED = b'"streams":{'
 """Only the answer to a hello whose join succeeded has it."""
 
@@ -112,8 +114,9 @@ class EdgeTarget:
             return dict(samples(answer.read().decode()))
 
     def write_path(self) -> str:
-        """Return how the node writes to its sockets, as it says."""
-        return str(self.status().get("write_path", "loop"))
+        """Return how the node writes to its sockets, as its metrics say."""
+        found = filter(None, map(WRITE_PATH.fullmatch, self.metrics()))
+        return next((each.group(1) for each in found), "loop")
 
 
 @contextmanager

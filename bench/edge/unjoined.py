@@ -14,7 +14,6 @@ from bench.load.child import Child, Cores
 from bench.load.client import LoadClient, load_client
 from bench.load.script import Step
 from bench.load.send_loop import UPGRADED, BackToBack, SendLoop, send_loop
-from bench.load.send_loop import connect as connect_loop
 
 TURNS = 3
 QUIET_S = 0.3
@@ -22,38 +21,49 @@ LIMIT_S = 10.0
 
 
 class Unjoined(NamedTuple):
-    """Medians, in deliveries a second, and the median of our share in each turn."""
+    """Medians, in deliveries a second, and the median of our share in each turn. `loop_share_of_c`
+    is that of the loop; `share_of_c` that of the path that the edge chooses."""
 
     deliveries_per_s: float
     c_loop_deliveries_per_s: float
     share_of_c: float
+    loop_share_of_c: float
 
 
 def unjoined(connections: int, seconds: float, server: Cores, load: Cores) -> Unjoined:
-    """Measure both by turns, with the same number of connections; three times `seconds` each."""
+    """Measure all by turns, with the same number of connections; three times `seconds` each."""
     with ExitStack() as stack:
-        ours, our_client = stack.enter_context(_ours(connections, server, load))
+        edges = [stack.enter_context(_ours("auto", connections, server, load))]
+        if edges[0].write_path != "loop":
+            edges.append(stack.enter_context(_ours("loop", connections, server, load)))
         loop, its_client = stack.enter_context(_loop(connections, server, load))
         turns = [
-            (_our_turn(ours, our_client, seconds), _its_turn(loop, its_client, seconds))
+            (_its_turn(loop, its_client, seconds), [_our_turn(edge, seconds) for edge in edges])
             for _ in range(TURNS)
         ]
     return Unjoined(
-        statistics.median(our for our, _ in turns),
-        statistics.median(its for _, its in turns),
-        statistics.median(our / its for our, its in turns),
+        statistics.median(ours[0] for _, ours in turns),
+        statistics.median(its for its, _ in turns),
+        statistics.median(ours[0] / its for its, ours in turns),
+        statistics.median(ours[-1] / its for its, ours in turns),
     )
 
 
+class _Edge(NamedTuple):
+    write_path: str
+    child: Child
+    client: LoadClient
+
+
 @contextmanager
-def _ours(connections: int, server: Cores, load: Cores) -> Iterator[tuple[Child, LoadClient]]:
-    edge = Child("the edge", [sys.executable, "-m", "bench.edge.bare_edge"], server)
+def _ours(path: str, connections: int, server: Cores, load: Cores) -> Iterator[_Edge]:
+    edge = Child("the edge", [sys.executable, "-m", "bench.edge.bare_edge", path], server)
     try:
-        port = edge.hear()["port"]
+        about = edge.hear()
         with load_client(load) as client:
-            script = [Step(wire.upgrade(f"127.0.0.1:{port}"), UPGRADED)]
-            client.connect(port, [script] * connections)
-            yield edge, client
+            script = [Step(wire.upgrade(f"127.0.0.1:{about['port']}"), UPGRADED)]
+            client.connect(about["port"], [script] * connections)
+            yield _Edge(about["write_path"], edge, client)
     finally:
         edge.stop()
 
@@ -61,14 +71,14 @@ def _ours(connections: int, server: Cores, load: Cores) -> Iterator[tuple[Child,
 @contextmanager
 def _loop(connections: int, server: Cores, load: Cores) -> Iterator[tuple[SendLoop, LoadClient]]:
     with send_loop(connections, server) as loop, load_client(load) as client:
-        connect_loop(loop, client, connections)
+        client.connect(loop.port, map(loop.script, range(connections)))
         yield loop, client
 
 
-def _our_turn(edge: Child, client: LoadClient, seconds: float) -> float:
-    client.reset()
-    done = msgspec.convert(edge.ask(f"{seconds}"), BackToBack)
-    _require_all(client, done.deliveries, "the edge")
+def _our_turn(edge: _Edge, seconds: float) -> float:
+    edge.client.reset()
+    done = msgspec.convert(edge.child.ask(f"{seconds}"), BackToBack)
+    _require_all(edge.client, done.deliveries, "the edge")
     return done.per_s
 
 

@@ -4,7 +4,8 @@ import os
 import select
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,15 +32,14 @@ class Child:
         self.name = name
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115
         self._unread = b""
-        self.process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            pass_fds=pass_fds,
-        )
-        if cores:
-            os.sched_setaffinity(self.process.pid, cores)
+        with _on(cores):
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+                pass_fds=pass_fds,
+            )
 
     @property
     def pid(self) -> int:
@@ -110,6 +110,20 @@ class Child:
         self._errors.seek(0)
         lines = self._errors.read().decode(errors="replace").strip().splitlines()
         return click.ClickException(f"{self.name} ended with {code}: {lines[-1] if lines else ''}")
+
+
+@contextmanager
+def _on(cores: Cores) -> Iterator[None]:
+    """Run on `cores`, so that a child begins there: some count their cores when they start."""
+    if not cores:
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def _close(stream: Any) -> None:

@@ -15,6 +15,8 @@ IN_PROGRESS = 200
 """Connections opened at a time: the server always has some before it."""
 
 CONNECT_LIMIT_S = 60.0
+ALIVE_S = 15.0
+"""Servers ping after 25 s (ours, Centrifugo) and more."""
 
 
 class Connected(msgspec.Struct, frozen=True):
@@ -113,9 +115,9 @@ class LoadClient:
         how many were sent."""
         return int(self._child.ask(f"say {message.hex()} {per_s} {count}")["sent"])
 
-    def keep_alive(self, every_s: float, message: bytes) -> None:
-        """Send `message` on every connection so often."""
-        self._child.ask(f"keepalive {every_s} {message.hex()}")
+    def keep_alive(self, message: bytes) -> None:
+        """Send `message` on every connection every now and then; nothing where it is empty."""
+        self._child.ask(f"keepalive {ALIVE_S if message else 0} {message.hex()}")
 
     def stop_reading(self, count: int) -> None:
         """Leave `count` connections unread."""

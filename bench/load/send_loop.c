@@ -2,8 +2,8 @@
  *
  *     send_loop CONNECTIONS
  *
- * Prints {"port": N}, accepts so many connections, each with a minimal answer to its upgrade, and
- * prints {"accepted": N}. Then, for each line `RATE SECONDS` on standard input, it sends a frame of
+ * Prints {"port": N}, accepts so many connections, each with a minimal answer to its upgrade.
+ * Then, for each line `RATE SECONDS` on standard input, it sends a frame of
  * 180 bytes (176 of payload, with the marker of client.c) to all of them, RATE times a second or,
  * with RATE 0, back to back, and prints what it sent.
  */
@@ -108,8 +108,6 @@ int main(int argc, char **argv) {
     int count = argc > 1 ? atoi(argv[1]) : 0, listener = listening();
     int *fds = malloc(sizeof *fds * (size_t)(count > 0 ? count : 1));
     for (int n = 0; n < count; n++) fds[n] = accepted(listener);
-    printf("{\"accepted\":%d}\n", count);
-    fflush(stdout);
     double rate, seconds;
     while (scanf("%lf %lf", &rate, &seconds) == 2) run(fds, count, rate, seconds);
     return 0;

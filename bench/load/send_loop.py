@@ -7,7 +7,6 @@ import msgspec
 
 from bench import wire
 from bench.load.child import Child, Cores
-from bench.load.client import LoadClient
 from bench.load.compiled import program
 from bench.load.script import Script, Step
 from bench.load.target import Published
@@ -23,7 +22,7 @@ class BackToBack(msgspec.Struct, frozen=True):
 
 
 class SendLoop:
-    """The running loop, a `Target`; it takes exactly as many connections as it was started for."""
+    """The running loop, a `Target`. It sends once all connections it was started for are there."""
 
     name = "C send() loop"
     keepalive = b""
@@ -52,10 +51,6 @@ class SendLoop:
         """Send without a pause for so long."""
         return msgspec.convert(self._child.ask(f"0 {seconds}"), BackToBack)
 
-    def ready(self) -> None:
-        """Return once all connections are there."""
-        self._child.hear()
-
 
 @contextmanager
 def send_loop(connections: int, cores: Cores) -> Iterator[SendLoop]:
@@ -65,9 +60,3 @@ def send_loop(connections: int, cores: Cores) -> Iterator[SendLoop]:
         yield SendLoop(child, int(child.hear()["port"]))
     finally:
         child.stop()
-
-
-def connect(loop: SendLoop, client: LoadClient, connections: int) -> None:
-    """Let `client` open all connections of `loop`."""
-    client.connect(loop.port, (loop.script(number) for number in range(connections)))
-    loop.ready()
