@@ -14,5 +14,5 @@ table of medians of three turns; with `--json` a list of rows with
 - `idle_kb_per_connection`, `connects_per_s`: with 1000 connections that are in the room;
 - `load_cpu_share`: the load client's own share of a core at saturation.
 
-`--turns 1` takes a minute and a half; three turns with four servers about six.
+`--turns 1` takes about two minutes for four servers, the default of three about six.
 """
