@@ -32,7 +32,7 @@ class Child:
         self.name = name
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115
         self._unread = b""
-        with _on(cores):
+        with on(cores):
             self.process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
@@ -113,8 +113,9 @@ class Child:
 
 
 @contextmanager
-def _on(cores: Cores) -> Iterator[None]:
-    """Run on `cores`, so that a child begins there: some count their cores when they start."""
+def on(cores: Cores) -> Iterator[None]:
+    """Be on `cores` for the block, and with this what is started in it: some programs count their
+    cores when they begin."""
     if not cores:
         yield
         return

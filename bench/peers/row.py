@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from bench.edge.connecting import Connecting, connect
-from bench.load.child import Cores
+from bench.load.child import Cores, on
 from bench.load.client import load_client
 from bench.load.run import Run, median, run
 from bench.load.saturation import best, search
@@ -36,7 +36,7 @@ class Turn(msgspec.Struct, frozen=True):
 
 def turn(start: Start, server: Cores, load: Cores) -> Turn:
     """Measure a server, freshly started for few and then for many connections."""
-    with start(FEW, server) as target, load_client(load) as client:
+    with start(FEW, server) as target, load_client(load) as client, on(load):
         opened = connect(target, client, FEW)
         client.keep_alive(target.keepalive)
         busy_few = run(target, client, FEW, BUSY_DELIVERIES_PER_S / FEW, BUSY_S)
@@ -45,7 +45,7 @@ def turn(start: Start, server: Cores, load: Cores) -> Turn:
             BOUND_MS,
             lambda per_s: run(target, client, FEW, per_s, RUNG_S),
         )
-    with start(MANY, server) as target, load_client(load) as client:
+    with start(MANY, server) as target, load_client(load) as client, on(load):
         connect(target, client, MANY)
         busy_many = run(target, client, MANY, BUSY_DELIVERIES_PER_S / MANY, BUSY_S)
     return Turn(busy_few, busy_many, best([busy_few, *runs], BOUND_MS), opened)
