@@ -8,7 +8,8 @@ table of medians of three turns; with `--json` a list of rows with
 
 - `name`: the server;
 - `busy_1000`, `busy_5000`: `{"p50_ms", "p99_ms", "cpu_us_per_delivery", "lost"}` at 100 messages a
-  second to 1000 connections and 20 to 5000;
+  second to 1000 connections and 20 to 5000; `lost`: what had not come 20 s after the last
+  was sent;
 - `saturation`: `{"deliveries_per_s", "p99_ms"}` with 1000 connections: the highest rate at which
   99 % came within 150 ms and nothing was lost;
 - `idle_kb_per_connection`, `connects_per_s`: with 1000 connections that are in the room;

@@ -17,7 +17,9 @@ from bench.peers.running import Dialect, running
 
 PROGRAM = "centrifugo"
 CHANNEL = "bench"
-PONG = wire.text(b"{}")
+PING_INTERVAL = "1h"
+"""A pong must answer a ping (one unasked ends the connection), and the load client answers none."""
+
 CONNECT = wire.text(b'{"id":1,"connect":{}}')
 SUBSCRIBE = wire.text(b'{"id":2,"subscribe":{"channel":"%b"}}' % CHANNEL.encode())
 
@@ -30,14 +32,14 @@ def centrifugo(_connections: int, cores: Cores) -> Iterator[Target]:
         config = Path(folder, "config.json")
         config.write_text(json.dumps(_config(port)))
         command = [PROGRAM, "--config", str(config)]
-        with running(PROGRAM, command, port, cores, Dialect(_script, _publish, PONG)) as server:
+        with running(PROGRAM, command, port, cores, Dialect(_script, _publish)) as server:
             yield server
 
 
 def _config(port: int) -> dict[str, object]:
     return {
         "http_server": {"address": "127.0.0.1", "port": str(port)},
-        "client": {"insecure": True},
+        "client": {"insecure": True, "ping_interval": PING_INTERVAL},
         "http_api": {"insecure": True},
         "log": {"level": "error"},
     }
