@@ -12,12 +12,16 @@ import structlog
 import trio
 from prometheus_client.registry import Collector
 
+from access.edge.channel import plain
 from access.edge.listening import listen
 from access.edge.metrics import EdgeCollector, RoundTimes
 from access.edge.server import Server
+from access.edge.tls.channel import TlsChannels
+from access.edge.tls.metrics import TlsCollector
+from access.edge.tls.renewal import Renewal
 from access.metrics import AccessCollector
 from access.node import AccessNode, encode_skipped
-from access.settings import Settings
+from access.settings import EdgeSettings, Settings
 from backends.leases.redis import RedisRegistry
 from backends.links.nng import NngLinks
 from backends.redis.client import open_redis
@@ -73,7 +77,8 @@ async def run(
 ) -> None:
     """Run an access node until `stopping`, then drain it.
 
-    Raises `OSError` if the edge's address can't be bound. A store or relay that is away is waited
+    Raises `OSError` if the edge's address can't be bound, `CertificateError` for TLS files that
+    can't be used. A store or relay that is away is waited
     for.
     """
     edge = settings.edge
@@ -91,12 +96,16 @@ async def _opened(
     settings: Settings, identity: NodeIdentity, listener: socket
 ) -> AsyncIterator[tuple[Service, Server]]:
     limits, times = settings.edge.limits(), RoundTimes()
+    renewal = _renewal(settings.edge)
+    open_channel = TlsChannels(renewal.context) if renewal else plain
     async with open_redis(settings.store) as redis, trio.open_nursery() as nursery:
         node = AccessNode(
             settings,
             identity,
             nursery,
-            edge_of=lambda handler: Server(limits, handler, encode_skipped, observe=times),
+            edge_of=lambda handler: Server(
+                limits, handler, encode_skipped, observe=times, open_channel=open_channel
+            ),
             mesh_of=lambda receive: MeshNode(
                 identity, "access", settings.mesh, NngLinks(), receive
             ),
@@ -110,13 +119,16 @@ async def _opened(
         assert isinstance(server, Server)
         assert isinstance(mesh, MeshNode)
         node.lane_depths = partial(_lane_depths, mesh)
-        node.url = settings.public_url or _url(listener, settings.edge.path)
-        collectors = (
+        node.url = settings.public_url or _url(listener, settings.edge)
+        collectors: list[Collector] = [
             AccessCollector(node),
             EdgeCollector(server, times),
             MeshCollector(mesh),
             StoreCollector(redis),
-        )
+        ]
+        if renewal is not None:
+            collectors.append(TlsCollector(renewal))
+            nursery.start_soon(renewal.run)
         nursery.start_soon(mesh.run)
         nursery.start_soon(node.run)
         await nursery.start(server.serve, [listener])
@@ -134,9 +146,14 @@ async def drain(node: AccessNode, server: Server, within_s: float) -> None:
     await node.lease.resign()
 
 
-def _url(listener: socket, path: str) -> str:
+def _renewal(edge: EdgeSettings) -> Renewal | None:
+    return Renewal(edge.tls_cert, edge.tls_key) if edge.tls_cert else None
+
+
+def _url(listener: socket, edge: EdgeSettings) -> str:
     host, port = listener.getsockname()[:2]
-    return f"ws://[{host}]:{port}{path}" if ":" in host else f"ws://{host}:{port}{path}"
+    scheme, host = "wss" if edge.tls_cert else "ws", f"[{host}]" if ":" in host else host
+    return f"{scheme}://{host}:{port}{edge.path}"
 
 
 def _lane_depths(mesh: MeshNode) -> dict[str, int]:

@@ -6,6 +6,7 @@ from msgspec import Meta, Struct, field
 
 from access.edge.settings import EdgeSettings as EdgeLimits
 from access.edge.settings import WritePathName
+from access.edge.tls.certificate import load
 from backends.redis.settings import StoreSettings
 from mesh.settings import MeshSettings
 from proto.settings_types import SECRET_MARK
@@ -19,8 +20,8 @@ class EdgeSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     host: Annotated[
         str,
         Meta(
-            description="Address to listen on for clients. Loopback by default because TLS is left"
-            " to what stands before the node.",
+            description="Address to listen on for clients. Loopback by default because what goes"
+            " further should be TLS: by the node itself, or by what stands before it.",
             min_length=1,
         ),
     ] = "127.0.0.1"
@@ -42,6 +43,18 @@ class EdgeSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     path: Annotated[
         str, Meta(description="Path of the WebSocket's URL: the protocol's version.", pattern="^/")
     ] = "/v1"
+    tls_cert: Annotated[
+        str,
+        Meta(
+            description="PEM file with the certificate and its chain: the node speaks TLS (1.2 or"
+            " later) itself. Read again when it changes and on SIGHUP; open connections stay."
+            " Empty: no TLS here.",
+        ),
+    ] = ""
+    tls_key: Annotated[
+        str,
+        Meta(description="PEM file with the private key of `tls_cert`, without a password."),
+    ] = ""
     allowed_origins: Annotated[
         list[str],
         Meta(
@@ -129,6 +142,16 @@ class EdgeSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
             " work (Linux 6.6 or later; containers often forbid it), else the loop.",
         ),
     ] = "auto"
+
+    def __post_init__(self) -> None:
+        """Refuse TLS files that can't be used, before anything starts."""
+        if bool(self.tls_cert) != bool(self.tls_key):
+            absent, given = sorted(
+                ("tls_cert", "tls_key"), key=lambda name: bool(getattr(self, name))
+            )
+            raise ValueError(f"{absent}: must be given with {given}: TLS needs both")
+        if self.tls_cert:
+            load(self.tls_cert, self.tls_key)
 
     def limits(self) -> EdgeLimits:
         """Return these settings as the edge takes them."""
@@ -375,7 +398,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         str,
         Meta(
             description="URL at which clients reach this node, as the gateway tells it. Empty:"
-            " ws://HOST:PORT/PATH of the edge.",
+            " ws://HOST:PORT/PATH of the edge (wss:// with TLS). A certificate is for a name, so"
+            " with one give wss://NAME:PORT/PATH here.",
             pattern=r"^(wss?://.+)?$",
         ),
     ] = ""

@@ -1,10 +1,11 @@
 """One client after its handshake: reads its frames, keeps its deadlines, ends it in good order."""
 
 from enum import IntEnum
-from socket import SHUT_WR, socket
+from socket import SHUT_WR
 from typing import Any, Protocol
 
 from access.edge.audience import Writer
+from access.edge.channel import Channel
 from access.edge.fallback import Binary, Heard, PeerClosed, Pinged
 from access.edge.frames import PING_FRAME, encode_close, encode_pong, encode_text
 from access.edge.outlet import Outlet
@@ -66,9 +67,9 @@ class Client(Transmitter):
     )
 
     def __init__(
-        self, number: int, address: str, sock: socket, host: ClientHost, deflate_bits: int
+        self, number: int, address: str, channel: Channel, host: ClientHost, deflate_bits: int
     ) -> None:
-        super().__init__(sock, host, deflate_bits)
+        super().__init__(channel, host, deflate_bits)
         self.id = number
         self.address = address
         self.state: Any = None
@@ -122,7 +123,7 @@ class Client(Transmitter):
             try:
                 # Closing now, with input unread, would reset the connection and could take our
                 # close frame back from the peer's buffer.
-                self._sock.shutdown(SHUT_WR)
+                self._channel.shutdown(SHUT_WR)
             except OSError:
                 self.cut()
 
@@ -133,7 +134,7 @@ class Client(Transmitter):
         if self._phase is Phase.GONE:
             return
         try:
-            data = self._sock.recv(READ_BYTES)
+            data = self._channel.recv(READ_BYTES)
         except BlockingIOError:
             return
         except OSError:

@@ -14,7 +14,7 @@ class EdgeCounters:
         self.opened_deflating = 0
         """Those of them that agreed to compression."""
         self.handshake_errors: Counter[str] = Counter()
-        """By reason: `malformed`, `too_large`, `path`, `origin`, `timeout`, and so on."""
+        """By reason: `tls`, `malformed`, `too_large`, `path`, `origin`, `timeout`, and so on."""
         self.accept_pauses = 0
         """Times that accepting rested because file descriptors had run out."""
         self.messages_in = 0

@@ -1,9 +1,11 @@
 """A socket that has not finished its handshake yet."""
 
+import ssl
 from collections.abc import Callable
-from socket import SHUT_WR, socket
+from socket import SHUT_WR
 from typing import Protocol
 
+from access.edge.channel import Channel
 from access.edge.counters import EdgeCounters
 from access.edge.handshake import Accepted, RefusedError, accept
 from access.edge.reactor import Reactor
@@ -23,17 +25,20 @@ class Host(Protocol):
         ...
 
 
-Opened = Callable[[socket, str, Accepted], None]
-"""Takes over the socket, its peer's address, and what the handshake came to."""
+Opened = Callable[[Channel, str, Accepted], None]
+"""Takes over the channel, its peer's address, and what the handshake came to."""
 
 
 class Opening:
-    """Collects the request, answers it, and hands the socket on; all within one deadline."""
+    """Collects the request, answers it, and hands the channel on; all within one deadline.
 
-    __slots__ = ("_address", "_data", "_due_s", "_host", "_opened", "_over", "_refused", "_sock")
+    A handshake of TLS before it is the channel's own, and within the same deadline.
+    """
 
-    def __init__(self, sock: socket, address: str, host: Host, opened: Opened) -> None:
-        self._sock = sock
+    __slots__ = ("_address", "_channel", "_data", "_due_s", "_host", "_opened", "_over", "_refused")
+
+    def __init__(self, channel: Channel, address: str, host: Host, opened: Opened) -> None:
+        self._channel = channel
         self._address = address
         self._host = host
         self._opened = opened
@@ -42,7 +47,7 @@ class Opening:
         self._over = False
         self._due_s = host.reactor.now_s + host.settings.handshake_timeout_s
         host.openings.add(self)
-        host.reactor.watch(sock, self)
+        host.reactor.watch(channel, self)
         host.reactor.call_at(self, self._due_s)
 
     def on_readable(self) -> None:
@@ -50,8 +55,11 @@ class Opening:
         if self._over:
             return
         try:
-            data = self._sock.recv(self._host.settings.max_request_bytes)
+            data = self._channel.recv(self._host.settings.max_request_bytes)
         except BlockingIOError:
+            return
+        except ssl.SSLError:
+            self._cut("tls")
             return
         except OSError:
             data = b""
@@ -90,7 +98,7 @@ class Opening:
             self._cut("gone")
             return
         self._leave()
-        self._opened(self._sock, self._address, accepted)
+        self._opened(self._channel, self._address, accepted)
 
     def _refuse(self, refusal: RefusedError) -> None:
         self._refused = True
@@ -101,13 +109,13 @@ class Opening:
             return
         try:
             # The peer hangs up when it has read the answer: closing first could reset it away.
-            self._sock.shutdown(SHUT_WR)
+            self._channel.shutdown(SHUT_WR)
         except OSError:
             self._cut("gone")
 
     def _answer(self, answer: bytes) -> bool:
         try:
-            return self._sock.send(answer) == len(answer)
+            return self._channel.send(answer) == len(answer)
         except OSError:
             return False
 
@@ -120,4 +128,4 @@ class Opening:
         if not self._refused:
             self._host.counters.handshake_errors[reason] += 1
         self._leave()
-        self._host.reactor.close(self._sock)
+        self._host.reactor.close(self._channel)

@@ -6,10 +6,11 @@ all of them costs neither.
 
 import select
 import selectors
-import socket
 import sys
 from collections.abc import Sequence
 from typing import Protocol
+
+from access.edge.channel import Channel
 
 READABLE = 1
 WRITABLE = 4
@@ -25,16 +26,16 @@ class Poller(Protocol):
         """Return the descriptor that is readable while any socket is ready."""
         ...
 
-    def add(self, sock: socket.socket) -> None:
-        """Watch `sock` for reading."""
+    def add(self, channel: Channel) -> None:
+        """Watch `channel` for reading."""
         ...
 
-    def watch_writing(self, sock: socket.socket, wanted: bool) -> None:
-        """Watch `sock` for writing too, or no longer."""
+    def watch_writing(self, channel: Channel, wanted: bool) -> None:
+        """Watch `channel` for writing too, or no longer."""
         ...
 
-    def remove(self, sock: socket.socket) -> None:
-        """Forget `sock`; must come before its `close()`."""
+    def remove(self, channel: Channel) -> None:
+        """Forget `channel`; must come before its `close()`."""
         ...
 
     def ready(self, max_events: int) -> Ready:
@@ -57,18 +58,18 @@ class SelectorPoller:
         number: int = self._selector.fileno()
         return number
 
-    def add(self, sock: socket.socket) -> None:
+    def add(self, channel: Channel) -> None:
         """See `Poller`."""
-        self._selector.register(sock, selectors.EVENT_READ)
+        self._selector.register(channel, selectors.EVENT_READ)
 
-    def watch_writing(self, sock: socket.socket, wanted: bool) -> None:
+    def watch_writing(self, channel: Channel, wanted: bool) -> None:
         """See `Poller`."""
         writing = selectors.EVENT_WRITE if wanted else 0
-        self._selector.modify(sock, selectors.EVENT_READ | writing)
+        self._selector.modify(channel, selectors.EVENT_READ | writing)
 
-    def remove(self, sock: socket.socket) -> None:
+    def remove(self, channel: Channel) -> None:
         """See `Poller`."""
-        self._selector.unregister(sock)
+        self._selector.unregister(channel)
 
     def ready(self, max_events: int) -> Ready:
         """See `Poller`."""
@@ -93,17 +94,17 @@ if sys.platform == "linux":
             """See `Poller`."""
             return self._epoll.fileno()
 
-        def add(self, sock: socket.socket) -> None:
+        def add(self, channel: Channel) -> None:
             """See `Poller`."""
-            self._epoll.register(sock, select.EPOLLIN)
+            self._epoll.register(channel, select.EPOLLIN)
 
-        def watch_writing(self, sock: socket.socket, wanted: bool) -> None:
+        def watch_writing(self, channel: Channel, wanted: bool) -> None:
             """See `Poller`."""
-            self._epoll.modify(sock, select.EPOLLIN | (select.EPOLLOUT if wanted else 0))
+            self._epoll.modify(channel, select.EPOLLIN | (select.EPOLLOUT if wanted else 0))
 
-        def remove(self, sock: socket.socket) -> None:
+        def remove(self, channel: Channel) -> None:
             """See `Poller`."""
-            self._epoll.unregister(sock)
+            self._epoll.unregister(channel)
 
         def ready(self, max_events: int) -> Ready:
             """See `Poller`."""

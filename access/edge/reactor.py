@@ -1,11 +1,11 @@
 """Waits for all sockets and deadlines of the edge, and tells their owners."""
 
 from collections.abc import Callable
-from socket import socket
 from typing import Protocol
 
 import trio
 
+from access.edge.channel import Channel
 from access.edge.poller import WRITABLE, Poller
 from access.edge.settings import EdgeSettings
 from access.edge.wheel import Wheel
@@ -41,24 +41,24 @@ class Reactor:
         self._owners: dict[int, Owner] = {}
         self._wheel: Wheel[Owner] = Wheel(self.now_s, WHEEL_TICK_S)
 
-    def watch(self, sock: socket, owner: Owner) -> None:
-        """Tell `owner` from now on when `sock` is readable."""
-        self._owners[sock.fileno()] = owner
-        self._poller.add(sock)
+    def watch(self, channel: Channel, owner: Owner) -> None:
+        """Tell `owner` from now on when `channel` is readable."""
+        self._owners[channel.fileno()] = owner
+        self._poller.add(channel)
 
-    def pass_on(self, sock: socket, owner: Owner) -> None:
+    def pass_on(self, channel: Channel, owner: Owner) -> None:
         """Make `owner` the new owner of a watched socket."""
-        self._owners[sock.fileno()] = owner
+        self._owners[channel.fileno()] = owner
 
-    def watch_writing(self, sock: socket, wanted: bool) -> None:
-        """Tell the owner when `sock` is writable too, or no longer."""
-        self._poller.watch_writing(sock, wanted)
+    def watch_writing(self, channel: Channel, wanted: bool) -> None:
+        """Tell the owner when `channel` is writable too, or no longer."""
+        self._poller.watch_writing(channel, wanted)
 
-    def close(self, sock: socket) -> None:
+    def close(self, channel: Channel) -> None:
         """Forget the socket and close it; the kernel may give its number away at once."""
-        del self._owners[sock.fileno()]
-        self._poller.remove(sock)
-        sock.close()
+        del self._owners[channel.fileno()]
+        self._poller.remove(channel)
+        channel.close()
 
     def shut(self) -> None:
         """Give the poller back, when all sockets are closed."""

@@ -9,6 +9,7 @@ from typing import cast
 import structlog
 import trio
 
+from access.edge.channel import Channel, OpenChannel, plain
 from access.edge.client import Client
 from access.edge.counters import EdgeCounters
 from access.edge.fanout import FanOut, Observe, observe_nothing
@@ -36,8 +37,9 @@ class Server:
     """An `interface.Edge`. Make it inside trio, `serve` it, `drain` it, cancel it.
 
     `handler` is the session layer; `encode_skipped` makes the push that tells a slow client what
-    was thinned; `observe` takes each round's priority and duration in seconds. Raises
-    `WritePathUnavailableError` if the configured write path does not work here.
+    was thinned; `observe` takes each round's priority and duration in seconds; `open_channel` is
+    where TLS comes in. Raises `WritePathUnavailableError` if the configured write path does not
+    work here.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class Server:
         encode_skipped: EncodeSkipped,
         *,
         observe: Observe = observe_nothing,
+        open_channel: OpenChannel = plain,
         poller: Poller | None = None,
         clock: Callable[[], float] = trio.current_time,
         rng: random.Random | None = None,
@@ -64,6 +67,7 @@ class Server:
         self.stalled: set[Transmitter] = set()
         self._clock = clock
         self._handler = handler
+        self._open_channel = open_channel
         self._rng = rng or random.Random()
         self._draining = False
         self._accepting = trio.CancelScope()
@@ -189,13 +193,13 @@ class Server:
         self._some_gone.set()
 
     def _taken(self, sock: socket, address: str) -> None:
-        Opening(sock, address, self, self._opened)
+        Opening(self._open_channel(sock), address, self, self._opened)
 
-    def _opened(self, sock: socket, address: str, accepted: Accepted) -> None:
+    def _opened(self, channel: Channel, address: str, accepted: Accepted) -> None:
         self._last_id += 1
-        client = Client(self._last_id, address, sock, self, accepted.deflate_bits)
+        client = Client(self._last_id, address, channel, self, accepted.deflate_bits)
         self.clients.add(client)
-        self.reactor.pass_on(sock, client)
+        self.reactor.pass_on(channel, client)
         self.counters.opened += 1
         self.counters.opened_deflating += accepted.deflate_bits > 0
         try:

@@ -1,10 +1,10 @@
 """The writing half of a client: straight to the socket, or while it is stalled to an outlet."""
 
 from abc import ABC, abstractmethod
-from socket import socket
 from typing import Protocol
 
 from access.edge.audience import SeatedAudience, Writer
+from access.edge.channel import Channel, plain_descriptor
 from access.edge.counters import EdgeCounters
 from access.edge.interface import Batch, EncodeSkipped
 from access.edge.outlet import Outlet
@@ -28,16 +28,16 @@ class TransmitterHost(Protocol):
 
 
 class Transmitter(ABC):
-    """Writes whole frames in order. Its audiences hold its writer: the socket's own `send`, which
-    nothing is faster than, or while the socket is stalled the queue's."""
+    """Writes whole frames in order. Its audiences hold its writer: the channel's own `send` (a
+    plain socket's is what nothing is faster than), or while the socket is stalled the queue's."""
 
-    __slots__ = ("_outlet", "_send", "_shared", "_sock", "deflate_bits", "seats")
+    __slots__ = ("_channel", "_outlet", "_send", "_shared", "deflate_bits", "seats")
 
-    def __init__(self, sock: socket, shared: TransmitterHost, deflate_bits: int) -> None:
+    def __init__(self, channel: Channel, shared: TransmitterHost, deflate_bits: int) -> None:
         self.seats: dict[SeatedAudience, int] = {}
         self.deflate_bits = deflate_bits
-        self._sock = sock
-        self._send: Writer = sock.send
+        self._channel = channel
+        self._send: Writer = channel.send
         self._shared = shared
         self._outlet: Outlet | None = None
 
@@ -66,7 +66,7 @@ class Transmitter(ABC):
     @property
     def descriptor(self) -> int:
         """See `audience.Member`."""
-        return self._sock.fileno() if self._outlet is None else -1
+        return plain_descriptor(self._channel) if self._outlet is None else -1
 
     def round_cut_short(self, frame: bytes, count: int, batch: Batch) -> None:
         """See `audience.Member`."""
@@ -125,7 +125,7 @@ class Transmitter(ABC):
         self.leave_audiences()
         self._outlet = None
         self._shared.stalled.discard(self)
-        self._shared.reactor.close(self._sock)
+        self._shared.reactor.close(self._channel)
 
     def _stall(self, frame: bytes, count: int, priority: Priority, batch: Batch | None) -> None:
         """Take the socket out of the fast path until it has taken what is left."""
@@ -135,7 +135,7 @@ class Transmitter(ABC):
         limit_bytes, now_s = shared.settings.max_queued_bytes, shared.reactor.now_s
         self._outlet = Outlet(limit_bytes, shared.encode_skipped, now_s)
         self._tell_audiences(self._queue_round, -1)
-        shared.reactor.watch_writing(self._sock, True)
+        shared.reactor.watch_writing(self._channel, True)
         if count:
             self._outlet.cut(frame[count:])
         else:
@@ -144,8 +144,8 @@ class Transmitter(ABC):
     def _unstall(self) -> None:
         self._outlet = None
         self._shared.stalled.discard(self)
-        self._tell_audiences(self._send, self._sock.fileno())
-        self._shared.reactor.watch_writing(self._sock, False)
+        self._tell_audiences(self._send, self.descriptor)
+        self._shared.reactor.watch_writing(self._channel, False)
         self.flushed()
 
     def _tell_audiences(self, writer: Writer, descriptor: int) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from ops.config.check import missing
+from ops.config.check import missing, refuse_inner
 from ops.config.load import complete, given, role_in
 from ops.config.schema import tables_of
 from ops.config.toml import document, example, masked
@@ -31,7 +31,9 @@ def check(file: Path, role: str | None, flags: tuple[str, ...]) -> None:
     role = role or role_in(file)
     nested = given(role, file, os.environ, flags)
     absent = missing(tables_of(role), nested)
-    if not absent:
+    if absent:
+        refuse_inner(tables_of(role), nested)
+    else:
         complete(role, nested)
     still = f"; to be given elsewhere before it starts: {', '.join(absent)}" if absent else ""
     click.echo(f"{file}: a valid {role} config{still}")

@@ -7,7 +7,16 @@ from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 
-from ops.config.schema import Key, Path, Tables, is_array, keys_of, plain, table_paths
+from ops.config.schema import (
+    Key,
+    Path,
+    Tables,
+    inner_tables,
+    is_array,
+    keys_of,
+    plain,
+    table_paths,
+)
 from ops.config.sources import Given, Values
 from ops.errors import Refusal
 
@@ -43,6 +52,19 @@ def typed(tables: Tables, nested: Nested) -> dict[str, msgspec.Struct]:
     if absent:
         raise Refusal("\n".join(f"{name}: has no default and must be given" for name in absent))
     return {name: _convert(name, nested[name], struct) for name, struct in tables.items()}
+
+
+def refuse_inner(tables: Tables, nested: Nested) -> None:
+    """Run the rules of each inner table that has all its keys, though an outer one may lack some.
+
+    Raises `Refusal` as `typed` does.
+    """
+    absent = missing(tables, nested)
+    for name, struct in tables.items():
+        for inner, kind in inner_tables(struct).items():
+            dotted = f"{name}.{inner}"
+            if not any(key.startswith(f"{dotted}.") for key in absent):
+                _convert(dotted, nested[name].get(inner, {}), kind)
 
 
 def value_at(nested: Nested, path: Path) -> Any:
@@ -86,7 +108,13 @@ def _convert(name: str, data: dict[str, Any], struct: type[msgspec.Struct]) -> m
     try:
         return msgspec.convert(data, struct)
     except msgspec.ValidationError as error:
-        raise Refusal(f"[{name}] {error}") from None
+        raise Refusal(_by_name(name, str(error))) from None
+
+
+def _by_name(table: str, message: str) -> str:
+    """Name the key in full: a table's own rule starts its message with the key's last name."""
+    text, _, inner = message.partition(" - at `$")
+    return f"{table}{inner.rstrip('`')}.{text}"
 
 
 def _expectation(key: Key, error: Exception) -> str:

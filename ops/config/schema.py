@@ -65,6 +65,14 @@ def is_table(annotation: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 
 
+def inner_tables(struct: type[msgspec.Struct]) -> dict[str, type[msgspec.Struct]]:
+    """Return the Structs of the tables inside `struct` by their names."""
+    hints = get_type_hints(struct, include_extras=True)
+    fields = msgspec.structs.fields(struct)
+    inner = {field.encode_name: hints[field.name] for field in fields}
+    return {name: plain(kind) for name, kind in inner.items() if is_table(kind)}
+
+
 def role_names() -> frozenset[str]:
     """Return the names of all tables that some role's config has."""
     return frozenset({"node", "log", *ROLES})

@@ -16,6 +16,7 @@ from access.edge.listening import listen
 from access.edge.poller import BestPoller, SelectorPoller
 from access.edge.settings import EdgeSettings
 from proto.priorities import Priority
+from tests.access.edge.conftest import Stream, tcp
 
 URGENT, NORMAL, BULK = Priority
 
@@ -24,7 +25,7 @@ def batch(number: int, priority: Priority = NORMAL, text: bytes = b"") -> Batch:
     return Batch(text or b"[%d]" % number, priority, "r", "e", number, number)
 
 
-async def read_all(stream: trio.SocketStream) -> bytes:
+async def read_all(stream: Stream) -> bytes:
     """Everything up to the end (a reset counts as one)."""
     data = b""
     try:
@@ -142,7 +143,7 @@ async def test_a_frame_in_many_pieces_and_many_in_one(run_edge: Any) -> None:
 async def test_a_reset_and_half_a_frame_end_as_1006(run_edge: Any) -> None:
     async with run_edge() as edge:
         one, two = await edge.upgraded(), await edge.upgraded()
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        tcp(one).setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         await one.aclose()
         await two.send_all(masked(b"[1]")[:-1])
         await two.aclose()
@@ -154,8 +155,8 @@ async def test_a_write_to_a_peer_that_has_gone_harms_nobody(run_edge: Any) -> No
         audience = edge.server.audience()
         edge.recorder.on_opened = audience.add
         gone, stays = await edge.upgraded(), await edge.upgraded()
-        gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        gone.socket.close()
+        tcp(gone).setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        tcp(gone).socket.close()
         for number in range(3):
             edge.server.broadcast(audience, batch(number))
         data = b""
@@ -250,10 +251,10 @@ async def test_a_full_node_says_503_and_takes_the_next_when_one_has_left(run_edg
         await edge.upgraded()
 
 
-async def test_out_of_descriptors_accepting_rests_and_goes_on(run_edge: Any) -> None:
+async def test_out_of_descriptors_accepting_rests_and_goes_on(run_plain_edge: Any) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     gc.collect()  # lest what earlier tests left gives descriptors back meanwhile
-    async with run_edge(accept_pause_s=0.01) as edge:
+    async with run_plain_edge(accept_pause_s=0.01) as edge:
         sock = trio.socket.socket()
         with socket.socket() as lowest_free:
             limit = lowest_free.fileno()
@@ -288,7 +289,7 @@ async def test_a_quiet_client_is_pinged_and_a_silent_one_closed(
             assert edge.server.counters.pings >= 8
 
 
-async def read_all_slowly(stream: trio.SocketStream) -> bytes:
+async def read_all_slowly(stream: Stream) -> bytes:
     data = b""
     async for part in stream:
         data += part
@@ -315,7 +316,7 @@ async def test_a_drain_closes_all_within_its_time(run_edge: Any, autojump_clock:
         started = trio.current_time()
         ended: list[float] = []
 
-        async def answer_the_close(stream: trio.SocketStream) -> None:
+        async def answer_the_close(stream: Stream) -> None:
             assert await stream.receive_some() == b"\x88\x1e\x03\xf4restarting; resume elsewhere"
             await stream.send_all(masked(b"\x03\xf4", 0x88))
             assert await stream.receive_some() == b""
@@ -356,8 +357,8 @@ async def test_two_listeners_share_a_port() -> None:
 # -- fairness
 
 
-async def test_many_busy_readers_do_not_keep_other_tasks_waiting(run_edge: Any) -> None:
-    async with run_edge(read_slice_s=0) as edge:
+async def test_many_busy_readers_do_not_keep_other_tasks_waiting(run_plain_edge: Any) -> None:
+    async with run_plain_edge(read_slice_s=0) as edge:
         streams = [await edge.upgraded() for _ in range(20)]
         turns, turns_at_text = [0], []
         edge.recorder.on_text = lambda connection, text: turns_at_text.append(turns[0])
@@ -377,8 +378,8 @@ async def test_many_busy_readers_do_not_keep_other_tasks_waiting(run_edge: Any) 
         assert len(set(turns_at_text)) > 10
 
 
-async def test_one_client_that_floods_gets_one_read_a_wakeup(run_edge: Any) -> None:
-    async with run_edge() as edge:
+async def test_one_client_that_floods_gets_one_read_a_wakeup(run_plain_edge: Any) -> None:
+    async with run_plain_edge() as edge:
         flooder, other = await edge.upgraded(), await edge.upgraded()
         flooder.socket._sock.send(masked(b"") * 10_000)
         other.socket._sock.send(masked(b"other"))

@@ -13,6 +13,7 @@ from wsproto.events import CloseConnection, TextMessage
 
 from access.edge.interface import Batch
 from proto.priorities import Priority
+from tests.access.edge.conftest import Stream, socket_of, tcp
 
 URGENT, NORMAL, BULK = Priority
 SMALL_SEND_BUFFER = 8192
@@ -21,7 +22,7 @@ SMALL_SEND_BUFFER = 8192
 class Viewer:
     """Reads frames off a socket and keeps what each stream told, in order."""
 
-    def __init__(self, stream: trio.SocketStream) -> None:
+    def __init__(self, stream: Stream) -> None:
         self.stream = stream
         self.wsproto = Connection(ConnectionType.CLIENT)
         self.text = ""
@@ -76,7 +77,7 @@ class Room:
         self.heads: dict[Priority, int] = defaultdict(int)
 
     def add(self, connection: Any) -> None:
-        connection._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL_SEND_BUFFER)
+        socket_of(connection).setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL_SEND_BUFFER)
         self.audience.add(connection)
 
     async def send(self, priority: Priority, size: int = 1000) -> None:
@@ -227,7 +228,7 @@ class Crowd:
             viewer.take(await viewer.stream.receive_some(1 << 16))
         if self.rng.random() < 0.5:
             reset = struct.pack("ii", 1, 0)
-            viewer.stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
+            tcp(viewer.stream).setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
         await viewer.stream.aclose()
 
 

@@ -1,0 +1,78 @@
+"""Keeps up with certificate files that are replaced while the node runs."""
+
+import os
+import signal
+import ssl
+
+import structlog
+import trio
+
+from access.edge.tls.certificate import Certificate, CertificateError, load
+
+log = structlog.get_logger()
+
+LOOK_S = 60.0
+"""Between two looks at the files: whoever renews a certificate does it days ahead."""
+Marks = tuple[tuple[int, ...] | None, ...]
+
+
+class Renewal:
+    """The certificate in use. Open connections keep the one that they began with.
+
+    Raises `CertificateError` if the files can't be used at the start.
+    """
+
+    def __init__(self, cert_file: str, key_file: str) -> None:
+        self._files = (cert_file, key_file)
+        self._tried = self._marks()
+        self.current: Certificate = load(cert_file, key_file)
+        self.failures = 0
+        """How often new files could not be used."""
+
+    def context(self) -> ssl.SSLContext:
+        """Return the context of a handshake that begins now."""
+        return self.current.context
+
+    async def run(self) -> None:
+        """Look on SIGHUP and each minute until cancelled; must run in the main thread."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._look_on_signal)
+            while True:
+                await trio.sleep(LOOK_S)
+                await self.look()
+
+    async def look(self) -> None:
+        """Load the files if they are not those of the last look."""
+        if await trio.to_thread.run_sync(self._marks) != self._tried:
+            await self.reload()
+
+    async def reload(self) -> None:
+        """Load the files; the old certificate stays in use if they are of no use."""
+        self._tried = await trio.to_thread.run_sync(self._marks)
+        try:
+            self.current = await trio.to_thread.run_sync(load, *self._files)
+        except CertificateError as error:
+            self.failures += 1
+            log.error("certificate_refused", reason=str(error), in_use_until=self._until())
+        else:
+            log.info("certificate_loaded", file=self._files[0], until=self._until())
+
+    async def _look_on_signal(self) -> None:
+        with trio.open_signal_receiver(signal.SIGHUP) as signals:
+            async for _ in signals:
+                await self.reload()
+
+    def _until(self) -> int:
+        return int(self.current.expires_s)
+
+    def _marks(self) -> Marks:
+        """Return what tells the files from those that replace them."""
+        return tuple(map(_mark, self._files))
+
+
+def _mark(file: str) -> tuple[int, ...] | None:
+    try:
+        found = os.stat(file)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
