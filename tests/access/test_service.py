@@ -1,9 +1,13 @@
 """The node as ops runs it: real sockets, a real store, relays that are not there."""
 
 import json
+import ssl
 from functools import partial
+from pathlib import Path
 
+import pytest
 import trio
+import trustme
 from prometheus_client import CollectorRegistry, generate_latest
 from trio_websocket import ConnectionClosed, open_websocket_url
 
@@ -25,13 +29,31 @@ def scraped(service: Service) -> str:
     return generate_latest(registry).decode()
 
 
+@pytest.fixture(params=["ws", "wss"])
+def edge(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> tuple[EdgeSettings, ssl.SSLContext | None]:
+    """The settings of an edge without and with TLS, and what a client needs to trust it."""
+    if request.param == "ws":
+        return EdgeSettings(port=0), None
+    authority, trust = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    authority.configure_trust(trust)
+    pem = tmp_path / "both.pem"
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(pem)
+    return EdgeSettings(port=0, tls_cert=str(pem), tls_key=str(pem)), trust
+
+
 async def test_a_node_serves_says_that_it_is_not_ready_and_drains(
-    shared_redis: RedisServer, free_port: int, nursery: trio.Nursery
+    shared_redis: RedisServer,
+    free_port: int,
+    nursery: trio.Nursery,
+    edge: tuple[EdgeSettings, ssl.SSLContext | None],
 ) -> None:
+    edge_settings, trust = edge
     settings = Settings(
         token_secret=SECRET,
         drain_s=0.5,
-        edge=EdgeSettings(port=0),
+        edge=edge_settings,
         mesh=MeshSettings(relays=[f"tcp://127.0.0.1:{free_port}"], confirm_timeout_s=0.05),
         store=StoreSettings(url=shared_redis.url),
     )
@@ -45,7 +67,9 @@ async def test_a_node_serves_says_that_it_is_not_ready_and_drains(
     with trio.fail_after(20):
         service: Service = await nursery.start(partial(until_drained))
         assert not service.ready()
-        async with open_websocket_url(service.node.url, subprotocols=[SUBPROTOCOL]) as client:
+        async with open_websocket_url(
+            service.node.url, trust, subprotocols=[SUBPROTOCOL]
+        ) as client:
             token = mint(Claims(sub="ann", exp=2**40), SECRET)
             hello = {"op": "hello", "id": 1, "token": token, "join": [{"room": "lobby"}]}
             await client.send_message(json.dumps(hello))
@@ -55,6 +79,8 @@ async def test_a_node_serves_says_that_it_is_not_ready_and_drains(
             metrics = scraped(service)
             for name in ("access_connections", "edge_opened_total", "mesh_relays_up"):
                 assert f"\nrelaymesh_{name} " in metrics
+            assert service.node.url.startswith("wss:" if trust else "ws:")
+            assert ("\nrelaymesh_edge_tls_certificate_expiry_seconds " in metrics) == bool(trust)
             stopping.set()
             try:
                 await client.get_message()
