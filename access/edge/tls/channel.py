@@ -10,8 +10,6 @@ HANDSHAKE_RECORD = 0x16
 MAX_HANDSHAKE_BYTES = 16 * 1024
 """What a client may send until its handshake is done: a ClientHello has 2 KB at most, with
 post-quantum keys and a ticket."""
-NOT_DONE_YET = 1
-"""Of a frame that is sealed already and not sent: its first byte counts as written."""
 
 
 class Bios:
@@ -57,7 +55,8 @@ class TlsChannel:
     """A `channel.Channel`. The handshake is made by `recv`, a step for each call.
 
     A frame is sealed when it is written, and sealed ones must be sent in that order: what the
-    socket does not take is kept, and the frame's rest that `send` then asks for stands for it.
+    socket does not take of one is kept, and the frame's own rest stands for it. So a count is that
+    of the sealed bytes, with one at least of the frame done and one left until all are sent.
     """
 
     __slots__ = ("_bios", "_handshake_bytes", "_new", "_sock", "_tls", "_unsent")
@@ -105,7 +104,7 @@ class TlsChannel:
         if count == len(sealed):
             return len(data)
         self._unsent = sealed[count:]
-        return NOT_DONE_YET
+        return max(1, min(count, len(data) - 1))
 
     def shutdown(self, how: int, /) -> None:
         """See `channel.Channel`."""
@@ -183,7 +182,7 @@ class TlsChannel:
     def _send_rest(self, rest_bytes: int) -> int:
         count = self._sock.send(self._unsent)
         self._unsent = self._unsent[count:]
-        return 0 if self._unsent else rest_bytes
+        return min(count, rest_bytes - 1) if self._unsent else rest_bytes
 
     def _say_farewell(self) -> None:
         """Send `close_notify` if that can be done at once; nobody waits for the peer's."""
