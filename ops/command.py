@@ -22,6 +22,7 @@ SUBCOMMANDS = {
 }
 BENCHES = {
     "idle": Subcommand("bench.edge.idle:command", "Connections that say nothing."),
+    "tls": Subcommand("bench.tls.cli:command", "TLS at the node, and at a proxy before it."),
     "slow": Subcommand("bench.edge.slow:command", "Clients that stop reading at full load."),
     "edge": Subcommand("bench.edge.cli:command", "One access node: fan-out, memory, connects."),
     "compression": Subcommand(

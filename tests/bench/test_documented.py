@@ -6,7 +6,7 @@ import pytest
 DOCUMENT = Path(__file__).parents[2] / "docs" / "measuring.md"
 
 
-EDGE = ["edge", "edge.slow", "edge.idle", "compression", "peers"]
+EDGE = ["edge", "edge.slow", "edge.idle", "tls", "compression", "peers"]
 MESH = ["room", "isolation", "likes", "hop", "copies", "chaos"]
 
 
