@@ -1,82 +1,20 @@
-"""What is the TLS edge's own: its handshakes, its certificate, its records."""
+"""What is the TLS edge's own: its handshakes and its records."""
 
 import os
-import signal
 import socket
 import ssl
-import struct
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 import trio
 import trustme
-from prometheus_client import CollectorRegistry
 
 from access.edge.interface import Batch
-from access.edge.tls.channel import TlsChannels
-from access.edge.tls.metrics import TlsCollector
-from access.edge.tls.renewal import LOOK_S, Renewal
 from proto.priorities import Priority
-from tests.access.edge.conftest import REQUEST, Files, RunEdge, client_trust, tcp
+from tests.access.edge.by_hand import ByHand, masked, one_frame
+from tests.access.edge.conftest import REQUEST, RunEdge, client_trust, tcp
 
 NORMAL = Priority.NORMAL
-
-
-def masked(payload: bytes) -> bytes:
-    assert len(payload) < 126
-    return bytes((0x81, 0x80 | len(payload))) + bytes(4) + payload
-
-
-class ByHand:
-    """A client's TLS over a TCP stream, whose bytes a test may cut and mix as it likes."""
-
-    def __init__(self, stream: trio.SocketStream, trust: ssl.SSLContext) -> None:
-        self.stream = stream
-        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self.tls = trust.wrap_bio(self.incoming, self.outgoing, server_hostname="localhost")
-
-    def hello(self) -> bytes:
-        with pytest.raises(ssl.SSLWantReadError):
-            self.tls.do_handshake()
-        return self.outgoing.read()
-
-    def seal(self, *texts: bytes) -> bytes:
-        for text in texts:
-            self.tls.write(text)
-        return self.outgoing.read()
-
-    async def finish(self) -> None:
-        """Go on with a handshake whose hello has been sent."""
-        while True:
-            try:
-                self.tls.do_handshake()
-            except ssl.SSLWantReadError:
-                await self._read()
-            else:
-                return
-
-    async def receive(self, size: int) -> bytes:
-        data = b""
-        while len(data) < size:
-            try:
-                data += self.tls.read(size - len(data))
-            except ssl.SSLWantReadError:
-                await self._read()
-        return data
-
-    async def upgrade(self) -> None:
-        await self.stream.send_all(self.seal(REQUEST))
-        assert (await self.receive(12)) == b"HTTP/1.1 101"
-        while await self.receive(1) != b"\n" or self.tls.pending():
-            pass
-
-    async def _read(self) -> None:
-        data = await self.stream.receive_some()
-        assert data, "the edge hung up"
-        self.incoming.write(data)
 
 
 async def ended(stream: trio.SocketStream) -> bytes:
@@ -266,122 +204,3 @@ async def test_a_round_of_several_records_arrives_whole(run_tls_edge: RunEdge) -
         for stream in (fast, slow):
             for message in messages:
                 assert await one_frame(stream) == message
-
-
-async def one_frame(stream: Any) -> bytes:
-    head = await exactly(stream, 2)
-    length = head[1]
-    if length == 126:
-        (length,) = struct.unpack("!H", await exactly(stream, 2))
-    return await exactly(stream, length)
-
-
-async def exactly(stream: Any, size: int) -> bytes:
-    data = b""
-    with trio.fail_after(5):
-        while len(data) < size:
-            data += await stream.receive_some(size - len(data))
-    return data
-
-
-# -- the certificate
-
-
-@pytest.fixture
-def renewal(tls_files: Files) -> Renewal:
-    return Renewal(str(tls_files.cert), str(tls_files.key))
-
-
-@pytest.fixture
-def run_renewed_edge(run_tls_edge: Callable[..., Any], renewal: Renewal) -> Callable[..., Any]:
-    return lambda: run_tls_edge(open_channel=TlsChannels(renewal.context))
-
-
-def shown(stream: Any) -> bytes:
-    """The certificate that the node showed to this client."""
-    certificate: bytes = stream.getpeercert(binary_form=True)
-    return certificate
-
-
-async def test_new_connections_get_the_new_certificate_and_open_ones_stay(
-    run_renewed_edge: Callable[..., Any], renewal: Renewal, tls_files: Files
-) -> None:
-    async with run_renewed_edge() as edge:
-        edge.recorder.on_text = lambda connection, text: connection.send(text, NORMAL)
-        old = await edge.upgraded()
-        half = ByHand(await edge.tcp(), edge.trust)
-        await half.stream.send_all(half.hello())
-        await half.finish()
-        tls_files.renew()
-        await renewal.look()
-        new = await edge.upgraded()
-        assert shown(new) != shown(old)
-        await half.upgrade()
-        for stream in (old, new):
-            await stream.send_all(masked(b"[1]"))
-            assert await one_frame(stream) == b"[1]"
-        await renewal.look()
-        assert shown(await edge.upgraded()) == shown(new)
-
-
-@pytest.mark.parametrize("name", ["cert", "key"])
-@pytest.mark.parametrize("content", [None, b"", b"nonsense"], ids=["gone", "empty", "nonsense"])
-async def test_a_broken_file_is_named_and_the_old_certificate_stays(
-    renewal: Renewal, tls_files: Files, name: str, content: bytes | None
-) -> None:
-    file: Path = getattr(tls_files, name)
-    before, kept = renewal.current, file.read_bytes()
-    file.unlink() if content is None else file.write_bytes(content)
-    with structlog.testing.capture_logs() as logs:
-        await renewal.look()
-        await renewal.look()
-    assert [(each["event"], each["log_level"]) for each in logs] == [
-        ("certificate_refused", "error")
-    ], "told once, not each minute"
-    assert logs[0]["reason"].startswith(f"tls_{name}: ")
-    assert str(file) in logs[0]["reason"]
-    assert renewal.current is before
-    assert samples(renewal)["relaymesh_edge_tls_certificate_failures_total"] == 1
-    file.write_bytes(kept)
-    await renewal.look()
-    assert renewal.current is not before
-
-
-def samples(renewal: Renewal) -> dict[str, float]:
-    registry = CollectorRegistry()
-    registry.register(TlsCollector(renewal))
-    return {each.name: each.value for family in registry.collect() for each in family.samples}
-
-
-async def test_a_scrape_shows_when_the_certificate_ends(renewal: Renewal, tls_files: Files) -> None:
-    from cryptography import x509
-
-    leaf = x509.load_pem_x509_certificate(tls_files.cert.read_bytes())
-    expires_s = samples(renewal)["relaymesh_edge_tls_certificate_expiry_seconds"]
-    assert expires_s == leaf.not_valid_after_utc.timestamp()
-
-
-async def test_files_are_looked_at_each_minute(
-    renewal: Renewal, tls_files: Files, nursery: trio.Nursery, autojump_clock: Any
-) -> None:
-    before = renewal.current
-    nursery.start_soon(renewal.run)
-    await trio.sleep(LOOK_S + 1)
-    assert renewal.current is before
-    tls_files.renew()
-    with trio.fail_after(1e6):  # the clock runs while a thread reads the files
-        while renewal.current is before:
-            await trio.sleep(LOOK_S)
-
-
-async def test_sighup_loads_at_once(
-    renewal: Renewal, tls_files: Files, nursery: trio.Nursery
-) -> None:
-    before = renewal.current
-    nursery.start_soon(renewal.run)
-    await trio.testing.wait_all_tasks_blocked()
-    tls_files.renew()
-    os.kill(os.getpid(), signal.SIGHUP)
-    with trio.fail_after(5):
-        while renewal.current is before:
-            await trio.sleep(0)
