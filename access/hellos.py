@@ -93,6 +93,7 @@ class Hellos:
         for outcome in outcomes:
             if not isinstance(outcome, ErrorBody):
                 self._joins.enter(session, outcome)
+        session.connection.admitted()
 
     def _body(
         self, session: Session, request: Hello, outcomes: list[Prepared | ErrorBody]

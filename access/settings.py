@@ -72,6 +72,45 @@ class EdgeSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
             le=2_000_000,
         ),
     ] = 100_000
+    max_opening: Annotated[
+        int,
+        Meta(
+            description="Clients whose hello is still to come or to be answered; more wait to be"
+            " accepted. One that says nothing counts for a second. 2,000 are 6,000 a second at a"
+            " round trip of 300 ms.",
+            ge=1,
+            le=1_000_000,
+        ),
+    ] = 2000
+    opening_turn_ms: Annotated[
+        float,
+        Meta(
+            description="Milliseconds that a turn of the node's loop should take at most while"
+            " clients connect: longer ones open fewer. What those connected feel of a storm is a"
+            " few of them; 5 are twice what a turn with deliveries takes anyway.",
+            gt=0,
+            le=1000,
+        ),
+    ] = 5.0
+    opening_wait_ms: Annotated[
+        int,
+        Meta(
+            description="Milliseconds for which clients may wait to be accepted. When somebody has"
+            " been waiting all that time, a part is answered 503. 500: a burst of 3,000 passes"
+            " without one, and nobody waits long for a refusal.",
+            ge=0,
+            le=60_000,
+        ),
+    ] = 500
+    retry_spread_s: Annotated[
+        int,
+        Meta(
+            description="Clients answered 503 are told to come back in 1 to this many seconds, at"
+            " random (Retry-After). 10: 20,000 come back at 2,000 a second.",
+            ge=1,
+            le=3600,
+        ),
+    ] = 10
     handshake_s: Annotated[
         float,
         Meta(
@@ -159,6 +198,10 @@ class EdgeSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
             path=self.path,
             allowed_origins=tuple(self.allowed_origins),
             max_connections=self.max_connections,
+            max_opening=self.max_opening,
+            turn_s=self.opening_turn_ms / 1000,
+            opening_wait_s=self.opening_wait_ms / 1000,
+            retry_spread_s=self.retry_spread_s,
             handshake_timeout_s=self.handshake_s,
             max_message_bytes=self.max_message_bytes,
             compression=self.compression,

@@ -35,6 +35,10 @@ class Phase(IntEnum):
 class ClientHost(TransmitterHost, Protocol):
     """What all clients share: given to each by the server."""
 
+    def admitted(self, client: "Client") -> None:
+        """Count the client no more among those who are opening."""
+        ...
+
     def deliver(self, client: "Client", text: bytes) -> None:
         """Hand a message to the session layer."""
         ...
@@ -87,6 +91,10 @@ class Client(Transmitter):
         if self._phase is Phase.OPEN:
             self._host.counters.deliveries[priority] += 1
             self.write(encode_text(message), priority)
+
+    def admitted(self) -> None:
+        """See `interface.Connection`."""
+        self._host.admitted(self)
 
     def close(self, code: int, reason: str) -> None:
         """See `interface.Connection`."""

@@ -29,6 +29,10 @@ class Connection(Protocol):
         """
         ...
 
+    def admitted(self) -> None:
+        """Say that this client is let in: it counts no more among those who are opening."""
+        ...
+
     def close(self, code: int, reason: str) -> None:
         """Start the closing handshake; after a bounded wait the connection is cut.
 

@@ -30,6 +30,9 @@ class MemoryConnection:
         if self.closed_with is None:
             self.sent.append((priority, message))
 
+    def admitted(self) -> None:
+        """See `interface.Connection`: here nobody is kept out."""
+
     def close(self, code: int, reason: str) -> None:
         """See `interface.Connection`."""
         if self.closed_with is not None:

@@ -83,10 +83,15 @@ class EdgeCollector(Collector):
         yield self._times.family()
 
     def _gauges(self) -> Iterator[Metric]:
-        server = self._server
+        server, paces = self._server, self._server.paces
+        opens = sum(int(pace.per_turn) for pace in paces)
+        waiting_s = max((pace.standing_s(server.clock()) for pace in paces), default=0.0)
         gauges = (
             ("connections", "Connections behind their handshakes.", len(server.clients)),
             ("openings", "Connections in their handshakes.", len(server.openings)),
+            ("opening", "Accepted, and their hello not answered yet.", len(server.places)),
+            ("opens_per_turn", "How many may open at a turn of the loop.", opens),
+            ("waiting_seconds", "How long somebody waited to be accepted.", waiting_s),
             ("stalled", "Connections whose sockets are full.", len(server.stalled)),
             ("queued_bytes", "Bytes that wait for slow clients.", server.queued_bytes),
         )

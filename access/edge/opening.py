@@ -5,10 +5,12 @@ from collections.abc import Callable
 from socket import SHUT_WR
 from typing import Protocol
 
+from access.edge.admission import Places
 from access.edge.channel import Channel
 from access.edge.counters import EdgeCounters
 from access.edge.handshake import Accepted, RefusedError, accept
 from access.edge.reactor import Reactor
+from access.edge.refusing import Waiting
 from access.edge.settings import EdgeSettings
 
 
@@ -18,7 +20,8 @@ class Host(Protocol):
     settings: EdgeSettings
     counters: EdgeCounters
     reactor: Reactor
-    openings: "set[Opening]"
+    openings: set[Waiting]
+    places: Places
 
     def refuse_all(self) -> RefusedError | None:
         """Return the answer to a proper handshake when no client can be taken now."""
@@ -123,6 +126,7 @@ class Opening:
         self._over = True
         self._data = b""  # the wheel holds this object until its deadline
         self._host.openings.discard(self)
+        self._host.places.leave(self)
 
     def _cut(self, reason: str) -> None:
         if not self._refused:

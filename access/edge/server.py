@@ -9,25 +9,27 @@ from typing import cast
 import structlog
 import trio
 
+from access.edge.accepting import accept_loop, refuse_the_last
+from access.edge.admission import Pace, Places
 from access.edge.channel import Channel, OpenChannel, plain
 from access.edge.client import Client
 from access.edge.counters import EdgeCounters
 from access.edge.fanout import FanOut, Observe, observe_nothing
 from access.edge.handshake import Accepted, RefusedError
 from access.edge.interface import Audience, Batch, EncodeSkipped, Handler
-from access.edge.listening import accept_loop
 from access.edge.opening import Opening
 from access.edge.poller import BestPoller, Poller
 from access.edge.reactor import Reactor
+from access.edge.refusing import Refusals, Waiting, turn_away
 from access.edge.sections import SectionedAudience
 from access.edge.settings import EdgeSettings
 from access.edge.transmitter import Transmitter
 from access.edge.writing.choice import choose
 from proto.close_codes import CloseCode
+from proto.priorities import Priority
 
 log = structlog.get_logger()
 
-RETRY_AFTER_S = 5
 DRAIN_LOOK_S = 0.05
 DRAIN_STEPS = 20
 STUCK_LOOK_S = 0.5
@@ -63,12 +65,16 @@ class Server:
         )
         self.fanout = FanOut(self.write_path, settings.chunk, self.counters, clock, observe)
         self.clients: set[Client] = set()
-        self.openings: set[Opening] = set()
+        self.openings: set[Waiting] = set()
+        self.places = Places(settings.max_opening)
+        self.paces: list[Pace] = []
+        """One for each listener."""
         self.stalled: set[Transmitter] = set()
-        self._clock = clock
+        self.clock = clock
         self._handler = handler
         self._open_channel = open_channel
         self._rng = rng or random.Random()
+        self._refusals = Refusals(settings.retry_spread_s, self._rng)
         self._draining = False
         self._accepting = trio.CancelScope()
         self._last_id = 0
@@ -137,11 +143,13 @@ class Server:
             with self._accepting:
                 async with trio.open_nursery() as nursery:
                     for listener in listeners:
-                        nursery.start_soon(
-                            accept_loop, listener, self.settings, self.counters, self._taken
-                        )
+                        pace = Pace(self.settings.turn_s, self.settings.opening_wait_s)
+                        self.paces.append(pace)
+                        nursery.start_soon(accept_loop, listener, self, pace)
         finally:
             for listener in listeners:
+                if self._draining:
+                    refuse_the_last(listener, self)
                 listener.close()
 
     async def _close_all(self, spread_s: float, code: int, reason: str) -> None:
@@ -159,20 +167,50 @@ class Server:
         for client in list(self.clients):
             client.cut()
 
+    # -- what the accept loops call
+
+    def shut(self) -> bool:
+        """See `accepting.Door`."""
+        return self._draining or len(self.clients) >= self.settings.max_connections
+
+    def busy(self) -> bool:
+        """See `accepting.Door`."""
+        return any(self.fanout.waiting(priority) for priority in Priority)
+
+    def free(self) -> int:
+        """See `accepting.Door`."""
+        return self.places.free(self.clock())
+
+    def take(self, sock: socket, address: str) -> None:
+        """See `accepting.Door`."""
+        self.places.enter(
+            Opening(self._open_channel(sock), address, self, self._opened), self.clock()
+        )
+
+    def turn_away(self, sock: socket, address: str) -> None:  # noqa: ARG002
+        """See `accepting.Door`."""
+        self.counters.handshake_errors[self._why()] += 1
+        turn_away(self._open_channel(sock), self, self._refusals.draw())
+
+    def _why(self) -> str:
+        if self._draining:
+            return "draining"
+        return "full" if self.shut() else "overloaded"
+
     # -- what openings and clients call
 
     def refuse_all(self) -> RefusedError | None:
-        """See `opening.Host`."""
-        if not self._draining and len(self.clients) < self.settings.max_connections:
-            return None
-        reason = "draining" if self._draining else "full"
-        retry = ("Retry-After", str(RETRY_AFTER_S))
-        return RefusedError(503, reason, "no room here now: try another node", retry)
+        """See `opening.Host`: those in their handshakes may have filled the node meanwhile."""
+        return self._refusals.error(self._why()) if self.shut() else None
 
     def current_batch(self) -> Batch:
         """See `transmitter.TransmitterHost`."""
         assert self.fanout.current is not None
         return self.fanout.current
+
+    def admitted(self, client: Client) -> None:
+        """See `client.ClientHost`."""
+        self.places.leave(client)
 
     def deliver(self, client: Client, text: bytes) -> None:
         """See `client.ClientHost`."""
@@ -188,17 +226,16 @@ class Server:
     def gone(self, client: Client, code: int) -> None:
         """See `client.ClientHost`."""
         self.clients.discard(client)
+        self.places.leave(client)
         self.counters.closes[code] += 1
         self._gone.append((client, code))
         self._some_gone.set()
-
-    def _taken(self, sock: socket, address: str) -> None:
-        Opening(self._open_channel(sock), address, self, self._opened)
 
     def _opened(self, channel: Channel, address: str, accepted: Accepted) -> None:
         self._last_id += 1
         client = Client(self._last_id, address, channel, self, accepted.deflate_bits)
         self.clients.add(client)
+        self.places.enter(client, self.clock())
         self.reactor.pass_on(channel, client)
         self.counters.opened += 1
         self.counters.opened_deflating += accepted.deflate_bits > 0
@@ -219,7 +256,7 @@ class Server:
         while True:
             await trio.sleep(STUCK_LOOK_S)
             for client in list(self.stalled):
-                client.end_if_stuck(self._clock())
+                client.end_if_stuck(self.clock())
 
     async def _tell_gone(self) -> None:
         while True:

@@ -51,7 +51,14 @@ class EdgeSettings:
     read_slice_s: float = 0.003
     """The fan-out gets its turn earlier when reading takes longer than this: a few clients that
     send thousands of tiny frames must not hold the others' messages up."""
-    accepts_per_wakeup: int = 64
+    max_opening: int = 2000
+    """Accepted, and their hello not answered yet: 6,000 a second at a round trip of 300 ms."""
+    turn_s: float = 0.005
+    """What a turn of the loop may take while connections open; fewer open at a turn beyond it."""
+    opening_wait_s: float = 0.5
+    """When somebody has been waiting to be accepted all that time, a part is sent away."""
+    retry_spread_s: int = 10
+    """Those sent away are told to come back in 1 to this many seconds."""
     ping_interval_s: float = 25.0
     """Quiet for so long: pinged; for twice as long: closed. NATs forget after 30 s at worst."""
     close_timeout_s: float = 3.0
