@@ -32,6 +32,7 @@ BENCHES = {
     "copies": Subcommand("bench.copies:command", "Copies of precise delivery and broadcast."),
     "likes": Subcommand("bench.likes:command", "A million likes on one room."),
     "isolation": Subcommand("bench.isolation:command", "Urgent messages under a flood of others."),
+    "storm": Subcommand("bench.storm:command", "Everybody connects at once while a room goes on."),
     "room": Subcommand("bench.room:command", "A live room through the whole mesh."),
 }
 CHAOS = {"room": Subcommand("bench.chaos:command", "Kill parts of the cluster under a live room.")}
