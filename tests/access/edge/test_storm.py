@@ -47,6 +47,13 @@ def let_in(connection: Connection, text: bytes) -> None:
     connection.admitted()
 
 
+async def connected(edge: Any) -> trio.SocketStream:
+    stream: trio.SocketStream = await edge.upgraded()
+    await stream.send_all(HELLO)
+    assert await stream.receive_some() == b"\x81\x02[]"
+    return stream
+
+
 @asynccontextmanager
 async def stormed(edge: Any) -> AsyncIterator[Storm]:
     storm = Storm()
@@ -83,7 +90,7 @@ async def test_those_connected_get_all_in_order_during_a_storm(run_edge: Any) ->
     async with run_edge(max_opening=5, opening_wait_s=0.0) as edge:
         edge.recorder.on_text = let_in
         audience = edge.server.audience()
-        members = [await edge.upgraded() for _ in range(10)]
+        members = [await connected(edge) for _ in range(10)]
         for connection in edge.recorder.connections.values():
             audience.add(connection)
 
