@@ -46,15 +46,10 @@ class Cluster:
 
     def token(self, uid: str, *, host: Sequence[str] = (), server: bool = False) -> str:
         """Return a token of this cluster."""
+        secret = json.loads((self.state_dir / "secrets.json").read_text())["token_secret"]
         expires = int(time.time()) + TOKEN_LIFE_S
         role: Literal["viewer", "server"] = "server" if server else "viewer"
-        return mint(
-            Claims(sub=uid, name=uid, exp=expires, role=role, host=tuple(host)), self.secret()
-        )
-
-    def secret(self) -> str:
-        """Return the key of its tokens."""
-        return str(json.loads((self.state_dir / "secrets.json").read_text())["token_secret"])
+        return mint(Claims(sub=uid, name=uid, exp=expires, role=role, host=tuple(host)), secret)
 
     def pids(self) -> dict[str, int]:
         """Return the process ids by node, redis servers included, as they are now."""

@@ -1,197 +1,138 @@
 """`relaymesh bench storm`: everybody connects at once while a room goes on.
 
-Starts a cluster of its own, the access node on one core, all else and the load on the other. First
-the viewers alone, then `connects` clients that all connect, say hello and join in the same moment;
-those sent away do not come back. They join a room of their own, as otherwise the larger room would
-be measured too. Prints
+A real access node on a core of its own, everything else as in `bench edge` on the other. Viewers
+watch a room with a steady rate, first alone; then `connects` clients all connect, say hello and
+join in the same moment, and those who are sent away do not come back. They join a room of their
+own, as otherwise the larger room would be measured too. Needs a C compiler. Prints
 
 - `viewers`, `rate` (messages a second), `connects`: the load;
-- `before`, `during`: `{"p50_ms", "p99_ms", "deliveries"}` of reading viewers, from before the
-  sender's request to the decoded push; `during` lasts until the storm is answered;
-- `admitted`: hello and join answered; `refused`: 503 with Retry-After; `others`: reset, closed or
-  not answered at all, by what happened;
-- `admitted_per_s`, `seconds`: until the last of them was answered; `retry_after_s`: the least, the
-  mean and the most that a refused client was told;
-- `lost`: of the viewers, messages owed that did not arrive in order;
-- `ok`: none of `others`, nothing lost, somebody admitted.
+- `before`, `during`: `{"p50_ms", "p99_ms", "deliveries"}` of all viewers, from publishing to the
+  load client's read; `during` lasts until the storm is answered;
+- `bound_ms`: twice the p99 before plus 20 ms;
+- `admitted`: hello and join answered; `refused`: 503 with Retry-After; `others`: what else happened
+  (reset, closed, no answer), and how often;
+- `seconds`: until the last of them was answered; `admitted_per_s`, and `cpu_us_per_connect`: the
+  node's CPU for each of them, admitted or refused, deliveries included;
+- `retry_after_s`: the least, the mean and the most that a refused client was told;
+- `lost`: messages that a viewer missed or got out of order;
+- `ok`: none of `others`, nothing lost, somebody admitted, `during` within the bound.
 """
 
-import itertools
-import os
 import sys
-import time
+import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
-from subprocess import PIPE
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import click
 import msgspec
-import trio
 
-from bench.cluster import Cluster, pin_apart, running_cluster
-from bench.crowd import Crowd, Viewer, quantile
-from bench.room import hello, print_result
+from bench.cluster import pin_apart
+from bench.edge.topology import EdgeTarget, edge_target
+from bench.load.child import Child, Cores
+from bench.load.client import LoadClient, Report, load_client
+from bench.room import print_result
 from bench.storm_child import Orders, Outcome
 
-ROOM = "stage"
 CROWDED_ROOM = "crowded"
-READERS = 40
-PUSH = b'"push":"chat"'
 STORMERS = 2
 """Processes: each holds its part within the usual limit of open files."""
 
-WARM_UP_S = 2.0
+WARM_UP_S = 1.0
+STORM_S = 8.0
+"""How long the room goes on from the beginning of the storm; a node answers it in less."""
+
 LIMIT_S = 40.0
-TOKEN_BYTES = 100
 
 
-@dataclass
-class Phase:
-    """What reading viewers received, and when."""
-
-    latencies_ms: list[float] = field(default_factory=list)
-
-    def figures(self) -> dict[str, Any]:
-        """Return what is printed of it."""
-        latencies = sorted(self.latencies_ms)
-        return {
-            "p50_ms": round(quantile(latencies, 0.5), 1),
-            "p99_ms": round(quantile(latencies, 0.99), 1),
-            "deliveries": len(latencies),
-        }
-
-
-@dataclass
-class Room:
-    """The steady room: who watches, and what arrived at those who read."""
-
-    phase: Phase = field(default_factory=Phase)
-    seqs: dict[Viewer, list[int]] = field(default_factory=dict)
-
-    def received(self, viewer: Viewer, frames: list[dict[str, Any]]) -> None:
-        """Take the frames of one message of a reading viewer."""
-        now_ns = time.monotonic_ns()
-        for frame in frames:
-            if frame.get("push") == "chat":
-                self.seqs.setdefault(viewer, []).append(frame["seq"])
-                sent_ns = int(frame["text"].split()[0])
-                self.phase.latencies_ms.append((now_ns - sent_ns) / 1e6)
-
-    def lost(self) -> int:
-        """Return how many messages are missing between the first and the last of each reader."""
-        return sum(
-            later != earlier + 1
-            for seqs in self.seqs.values()
-            for earlier, later in itertools.pairwise(seqs)
-        )
-
-
-async def measure(viewers: int, rate: float, connects: int, before_s: float) -> dict[str, Any]:
+def measure(viewers: int, rate: float, connects: int, before_s: float) -> dict[str, Any]:
     """Run it; returns what is printed."""
-    node_cores, load_cores = pin_apart()
-    if load_cores is not None:
-        os.sched_setaffinity(0, load_cores)
-    async with running_cluster("--access", "1", "--relays", "1", cores=load_cores) as cluster:
-        if node_cores is not None:
-            _move(cluster.pids()["access-1"], node_cores)
-        room = Room()
-        crowd = Crowd(PUSH, room.received)
-        await trio.to_thread.run_sync(_connect, crowd, cluster, viewers)
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(crowd.read)
-            nursery.start_soon(_talk, crowd.viewers[0], rate)
-            await trio.sleep(WARM_UP_S)
-            before = room.phase = Phase()
-            await trio.sleep(before_s)
-            storm = [await _stormer(cluster, n, connects // STORMERS) for n in range(STORMERS)]
-            during = room.phase = Phase()
-            outcome = await _let_loose(storm)
-            room.phase = Phase()
-            nursery.cancel_scope.cancel()
-        crowd.close()
-    lost = room.lost()
-    return {
-        "viewers": viewers,
-        "rate": rate,
-        "connects": connects // STORMERS * STORMERS,
-        "before": before.figures(),
-        "during": during.figures(),
-        **_told(outcome),
-        "lost": lost,
-        "ok": not outcome.others and not lost and outcome.admitted > 0,
+    _, load_cores = pin_apart()
+    with edge_target() as edge, load_client(load_cores) as client:
+        client.connect(edge.port, map(edge.script, range(viewers)))
+        edge.publish(rate, WARM_UP_S)
+        client.reset()
+        edge.publish(rate, before_s)
+        before = client.report()
+        with _storm(edge, connects, load_cores) as storm:
+            during, outcome, cpu_s = _during(edge, client, rate, storm)
+    shown = _shown(before, during, outcome) | {
+        "cpu_us_per_connect": round(cpu_s / connects * 1e6, 1)
     }
+    return {"viewers": viewers, "rate": rate, "connects": connects, **shown}
 
 
-def _move(pid: int, cores: set[int]) -> None:
-    for thread in Path(f"/proc/{pid}/task").iterdir():
-        os.sched_setaffinity(int(thread.name), cores)
+@contextmanager
+def _storm(edge: EdgeTarget, connects: int, cores: Cores) -> Iterator[list[Child]]:
+    """Have processes ready that connect when told to."""
+    with ExitStack() as stack:
+        storm = []
+        for number in range(STORMERS):
+            part = connects // STORMERS + (number < connects % STORMERS)
+            orders = Orders(edge.url, edge.token_secret, CROWDED_ROOM, number, part, LIMIT_S)
+            text = msgspec.json.encode(orders).decode()
+            child = Child("the storm", [sys.executable, "-m", "bench.storm_child", text], cores)
+            stack.callback(child.stop)
+            storm.append(child)
+        for child in storm:
+            child.hear()
+        yield storm
 
 
-def _connect(crowd: Crowd, cluster: Cluster, viewers: int) -> None:
-    def hellos(name: str, count: int) -> Iterator[bytes]:
-        return (hello(cluster.token(f"{name}-{number}"), ROOM) for number in range(count))
-
-    crowd.connect(cluster.access, hellos("reader", min(READERS, viewers)), reading=True)
-    crowd.connect(cluster.access, hellos("viewer", max(0, viewers - READERS)))
-
-
-async def _talk(speaker: Viewer, rate: float) -> None:
-    """Say something at a steady rate until cancelled."""
-    start = trio.current_time()
-    for number in itertools.count(1):
-        await trio.sleep_until(start + number / rate)
-        text = f"{time.monotonic_ns()} {'x' * TOKEN_BYTES}"
-        request = {"op": "chat", "id": number, "room": ROOM, "text": text}
-        speaker.send(msgspec.json.encode(request))
+def _during(
+    edge: EdgeTarget, client: LoadClient, rate: float, storm: list[Child]
+) -> tuple[Report, Outcome, float]:
+    talking = threading.Thread(target=edge.publish, args=(rate, STORM_S))
+    client.reset()
+    cpu_s = edge.cpu_s()
+    talking.start()
+    for child in storm:
+        child.say("go")
+    outcomes = [msgspec.convert(child.hear(LIMIT_S * 2), Outcome) for child in storm]
+    report, cpu_s = client.report(), edge.cpu_s() - cpu_s
+    talking.join()
+    return report, sum(outcomes[1:], outcomes[0]), cpu_s
 
 
-async def _stormer(cluster: Cluster, number: int, connects: int) -> trio.Process:
-    """Start a process and wait until it has made all that it will say."""
-    orders = Orders(cluster.access[0], cluster.secret(), CROWDED_ROOM, number, connects, LIMIT_S)
-    command = [sys.executable, "-m", "bench.storm_child", msgspec.json.encode(orders).decode()]
-    process: trio.Process = await trio.lowlevel.open_process(command, stdin=PIPE, stdout=PIPE)
-    assert process.stdout is not None
-    await process.stdout.receive_some()
-    return process
-
-
-async def _let_loose(storm: list[trio.Process]) -> Outcome:
-    outcomes: list[Outcome] = []
-
-    async def one(process: trio.Process) -> None:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        await process.stdin.send_all(b"go\n")
-        answer = b"".join([part async for part in process.stdout])
-        await process.wait()
-        outcomes.append(msgspec.json.decode(answer, type=Outcome))
-
-    async with trio.open_nursery() as nursery:
-        for process in storm:
-            nursery.start_soon(one, process)
-    return sum(outcomes[1:], outcomes[0])
-
-
-def _told(outcome: Outcome) -> dict[str, Any]:
-    told = outcome.retry_after_s
+def _shown(before: Report, during: Report, outcome: Outcome) -> dict[str, Any]:
+    bound_ms = 2 * before.p99_ms + 20
+    lost = sum(each.holes + each.doubles + each.lost_connections for each in (before, during))
+    kept = during.p99_ms <= bound_ms and not lost
     return {
+        "before": _times(before),
+        "during": _times(during),
+        "bound_ms": round(bound_ms, 1),
         "admitted": outcome.admitted,
-        "refused": len(told),
+        "refused": len(outcome.retry_after_s),
         "others": outcome.others,
         "seconds": round(outcome.seconds, 2),
         "admitted_per_s": round(outcome.admitted / outcome.seconds),
-        "retry_after_s": [min(told), round(sum(told) / len(told), 1), max(told)] if told else [],
+        "retry_after_s": _spread(outcome.retry_after_s),
+        "lost": lost,
+        "ok": kept and not outcome.others and outcome.admitted > 0,
     }
+
+
+def _times(report: Report) -> dict[str, float]:
+    return {
+        "p50_ms": round(report.p50_ms, 1),
+        "p99_ms": round(report.p99_ms, 1),
+        "deliveries": report.deliveries,
+    }
+
+
+def _spread(told_s: list[int]) -> list[float]:
+    if not told_s:
+        return []
+    return [min(told_s), round(sum(told_s) / len(told_s), 1), max(told_s)]
 
 
 @click.command()
 @click.option("--viewers", default=1000, show_default=True, type=click.IntRange(1, 10_000))
-@click.option("--rate", default=20.0, show_default=True, type=click.FloatRange(1, 30))
+@click.option("--rate", default=20.0, show_default=True, type=click.FloatRange(1, 1000))
 @click.option("--connects", default=20_000, show_default=True, type=click.IntRange(2, 30_000))
 @click.option("--seconds", default=5.0, show_default=True, type=click.FloatRange(1, 60))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON alone.")
 def command(viewers: int, rate: float, connects: int, seconds: float, as_json: bool) -> None:
     """Let a crowd connect at once, and look at those who are connected."""
-    print_result(trio.run(measure, viewers, rate, connects, seconds), as_json)
+    print_result(measure(viewers, rate, connects, seconds), as_json)

@@ -1,7 +1,8 @@
 """A part of the crowd of `bench.storm`: connects all at once when told to, and counts the answers.
 
-Takes its orders as JSON on the command line, writes `ready`, waits for a line, and writes one JSON
-object. It is nice to everybody else on its core, since those it shares it with are measured.
+Takes its orders as JSON on the command line, writes `{}` when it is ready, waits for a line, and
+writes what became of its clients. It is nice to everybody else on its core, since those it shares
+it with are measured.
 """
 
 import os
@@ -143,7 +144,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, max(files, hard)))
     storm = Storm(orders)
     os.nice(5)
-    _answer(b"ready")
+    _answer(b"{}")
     sys.stdin.readline()
     _answer(msgspec.json.encode(storm.run()))
 
