@@ -10,12 +10,13 @@ import trio
 
 from backends.redis.server import Redis, wait_until_serving
 from ops import guard
-from ops.cluster.child import Program, Report
 from ops.cluster.options import UpOptions
 from ops.cluster.plan import Node, Plan
 from ops.cluster.settling import settled
 from ops.cluster.state_dir import StateDir
-from ops.cluster.supervisor import Supervisor
+from ops.processes.child import Program, Report
+from ops.processes.log_file import logs_in
+from ops.processes.supervisor import Supervisor
 
 
 class Cluster(NamedTuple):
@@ -47,7 +48,7 @@ async def run_cluster(
             stopping = trio.Event()
             supervisor = Supervisor(
                 nursery,
-                cluster.state.folder("logs"),
+                logs_in(cluster.state.folder("logs")),
                 lambda now: cluster.state.record(record(cluster, now)),
                 report,
             )

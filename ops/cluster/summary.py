@@ -3,7 +3,7 @@
 import json
 
 from ops.cluster.run import Cluster
-from ops.cluster.supervisor import Supervisor
+from ops.processes.supervisor import Supervisor
 
 
 def machine(cluster: Cluster, supervisor: Supervisor) -> str:

@@ -15,8 +15,8 @@ from ops.cluster.plan import DEFAULT_PORT_BASE
 from ops.cluster.prepare import prepare_cluster
 from ops.cluster.run import run_cluster
 from ops.cluster.summary import demo_page, human, machine
-from ops.cluster.supervisor import Supervisor
 from ops.errors import Failure, one_line
+from ops.processes.supervisor import Supervisor
 from ops.settings import Level
 
 F = TypeVar("F", bound=Callable[..., Any])

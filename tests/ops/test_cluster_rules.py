@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ops.cluster.backoff import FREE_RESTARTS, LONGEST_DELAY_S, WINDOW_S, Backoff
-from ops.cluster.log_file import LONGEST_LINE_BYTES, LineSplitter, LogFile, last_words, warning_in
 from ops.cluster.plan import SPAN, plan
 from ops.errors import Refusal
+from ops.processes.backoff import FREE_RESTARTS, LONGEST_DELAY_S, WINDOW_S, Backoff
+from ops.processes.log_file import LONGEST_LINE_BYTES, LineSplitter, LogFile, last_words, warning_in
 
 
 def test_a_ready_process_that_dies_comes_back_at_once() -> None:

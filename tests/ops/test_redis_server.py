@@ -12,8 +12,9 @@ from backends.redis.server import Redis
 from ops.cluster.redis_server import find_server, prepare
 from ops.cluster.run import redis_program
 from ops.cluster.state_dir import StateDir
-from ops.cluster.supervisor import Supervisor
 from ops.errors import Failure
+from ops.processes.log_file import logs_in
+from ops.processes.supervisor import Supervisor
 
 
 @pytest.fixture
@@ -37,7 +38,12 @@ def program(tmp_path: Path, version_line: str) -> Path:
 async def test_it_keeps_what_it_answered_through_a_sigkill(state: StateDir) -> None:
     store = made(state)
     async with trio.open_nursery() as nursery:
-        supervisor = Supervisor(nursery, state.folder("logs"), lambda _: None, lambda _: None)
+        supervisor = Supervisor(
+            nursery,
+            logs_in(state.folder("logs")),
+            lambda _: None,
+            lambda _: None,
+        )
         await supervisor.start([redis_program(store)])
         client = redis.Redis.from_url(store.url)
         client.set("key", "kept")
@@ -52,7 +58,12 @@ async def test_it_keeps_what_it_answered_through_a_sigkill(state: StateDir) -> N
 async def test_it_has_no_port_and_asks_for_the_password(state: StateDir) -> None:
     store = made(state)
     async with trio.open_nursery() as nursery:
-        supervisor = Supervisor(nursery, state.folder("logs"), lambda _: None, lambda _: None)
+        supervisor = Supervisor(
+            nursery,
+            logs_in(state.folder("logs")),
+            lambda _: None,
+            lambda _: None,
+        )
         await supervisor.start([redis_program(store)])
         with pytest.raises(redis.AuthenticationError):
             redis.Redis(unix_socket_path=str(store.socket), retry=Retry(NoBackoff(), 0)).get("key")

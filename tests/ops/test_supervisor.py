@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 import trio
 
-from ops.cluster.child import Program
-from ops.cluster.supervisor import Supervisor
 from ops.errors import Failure
+from ops.processes.child import Program
+from ops.processes.log_file import logs_in
+from ops.processes.supervisor import Supervisor
 
 FAKE = """
 import signal, socket, sys, time
@@ -37,7 +38,7 @@ class Cluster:
         self.reports: list[str] = []
         self.order = folder / "order"
         self.logs = folder
-        self.supervisor = Supervisor(nursery, folder, lambda _: None, self.reports.append)
+        self.supervisor = Supervisor(nursery, logs_in(folder), lambda _: None, self.reports.append)
 
     def program(self, name: str, code: str = FAKE) -> Program:
         def argv(fd: int) -> list[str]:
@@ -93,7 +94,7 @@ async def test_roles_drain_in_order(cluster: Cluster) -> None:
 async def test_who_does_not_drain_in_time_is_killed(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ops.cluster.supervisor.STOP_DEADLINE_S", 0.05)
+    monkeypatch.setattr("ops.processes.supervisor.STOP_DEADLINE_S", 0.05)
     await cluster.supervisor.start([cluster.program("relay-1", DEAF), cluster.program("logic-1")])
     pids = cluster.supervisor.pids()
     await cluster.supervisor.stop()
@@ -122,7 +123,7 @@ async def test_a_program_that_never_gets_ready_fails_the_start(
 async def test_a_slow_start_names_who_is_late(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ops.cluster.supervisor.LATE_S", 0.05)
+    monkeypatch.setattr("ops.processes.supervisor.LATE_S", 0.05)
     silent = FAKE.replace('send(b"ready\\n")', "getsockname()")
     with trio.move_on_after(0.3):
         await cluster.supervisor.start([cluster.program("relay-1", silent)])
@@ -144,9 +145,10 @@ import sys, trio
 from pathlib import Path
 from ops.cluster.redis_server import find_server, prepare
 from ops.cluster.run import redis_program
-from ops.cluster.child import Program
+from ops.processes.child import Program
 from ops.cluster.state_dir import StateDir
-from ops.cluster.supervisor import Supervisor
+from ops.processes.log_file import logs_in
+from ops.processes.supervisor import Supervisor
 
 NODE = '''
 import sys, trio
@@ -162,7 +164,7 @@ async def main():
     state = StateDir(Path(sys.argv[1]))
     state.take()
     async with trio.open_nursery() as nursery:
-        supervisor = Supervisor(nursery, state.folder("logs"), lambda _: None, lambda _: None)
+        supervisor = Supervisor(nursery, logs_in(state.folder("logs")), lambda _: None, lambda _: None)
         store = prepare(find_server(None), "redis-store", state, "password")
         node = Program("n-1", "relay", lambda fd: [sys.executable, "-c", NODE, str(fd)])
         await supervisor.start([redis_program(store), node])

@@ -1,18 +1,17 @@
-"""One process of the local cluster: started, watched, started again, stopped."""
+"""One process: started, watched, started again, stopped."""
 
 import os
 import signal
 import socket
 import subprocess
-from collections.abc import Awaitable, Callable
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple, Protocol
 
 import trio
 
-from ops.cluster.backoff import Backoff
-from ops.cluster.log_file import LineSplitter, LogFile, last_words, warning_in
 from ops.errors import Failure
+from ops.processes.backoff import Backoff
+from ops.processes.log_file import LineSplitter, last_words, warning_in
 from ops.supervision import READY
 
 REFUSED = 2
@@ -38,6 +37,23 @@ class Program(NamedTuple):
     serving: Callable[[], Awaitable[None]] | None = None
 
 
+class Log(Protocol):
+    """Where a program's output goes."""
+
+    where: str
+    """How a message about the program names it, as in ` (log: FILE)`; may be empty."""
+
+    @property
+    def last_lines(self) -> Sequence[str]:
+        """Return the last few lines."""
+
+    def write(self, line: bytes) -> None:
+        """Take a line with its newline."""
+
+    def close(self) -> None:
+        """Take no more."""
+
+
 class Child:
     """Keeps one program running until it is asked to stop.
 
@@ -45,14 +61,14 @@ class Child:
     """
 
     def __init__(
-        self, program: Program, logs: Path, changed: Callable[[], None], report: Report
+        self, program: Program, log: Log, changed: Callable[[], None], report: Report
     ) -> None:
         self.program = program
         self.restarts = 0
         self.ready = trio.Event()
         self.first_ready = trio.Event()
         self.ended = trio.Event()
-        self._log = LogFile(logs / f"{program.id}.log")
+        self._log = log
         self._changed = changed
         self._report = report
         self._process: subprocess.Popen[bytes] | None = None
@@ -64,9 +80,9 @@ class Child:
         return self._process.pid if self._process else None
 
     @property
-    def log_path(self) -> Path:
-        """The file with the program's output."""
-        return self._log.path
+    def log(self) -> str:
+        """How a message names the place of the program's output."""
+        return self._log.where
 
     def stop(self) -> None:
         """Ask the program to drain and end; `ended` is set when it has."""
@@ -167,7 +183,7 @@ class Child:
         if self.first_ready.is_set() or (code != REFUSED and self.restarts + 1 < FIRST_TRIES):
             return
         words = last_words(self._log.last_lines) or describe_exit(code)
-        raise Failure(f"{self.program.id} does not start: {words} (log: {self._log.path})")
+        raise Failure(f"{self.program.id} does not start: {words}{self._log.where}")
 
     async def _before_restart(self, code: int, delay_s: float) -> None:
         self.restarts += 1

@@ -1,7 +1,7 @@
 """Logs of the children: one bounded file each, warnings also to the eyes of who started them."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,6 +19,7 @@ class LogFile:
 
     def __init__(self, path: Path, most_bytes: int = MOST_BYTES) -> None:
         self.path = path
+        self.where = f" (log: {path})"
         self.last_lines: deque[str] = deque(maxlen=5)
         self._most_bytes = most_bytes
         self._file: BinaryIO = path.open("ab", buffering=0)
@@ -38,6 +39,11 @@ class LogFile:
         self._file.close()
         self.path.replace(self.path.with_name(self.path.name + ".1"))
         self._file = self.path.open("ab", buffering=0)
+
+
+def logs_in(folder: Path) -> Callable[[str], LogFile]:
+    """Return what opens the file of a program, named by its id, in `folder`."""
+    return lambda name: LogFile(folder / f"{name}.log")
 
 
 class LineSplitter:

@@ -1,11 +1,10 @@
-"""The processes of a local cluster together: started in order, stopped in order, none left."""
+"""Several processes together: started in order, stopped in order, none left."""
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 import trio
 
-from ops.cluster.child import Child, Program, Report
+from ops.processes.child import Child, Log, Program, Report
 
 STOP_ORDER = ("access", "router", "logic", "relay", "redis")
 """Who takes from clients goes first, who keeps what was acknowledged goes last."""
@@ -18,18 +17,23 @@ LATE_S = 10.0
 
 
 class Supervisor:
-    """Runs programs until `stop`; the nursery holds one task for each of them."""
+    """Runs programs until `stop`; the nursery holds one task for each of them.
+
+    `log_of` opens the log of the program with an id; `drain_s` is what each role has to drain.
+    """
 
     def __init__(
         self,
         nursery: trio.Nursery,
-        logs: Path,
+        log_of: Callable[[str], Log],
         changed: Callable[["Supervisor"], None],
         report: Report,
+        drain_s: float | None = None,
     ) -> None:
         self.children: dict[str, Child] = {}
         self._nursery = nursery
-        self._logs = logs
+        self._log_of = log_of
+        self._drain_s = STOP_DEADLINE_S if drain_s is None else drain_s
         self._changed = changed
         self._report = report
 
@@ -48,7 +52,7 @@ class Supervisor:
             children = [each for each in self.children.values() if each.program.role == role]
             for child in children:
                 child.stop()
-            with trio.move_on_after(STOP_DEADLINE_S) as patience:
+            with trio.move_on_after(self._drain_s) as patience:
                 for child in children:
                     await child.ended.wait()
             if patience.cancelled_caught:
@@ -59,7 +63,7 @@ class Supervisor:
         return {name: each.pid for name, each in self.children.items() if each.pid is not None}
 
     def _start(self, program: Program) -> Child:
-        child = Child(program, self._logs, lambda: self._changed(self), self._report)
+        child = Child(program, self._log_of(program.id), lambda: self._changed(self), self._report)
         self.children[program.id] = child
         self._nursery.start_soon(child.keep)
         return child
@@ -69,7 +73,7 @@ class Supervisor:
             await trio.sleep(LATE_S)
             for child in started:
                 if not child.first_ready.is_set():
-                    self._report(f"{child.program.id}  is not ready yet (log: {child.log_path})")
+                    self._report(f"{child.program.id}  is not ready yet{child.log}")
 
     async def _kill(self, children: list[Child]) -> None:
         for child in children:

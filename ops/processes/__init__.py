@@ -1,0 +1,1 @@
+"""Processes that are kept running: started, watched, started again, stopped, their output kept."""
