@@ -78,7 +78,8 @@ class AccessNode:
         self.users = Users()
         self.census = Census()
         self.likes = LikeMerger(identity.incarnation)
-        self.url = settings.public_url
+        self.url = ""
+        """Where clients connect; set by whoever listens for them, when it does."""
         self.lane_depths: Callable[[], dict[str, int]] = dict
         """How many envelopes wait for relays; set by whoever knows the links."""
         self._now_ms = now_ms
@@ -211,6 +212,7 @@ class AccessNode:
         return {
             "draining": self.sessions.draining,
             "connections": self.sessions.connections,
+            "max_connections": self.settings.edge.max_connections,
             "users": len(self.users),
             "rooms": self.rooms.with_members,
             "rooms_open": len(self.rooms),

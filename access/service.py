@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from functools import partial
 from socket import socket
@@ -13,7 +13,7 @@ import trio
 from prometheus_client.registry import Collector
 
 from access.edge.channel import plain
-from access.edge.listening import listen
+from access.edge.listening import BACKLOG, bind
 from access.edge.metrics import EdgeCollector, RoundTimes
 from access.edge.server import Server
 from access.edge.tls.channel import TlsChannels
@@ -35,6 +35,7 @@ from proto.priorities import Priority
 log = structlog.get_logger()
 
 LIKES_DRAIN_S = 1.0
+ABLE_POLL_S = 0.02
 
 
 class Service:
@@ -49,7 +50,11 @@ class Service:
         self._collectors = tuple(collectors)
 
     def ready(self) -> bool:
-        """Say whether clients may be sent here: a relay is up, the lease held, no drain."""
+        """Say whether clients may be sent here: it listens and can serve."""
+        return bool(self.node.url) and self.can_serve()
+
+    def can_serve(self) -> bool:
+        """Say whether a client could do its work: a relay is up, the lease held, no drain."""
         return bool(self._mesh.up) and self.node.lease.held and not self.node.sessions.draining
 
     def status(self) -> dict[str, Any]:
@@ -82,7 +87,7 @@ async def run(
     for.
     """
     edge = settings.edge
-    listener = listen(edge.host, edge.port, edge.limits(), reuse_port=edge.reuse_port)
+    listener = bind(edge.host, edge.port, edge.limits(), reuse_port=edge.reuse_port)
     async with _opened(settings, identity, listener) as (service, server):
         task_status.started(service)
         log.info("write_path", write_path=server.write_path.name, reason=server.write_path_reason)
@@ -119,7 +124,6 @@ async def _opened(
         assert isinstance(server, Server)
         assert isinstance(mesh, MeshNode)
         node.lane_depths = partial(_lane_depths, mesh)
-        node.url = settings.public_url or _url(listener, settings.edge)
         collectors: list[Collector] = [
             AccessCollector(node),
             EdgeCollector(server, times),
@@ -131,9 +135,36 @@ async def _opened(
             nursery.start_soon(renewal.run)
         nursery.start_soon(mesh.run)
         nursery.start_soon(node.run)
-        await nursery.start(server.serve, [listener])
-        yield Service(node, server, mesh, collectors), server
+        service = Service(node, server, mesh, collectors)
+        serve = partial(_serve, service, server, listener)
+        if settings.edge.reuse_port:
+            nursery.start_soon(_serve_when_able, service, serve)
+        else:
+            await nursery.start(serve)
+        yield service, server
         nursery.cancel_scope.cancel()
+
+
+async def _serve(
+    service: Service,
+    server: Server,
+    listener: socket,
+    *,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    listener.listen(BACKLOG)
+    settings = service.node.settings
+    service.node.url = settings.public_url or _url(listener, settings.edge)
+    log.info("access_listening", url=service.node.url)
+    await server.serve([listener], task_status=task_status)
+
+
+async def _serve_when_able(service: Service, serve: Callable[[], Awaitable[None]]) -> None:
+    # From the moment that one of several processes listens, the kernel sends it its part of the
+    # clients, whom the others could serve at once.
+    while not service.can_serve():
+        await trio.sleep(ABLE_POLL_S)
+    await serve()
 
 
 async def drain(node: AccessNode, server: Server, within_s: float) -> None:

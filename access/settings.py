@@ -446,6 +446,18 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             pattern=r"^(wss?://.+)?$",
         ),
     ] = ""
+    workers: Annotated[
+        int,
+        Meta(
+            description="Processes that share the port, for machines with more than one core; each"
+            " is a node of its own, called ID-w1, ID-w2, …, with its HTTP at the port of"
+            " `node.http` plus 1, plus 2, …. `edge.max_connections` and `chat_under_way` are for"
+            " all of them together, the rest for each. One by default: a local cluster's machine"
+            " has other work too.",
+            ge=1,
+            le=256,
+        ),
+    ] = 1
     lease_s: Annotated[
         float,
         Meta(
@@ -496,3 +508,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     room: RoomSettings = RoomSettings()
     mesh: MeshSettings = field(default_factory=MeshSettings)
     store: StoreSettings = StoreSettings()
+
+    def __post_init__(self) -> None:
+        """Raise `ValueError` that names the key whose value does not fit to another's."""
+        if self.workers > 1 and self.edge.port == 0:
+            raise ValueError("edge.port: expected a port of its own for several workers, got 0")

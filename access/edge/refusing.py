@@ -69,7 +69,7 @@ class Refusal:
     __slots__ = ("_answer", "_channel", "_data", "_due_s", "_host", "_over")
 
     def __init__(self, channel: Channel, host: Host, answer: bytes, data: bytes) -> None:
-        self._channel = sock
+        self._channel = channel
         self._host = host
         self._answer = answer
         self._data = data

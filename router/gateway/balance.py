@@ -1,7 +1,7 @@
-"""Where to connect: the least loaded nodes first, without a stampede between two reports."""
+"""Where to connect: the least loaded URLs first, without a stampede between two reports."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -9,24 +9,43 @@ import msgspec
 from backends.leases.interface import NodeLease
 from proto.rendezvous import weight
 
+USUAL_ROOM = 100_000
+"""Connections that a node takes which does not say: an access node's default."""
+
 
 class Endpoint(msgspec.Struct, frozen=True):
-    """An access node as a client is told of it."""
+    """Where a client is told to connect; `node` is one of those that may be reached there."""
 
     url: str
     node: str
 
 
+class Place:
+    """One URL and the nodes that take connections behind it.
+
+    Several are workers that share a port: the kernel spreads clients over them, so they count as
+    one, with the sum of their connections and of their limits.
+    """
+
+    def __init__(self, url: str, nodes: Sequence[NodeLease]) -> None:
+        self.url = url
+        self.node = min(node.node for node in nodes)
+        self.region = nodes[0].region
+        self.connections = sum(count_of(node, "connections") for node in nodes)
+        self.room = sum(count_of(node, "max_connections") or USUAL_ROOM for node in nodes)
+
+
 class Balance:
-    """Orders access nodes by load, for one client at a time.
+    """Orders URLs of access nodes by load, for one client at a time.
 
     Nodes report their connections once a second, and a crowd comes within one. Sorted by these
     reports alone, all of it would go to the node that was least loaded a second ago ("herding":
     Mitzenmacher, "How Useful Is Old Information?", 2000). The usual cure, the better of two nodes
     drawn at random, leaves the emptiest node unnamed most of the time. Here each answer counts as a
-    connection of the node that it named first, for one to two reports: by then the client has
-    connected, and the node says so itself. So the order is by least load, and a crowd fills the
-    nodes level. Ties fall by the uid's rendezvous hash, so that several gateways spread alike.
+    connection of the URL that it named first, for one to two reports: by then the client has
+    connected, and the node says so itself. So the order is by least load, which is the share of a
+    URL's limit that is taken, and a crowd fills them level. Ties fall by the uid's rendezvous hash,
+    so that several gateways spread alike.
     """
 
     def __init__(self, region: str) -> None:
@@ -39,19 +58,28 @@ class Balance:
         self._older, self._newer = self._newer, Counter()
 
     def choose(self, uid: str, nodes: Sequence[NodeLease], most: int) -> list[Endpoint]:
-        """Return up to `most` of `nodes` that take connections, the best for `uid` first.
+        """Return up to `most` URLs whose nodes take connections, the best for `uid` first.
 
-        Nodes of the gateway's own region come before all others.
+        Those of the gateway's own region come before all others.
         """
-        taking = [node for node in nodes if node.url and is_ready(node)]
-        taking.sort(key=lambda node: (weight(uid, node.node), node.node), reverse=True)
-        taking.sort(key=lambda node: (node.region != self._region, self._load(node)))
-        if taking:
-            self._newer[taking[0].node] += 1
-        return [Endpoint(node.url, node.node) for node in taking[:most]]
+        places = _places(nodes)
+        places.sort(key=lambda place: (weight(uid, place.node), place.url), reverse=True)
+        places.sort(key=lambda place: (place.region != self._region, self._load(place)))
+        if places:
+            self._newer[places[0].url] += 1
+        return [Endpoint(place.url, place.node) for place in places[:most]]
 
-    def _load(self, node: NodeLease) -> int:
-        return count_of(node, "connections") + self._newer[node.node] + self._older[node.node]
+    def _load(self, place: Place) -> float:
+        coming = self._newer[place.url] + self._older[place.url]
+        return (place.connections + coming) / place.room
+
+
+def _places(nodes: Iterable[NodeLease]) -> list[Place]:
+    behind: dict[str, list[NodeLease]] = {}
+    for node in nodes:
+        if node.url and is_ready(node):
+            behind.setdefault(node.url, []).append(node)
+    return [Place(url, found) for url, found in behind.items()]
 
 
 def is_ready(node: NodeLease) -> bool:
