@@ -1,10 +1,11 @@
 """The roles: which packages they are and how ops talks to them.
 
 A role package has `settings.Settings` (a msgspec Struct, defaults for every field) and
-`service.run(settings, identity, *, stopping, task_status)`. Nothing in ops reaches deeper.
+`service.run(settings, identity, *, stopping, task_status)`. One whose settings have `workers` also
+has `workers.share_of(settings, index)`. Nothing in ops reaches deeper.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import Any, Protocol
 
@@ -55,3 +56,11 @@ def run_of(role: str) -> Run:
     """Return the `run` function of `role`."""
     run: Run = import_module(f"{role}.service").run
     return run
+
+
+def share_of(role: str) -> Callable[[msgspec.Struct, int], dict[str, Any]]:
+    """Return the function that says what each worker of `role` is told; see `access.workers`."""
+    share: Callable[[msgspec.Struct, int], dict[str, Any]] = import_module(
+        f"{role}.workers"
+    ).share_of
+    return share

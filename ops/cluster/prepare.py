@@ -18,6 +18,7 @@ from ops.config.schema import role_names
 from ops.config.sources import from_flags
 from ops.config.toml import document
 from ops.errors import Refusal
+from ops.workers.plan import count_of
 
 OF_ONE_NODE = ("RELAYMESH_NODE__ID", "RELAYMESH_NODE__HTTP")
 
@@ -52,7 +53,9 @@ def _write_config(node: Node, shared: Shared, state: StateDir, options: UpOption
     tables = node_tables(node, shared)
     name = f"{node.id}.toml"
     flags = options.flags_for(node.role)
-    complete(node.role, from_sources(node.role, tables, name, os.environ, flags))
+    config = complete(node.role, from_sources(node.role, tables, name, os.environ, flags))
+    if count_of(config) > 1:
+        raise Refusal(f"{node.role}.workers: expected 1 in a local cluster; use --{node.role} N")
     return state.write_config(name, document(tables))
 
 

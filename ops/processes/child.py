@@ -11,7 +11,7 @@ import trio
 
 from ops.errors import Failure
 from ops.processes.backoff import Backoff
-from ops.processes.log_file import LineSplitter, last_words, warning_in
+from ops.processes.log_file import LineSplitter, last_words
 from ops.supervision import READY
 
 REFUSED = 2
@@ -47,8 +47,8 @@ class Log(Protocol):
     def last_lines(self) -> Sequence[str]:
         """Return the last few lines."""
 
-    def write(self, line: bytes) -> None:
-        """Take a line with its newline."""
+    def write(self, line: bytes) -> str | None:
+        """Take a line with its newline; returns what of it is for the user's eyes."""
 
     def close(self) -> None:
         """Take no more."""
@@ -174,8 +174,7 @@ class Child:
             self._take_line(line)
 
     def _take_line(self, line: bytes) -> None:
-        self._log.write(line)
-        warning = warning_in(line)
+        warning = self._log.write(line)
         if warning:
             self._report(f"{self.program.id}  {warning}")
 

@@ -24,12 +24,13 @@ class LogFile:
         self._most_bytes = most_bytes
         self._file: BinaryIO = path.open("ab", buffering=0)
 
-    def write(self, line: bytes) -> None:
-        """Append `line`, which ends with a newline."""
+    def write(self, line: bytes) -> str | None:
+        """Append `line`, which ends with a newline; returns its text if it is a warning."""
         if self._file.tell() + len(line) > self._most_bytes:
             self._turn_over()
         self._file.write(line)
         self.last_lines.append(line.decode("utf-8", "replace").rstrip())
+        return warning_in(line)
 
     def close(self) -> None:
         """Close the file."""

@@ -164,7 +164,8 @@ async def main():
     state = StateDir(Path(sys.argv[1]))
     state.take()
     async with trio.open_nursery() as nursery:
-        supervisor = Supervisor(nursery, logs_in(state.folder("logs")), lambda _: None, lambda _: None)
+        logs = logs_in(state.folder("logs"))
+        supervisor = Supervisor(nursery, logs, lambda _: None, lambda _: None)
         store = prepare(find_server(None), "redis-store", state, "password")
         node = Program("n-1", "relay", lambda fd: [sys.executable, "-c", NODE, str(fd)])
         await supervisor.start([redis_program(store), node])
