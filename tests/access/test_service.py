@@ -93,3 +93,25 @@ async def test_a_node_serves_says_that_it_is_not_ready_and_drains(
     with shared_redis.client() as redis:
         assert redis.keys("rm:{nodes}:lease:*") == []
         assert redis.keys("rm:u:*") == []
+
+
+async def test_a_node_that_shares_its_port_listens_only_when_it_can_serve(
+    shared_redis: RedisServer, free_port: int, nursery: trio.Nursery
+) -> None:
+    settings = Settings(
+        token_secret=SECRET,
+        edge=EdgeSettings(port=free_port, reuse_port=True),
+        mesh=MeshSettings(relays=["tcp://127.0.0.1:9"]),
+        store=StoreSettings(url=shared_redis.url),
+    )
+    identity = NodeIdentity(node="access-1-w1", region="local", incarnation="i1")
+    start = partial(run, settings, identity, stopping=trio.Event())
+    with trio.fail_after(20):
+        service: Service = await nursery.start(start)
+        while not service.node.lease.held:
+            await trio.sleep(0.01)
+        assert service.node.lease_now().url == ""
+        assert not service.ready()
+        with pytest.raises(OSError, match="refused|failed"):
+            await trio.open_tcp_stream("127.0.0.1", free_port)
+        nursery.cancel_scope.cancel()

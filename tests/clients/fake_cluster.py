@@ -78,6 +78,8 @@ class FakeCluster:
         """Requests that are done but never answered."""
         self.refuse: Callable[[Frame], Frame | None] = lambda _: None
         """The error that a request gets instead of being done."""
+        self.retry_after_s: dict[str, list[int]] = {}
+        """By node: what the next handshakes are refused with."""
         self.heartbeat_ms = 25_000
         self.bad_tokens: dict[str, int] = {}
         """Token to the code that `hello` with it is closed with."""
@@ -107,6 +109,10 @@ class FakeCluster:
         return frame
 
     async def _accept(self, node: str, request: Any) -> None:
+        if told := self.retry_after_s.get(node):
+            header = (b"Retry-After", str(told.pop(0)).encode())
+            await request.reject(503, extra_headers=[header])
+            return
         connection = Connection(await request.accept(subprotocol="relaymesh.v1.json"), node)
         self.connections.append(connection)
         try:

@@ -231,3 +231,23 @@ async def test_refused_join_is_told_as_left(cluster: FakeCluster) -> None:
         with pytest.raises(Refused, match="full"):
             await client.join("lobby")
         assert (await until(events, Left)).room == "lobby"
+
+
+async def test_a_node_without_room_is_left_alone_for_as_long_as_it_asks(
+    cluster: FakeCluster, autojump_clock: trio.testing.MockClock
+) -> None:
+    cluster.retry_after_s = {"access-1": [7], "access-2": [7]}
+    began = trio.current_time()
+    async with connect(fixed(*cluster.urls), "ann", seed=Random(1), connect_timeout_s=60):
+        assert 7 <= trio.current_time() - began < 9
+    assert not any(cluster.retry_after_s.values())
+
+
+async def test_another_node_is_tried_before_one_that_asked_to_be_left_alone(
+    cluster: FakeCluster, autojump_clock: trio.testing.MockClock
+) -> None:
+    cluster.retry_after_s = {"access-1": [7]}
+    began = trio.current_time()
+    async with connect(fixed(*cluster.urls), "ann", seed=Random(1)):
+        assert trio.current_time() - began < 1
+    assert [each.node for each in cluster.connections] == ["access-2"]

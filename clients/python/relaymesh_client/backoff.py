@@ -1,6 +1,6 @@
 """When to try again, and where: delays that grow and jitter, endpoints that rotate. No I/O."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 
@@ -37,6 +37,18 @@ class Backoff:
         self._next_s = self._first_s
 
 
+LONGEST_REST_S = 60.0
+"""What a Retry-After counts for at most: a wrong one must not keep a client away for a day."""
+
+
+def retry_after_s(headers: Iterable[tuple[bytes, bytes]]) -> float:
+    """Return the seconds that a refusal asks for, 0.0 where it does not; a date counts as none."""
+    for name, value in headers:
+        if name.lower() == b"retry-after" and value.strip().isdigit():
+            return min(float(value), LONGEST_REST_S)
+    return 0.0
+
+
 class Endpoint(NamedTuple):
     """An access node as the gateway names it."""
 
@@ -47,8 +59,10 @@ class Endpoint(NamedTuple):
 class EndpointChoice:
     """Takes the gateway's first choice, unless this client just came from there."""
 
-    def __init__(self) -> None:
+    def __init__(self, random: Random) -> None:
+        self._random = random
         self._failed: list[str] = []
+        self._rests_until: dict[str, float] = {}
 
     def choose(self, endpoints: Sequence[Endpoint]) -> Endpoint:
         """Return the first endpoint that has not failed, else the one whose failure is oldest.
@@ -64,6 +78,18 @@ class EndpointChoice:
         if url in self._failed:
             self._failed.remove(url)
         self._failed.append(url)
+
+    def asked_to_rest(self, url: str, rest_s: float, now: float) -> None:
+        """Remember that `url` has no room and asks to be left alone for `rest_s` seconds.
+
+        Up to a second is added at random, since many are told the same whole number.
+        """
+        if rest_s:
+            self._rests_until[url] = now + rest_s + self._random.uniform(0.0, 1.0)
+
+    def rest_s(self, url: str, now: float) -> float:
+        """Return the seconds for which `url` must still be left alone."""
+        return max(0.0, self._rests_until.get(url, now) - now)
 
     def _rank(self, url: str) -> int:
         return self._failed.index(url) if url in self._failed else -1

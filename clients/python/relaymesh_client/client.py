@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import trio
 
-from relaymesh_client.backoff import Backoff
 from relaymesh_client.driver import Driver, TokenSource
 from relaymesh_client.errors import Closed
 from relaymesh_client.event_queue import EventQueue
@@ -172,7 +171,7 @@ async def connect(
     """
     chance = seed or random.SystemRandom()
     protocol = Protocol(chance)
-    driver = Driver(protocol, source, token, Backoff(chance))
+    driver = Driver(protocol, source, token, chance)
     for room in rooms:
         driver.room_hint = driver.room_hint or room
         protocol.join(room, now=trio.current_time(), give_up_s=math.inf)

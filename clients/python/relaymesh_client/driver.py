@@ -8,7 +8,7 @@ import trio
 import trio_websocket as tws
 
 from relaymesh_client import catalogue
-from relaymesh_client.backoff import Backoff, Endpoint, EndpointChoice
+from relaymesh_client.backoff import Backoff, Endpoint, EndpointChoice, Random, retry_after_s
 from relaymesh_client.errors import Closed, Refused
 from relaymesh_client.event_queue import EventQueue
 from relaymesh_client.events import Frame
@@ -47,7 +47,7 @@ class Driver:
     """Connects, reads, writes, keeps time and comes back, until it is told to end or may not."""
 
     def __init__(
-        self, protocol: Protocol, source: EndpointSource, token: TokenSource, backoff: Backoff
+        self, protocol: Protocol, source: EndpointSource, token: TokenSource, random: Random
     ) -> None:
         self.protocol = protocol
         self.queues: list[EventQueue] = []
@@ -60,8 +60,8 @@ class Driver:
         """Why the last attempt to connect failed, for a person."""
         self._source = source
         self._token = token
-        self._backoff = backoff
-        self._choice = EndpointChoice()
+        self._backoff = Backoff(random)
+        self._choice = EndpointChoice(random)
         self._answers: dict[int, Answer | None] = {}
         self._answered = trio.lowlevel.ParkingLot()
         self._to_write = Bell()
@@ -157,6 +157,8 @@ class Driver:
         except OSError as error:
             self.last_failure = str(error)
             return None
+        # Where every node asked for it; another one would have been chosen.
+        await trio.sleep(self._choice.rest_s(endpoint.url, trio.current_time()))
         return await self._hold(endpoint.url, token)
 
     async def _hold(self, url: str, token: str) -> Closed | None:
@@ -168,6 +170,8 @@ class Driver:
             self.last_failure = f"{url} answered {error.status_code}"
             if error.status_code in (400, 401, 403, 404):
                 return Closed(self.last_failure)
+            rest_s = retry_after_s(error.headers)
+            self._choice.asked_to_rest(url, rest_s, trio.current_time())
         except tws.HandshakeError as error:
             self.last_failure = f"{url}: {error.__cause__ or type(error).__name__}"
         self._choice.failed(url)
