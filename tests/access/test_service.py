@@ -112,6 +112,6 @@ async def test_a_node_that_shares_its_port_listens_only_when_it_can_serve(
             await trio.sleep(0.01)
         assert service.node.lease_now().url == ""
         assert not service.ready()
-        with pytest.raises(OSError, match="refused|failed"):
+        with pytest.raises(OSError, match=r"refused|failed"):
             await trio.open_tcp_stream("127.0.0.1", free_port)
         nursery.cancel_scope.cancel()

@@ -6,7 +6,7 @@ import pytest
 DOCUMENT = Path(__file__).parents[2] / "docs" / "measuring.md"
 
 
-EDGE = ["edge", "edge.slow", "edge.idle", "tls", "compression", "peers"]
+EDGE = ["edge", "edge.slow", "edge.idle", "tls", "compression", "storm", "peers"]
 MESH = ["room", "isolation", "likes", "hop", "copies", "chaos"]
 
 

@@ -250,4 +250,4 @@ async def test_another_node_is_tried_before_one_that_asked_to_be_left_alone(
     began = trio.current_time()
     async with connect(fixed(*cluster.urls), "ann", seed=Random(1)):
         assert trio.current_time() - began < 1
-    assert [each.node for each in cluster.connections] == ["access-2"]
+        assert [each.node for each in cluster.connections] == ["access-2"]

@@ -57,3 +57,12 @@ def test_a_hop_carries_every_message() -> None:
 def test_copies_are_counted_beside_the_formulas() -> None:
     code, result = relaymesh("bench", "copies")
     assert code == 0, result
+
+
+def test_a_storm_is_answered_to_the_last_client() -> None:
+    sizes = ("--viewers", "200", "--connects", "4000", "--seconds", "2")
+    _, result = relaymesh("bench", "storm", *sizes)
+    assert result["others"] == {}
+    assert result["admitted"] + result["refused"] == 4000
+    assert result["admitted"] > 0
+    assert result["lost"] == 0
