@@ -19,6 +19,10 @@ from proto.priorities import Priority
 
 log = structlog.get_logger()
 
+SLICE_S = 0.003
+"""What writing takes of a turn of the loop: as much as reading may (`read_slice_s`), so that a round
+of many chunks does not wait for reads and connects after each."""
+
 Observe = Callable[[Priority, float], None]
 """Takes how many seconds a round took from hand-over to its last write."""
 
@@ -61,13 +65,19 @@ class FanOut:
         self._wanted.set()
 
     async def run(self) -> None:
-        """Write rounds until cancelled; other tasks run after every chunk."""
+        """Write rounds until cancelled; other tasks run after every slice."""
         while True:
             if self._first() is None:
                 self._wanted = trio.Event()
                 await self._wanted.wait()
-            self.step()
+            self._write_for(SLICE_S)
             await trio.lowlevel.checkpoint()
+
+    def _write_for(self, seconds: float) -> None:
+        until = self._clock() + seconds
+        self.step()
+        while self._first() is not None and self._clock() < until:
+            self.step()
 
     def step(self) -> None:
         """Write to as many sockets as a chunk has, the most urgent round first."""
