@@ -94,14 +94,21 @@ class Places:
     def __len__(self) -> int:
         return len(self._since)
 
-    def free(self, now: float) -> int:
-        """Return how many more may begin; those who take longer than `HOLD_S` count no more."""
+    @property
+    def free(self) -> int:
+        """Return how many more may begin."""
+        return self._most - len(self._since)
+
+    def expire(self, now: float) -> None:
+        """Take their places from those who have said nothing for `HOLD_S`.
+
+        Only while all that they say is read in time: else it is not they who are late.
+        """
         while self._since:
             first = next(iter(self._since))
             if now - self._since[first] < HOLD_S:
                 break
             del self._since[first]
-        return self._most - len(self._since)
 
     def enter(self, who: Hashable, now: float) -> None:
         """Take a place. The clock never goes back, so the first to enter is the first to expire."""

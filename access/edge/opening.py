@@ -76,9 +76,11 @@ class Opening:
         """Do nothing: an answer fits into the empty buffer of a new socket."""
 
     def on_deadline(self, now_s: float) -> None:
-        """Cut a handshake that takes too long."""
-        if not self._over and now_s >= self._due_s:
-            self._cut("timeout")
+        """Cut a handshake that takes too long, unless its request waits to be read."""
+        if now_s >= self._due_s:
+            self.on_readable()
+            if not self._over:
+                self._cut("timeout")
 
     def cut(self) -> None:
         """End it: the node drains."""

@@ -35,6 +35,8 @@ class Reactor:
     def __init__(self, settings: EdgeSettings, poller: Poller, clock: Callable[[], float]) -> None:
         self.now_s = clock()
         """The time of the current wake-up: reading the clock for each frame costs more."""
+        self.behind = False
+        """Whether more sockets were ready than a wake-up serves."""
         self._settings = settings
         self._poller = poller
         self._clock = clock
@@ -78,7 +80,9 @@ class Reactor:
 
     async def _serve_ready(self) -> None:
         self.now_s = self._clock()
-        for number, mask in self._poller.ready(self._settings.events_per_wakeup):
+        ready = self._poller.ready(self._settings.events_per_wakeup)
+        self.behind = len(ready) >= self._settings.events_per_wakeup
+        for number, mask in ready:
             if self._clock() - self.now_s > self._settings.read_slice_s:
                 await trio.lowlevel.checkpoint()
                 self.now_s = self._clock()

@@ -95,8 +95,9 @@ class Refusal:
         """Do nothing: the answer fits into the empty buffer of a new socket."""
 
     def on_deadline(self, now_s: float) -> None:
-        """Cut a request that takes too long."""
+        """Cut a request that takes too long, unless it waits to be read."""
         if now_s >= self._due_s:
+            self.on_readable()
             self.cut()
 
     def cut(self) -> None:

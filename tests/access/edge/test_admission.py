@@ -82,13 +82,15 @@ def test_silent_ones_keep_their_places_for_a_second_alone() -> None:
     places = Places(3)
     for number in range(3):
         places.enter(number, number / 10)
-    assert places.free(0.9) == 0
+    places.expire(0.9)
+    assert places.free == 0
     places.leave(1)
-    assert places.free(0.9) == 1
-    assert places.free(HOLD_S) == 2
-    assert places.free(HOLD_S + 0.2) == 3
+    assert places.free == 1
+    places.expire(HOLD_S)
+    assert places.free == 2
+    places.expire(HOLD_S + 0.2)
     places.leave(2)
-    assert places.free(2.0) == 3
+    assert places.free == 3
 
 
 @given(st.lists(st.tuples(st.floats(0, 0.5), st.sampled_from("+-"), st.integers(0, 9))))
@@ -105,5 +107,6 @@ def test_places_are_those_who_entered_lately_and_have_not_left(
             places.enter(who, now)
             model[who] = now
         model = {each: since for each, since in model.items() if now - since < HOLD_S}
-        assert places.free(now) == 5 - len(model)
+        places.expire(now)
+        assert places.free == 5 - len(model)
         assert len(places) == len(model)

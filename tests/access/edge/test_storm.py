@@ -125,6 +125,21 @@ async def test_silent_clients_keep_nobody_out_for_long(
         assert len(silent) == 2
 
 
+async def test_clients_whose_requests_are_not_read_yet_keep_their_places(
+    run_edge: Any, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with run_edge(max_opening=2) as edge:
+        silent = [await edge.raw() for _ in range(2)]
+        while len(edge.server.places) < 2:
+            await trio.sleep(0)
+        edge.server.reactor.behind = True
+        await trio.sleep(2)
+        assert edge.server.free() == 0
+        edge.server.reactor.behind = False
+        assert edge.server.free() == 2
+        assert len(silent) == 2
+
+
 async def test_a_slow_request_is_refused_when_it_is_whole(run_edge: Any) -> None:
     async with run_edge(max_opening=0, opening_wait_s=0.0) as edge:
         stream = await edge.raw()
