@@ -20,8 +20,8 @@ from proto.priorities import Priority
 log = structlog.get_logger()
 
 SLICE_S = 0.003
-"""What writing takes of a turn of the loop: as much as reading may (`read_slice_s`), so that a round
-of many chunks does not wait for reads and connects after each."""
+"""What writing takes of a turn of the loop: as much as reading may (`read_slice_s`), so that rounds
+of many chunks do not wait for reads and connects after each."""
 
 Observe = Callable[[Priority, float], None]
 """Takes how many seconds a round took from hand-over to its last write."""
