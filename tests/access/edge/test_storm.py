@@ -132,8 +132,8 @@ async def test_clients_whose_requests_are_not_read_yet_keep_their_places(
         silent = [await edge.raw() for _ in range(2)]
         while len(edge.server.places) < 2:
             await trio.sleep(0)
-        edge.server.reactor.behind = True
         await trio.sleep(2)
+        edge.server.reactor.behind = True
         assert edge.server.free() == 0
         edge.server.reactor.behind = False
         assert edge.server.free() == 2
