@@ -65,5 +65,5 @@ def test_a_local_cluster_has_nodes_instead(tmp_path: Path) -> None:
 
 
 def test_a_group_on_a_free_client_port_is_refused() -> None:
-    with pytest.raises(Refusal, match=r"\[access\] .*edge\.port"):
+    with pytest.raises(Refusal, match=r"access\.edge\.port: expected a port of its own"):
         config("access.workers=2", "access.edge.port=0")
