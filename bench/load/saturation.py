@@ -1,5 +1,5 @@
-"""The search for saturation: rates that grow by half until two in a row are too much, then steps
-between the last that was good and the next."""
+"""The search for saturation: rates that grow by half until one is too much, then steps between the
+last that was good and that one."""
 
 from collections.abc import Callable, Sequence
 
@@ -8,8 +8,8 @@ from bench.load.run import Run
 Attempt = Callable[[float], Run]
 
 GROWTH = 1.5
-TOO_MUCH = 2
-"""Rungs in a row over the bound that end the climb: one alone may be the machine's fault."""
+TRIES = 3
+"""Of a rate, until it counts as too much: once or twice may be the machine's fault."""
 
 MOST_RUNGS = 13
 HALVINGS = 2
@@ -37,11 +37,18 @@ def best(runs: Sequence[Run], bound_ms: float) -> Run | None:
 
 def _climb(start: float, bound_ms: float, attempt: Attempt) -> list[Run]:
     runs: list[Run] = []
-    per_s, failed = start, 0
-    while failed < TOO_MUCH and len(runs) < MOST_RUNGS:
+    for rung in range(MOST_RUNGS):
+        runs += _try(start * GROWTH**rung, bound_ms, attempt)
+        if not within(runs[-1], bound_ms):
+            break
+    return runs
+
+
+def _try(per_s: float, bound_ms: float, attempt: Attempt) -> list[Run]:
+    """Attempt a rate until it is good, but not for ever."""
+    runs: list[Run] = []
+    while len(runs) < TRIES and not (runs and within(runs[-1], bound_ms)):
         runs.append(attempt(per_s))
-        failed = 0 if within(runs[-1], bound_ms) else failed + 1
-        per_s *= GROWTH
     return runs
 
 

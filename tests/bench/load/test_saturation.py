@@ -3,7 +3,7 @@
 import msgspec
 
 from bench.load.run import Run, median
-from bench.load.saturation import HALVINGS, MOST_RUNGS, best, search
+from bench.load.saturation import HALVINGS, MOST_RUNGS, TRIES, best, search
 
 RUN = Run(
     per_s=1,
@@ -23,22 +23,23 @@ def at(per_s: float, **figures: float) -> Run:
     return msgspec.structs.replace(RUN, per_s=per_s, deliveries_per_s=per_s * 10, **figures)
 
 
-def test_it_climbs_until_two_in_a_row_are_over_the_bound_and_then_halves_the_step() -> None:
+def test_it_climbs_until_a_rate_is_too_much_and_then_halves_the_step() -> None:
     runs = search(100, 170, lambda per_s: at(per_s, p99_ms=per_s))
-    assert [round(run.per_s) for run in runs] == [100, 150, 225, 338, 184, 166]
+    assert [round(run.per_s) for run in runs] == [100, 150, 225, 225, 225, 184, 166]
     found = best(runs, 170)
     assert found is not None
     assert round(found.per_s) == 166
 
 
-def test_one_bad_moment_ends_nothing() -> None:
-    bad = iter([False, True, False, True, True, True, True])
+def test_a_bad_moment_ends_nothing() -> None:
+    bad = iter([False, True, True, False, True, True, True, True, True])
     runs = search(100, 150, lambda per_s: at(per_s, p99_ms=200 if next(bad) else 20))
-    assert best(runs, 150) == runs[2]
+    assert [round(run.per_s) for run in runs[:5]] == [100, 150, 150, 150, 225]
+    assert best(runs, 150) == runs[3]
 
 
 def test_a_server_that_can_nothing_is_not_searched_further() -> None:
-    assert len(search(100, 150, lambda per_s: at(per_s, p99_ms=200))) == 2
+    assert len(search(100, 150, lambda per_s: at(per_s, p99_ms=200))) == TRIES
 
 
 def test_what_loses_or_disorders_is_no_best() -> None:
