@@ -7,12 +7,12 @@ import trio
 
 from access.counters import AccessCounters
 from backends.errors import StoreUnavailableError
-from backends.routes.interface import Route, Routes
+from backends.routes.interface import Route, Routes, UserRoute
 
 log = structlog.get_logger()
 
 BATCH = 512
-"""Writes under way at once: the store's client puts them into one pipeline."""
+"""Routes of one write."""
 RETRY_S = 1.0
 Key = tuple[str, int]
 _NOBODY = trio.Event()
@@ -80,36 +80,29 @@ class RouteKeeper:
             del self._waiting[key]
         if not self._waiting:
             self._work = trio.Event()
-        failed = await self._write(batch)
-        if failed:
-            log.warning("routes_not_written", routes=len(failed))
-            self._mark(failed)
-        return not failed
+        try:
+            await self._write(batch)
+        except StoreUnavailableError:
+            self._counters.route_errors += len(batch)
+            log.warning("routes_not_written", routes=len(batch))
+            self._mark(batch)
+            return False
+        self._counters.route_writes += len(batch)
+        return True
 
-    async def _write(self, batch: Sequence[Key]) -> list[Key]:
-        failed: list[Key] = []
-
-        async def write(key: Key) -> None:
-            try:
-                await self._write_one(key)
-            except StoreUnavailableError:
-                self._counters.route_errors += 1
-                failed.append(key)
-
-        async with trio.open_nursery() as nursery:
-            for key in batch:
-                nursery.start_soon(write, key)
-        return failed
-
-    async def _write_one(self, key: Key) -> None:
-        uid, connection = key
-        route = Route(self._node, self._incarnation, connection)
-        if key in self._live:
-            await self._routes.add(uid, route)
+    async def _write(self, batch: Sequence[Key]) -> None:
+        came = [key for key in batch if key in self._live]
+        went = [key for key in batch if key not in self._live]
+        if went:
+            await self._routes.remove(list(map(self._route, went)))
+        if came:
+            await self._routes.add(list(map(self._route, came)))
+        for key in came:
             self._tell_written(key)
-        else:
-            await self._routes.remove(uid, route)
-        self._counters.route_writes += 1
+
+    def _route(self, key: Key) -> UserRoute:
+        uid, connection = key
+        return uid, Route(self._node, self._incarnation, connection)
 
     def _tell_written(self, key: Key) -> None:
         written = self._live.get(key)

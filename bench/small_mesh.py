@@ -93,7 +93,7 @@ class SmallMesh:
         for number, uid in enumerate(uids):
             node = random.choice(list(self._receivers))
             self._receivers[node].here.add(uid)
-            await self.routes.add(uid, Route(node, INCARNATION, number))
+            await self.routes.add([(uid, Route(node, INCARNATION, number))])
 
     async def settle_leases(self) -> None:
         """Let every node renew its lease until absence means something."""

@@ -17,17 +17,25 @@ class Route:
     connection: int
 
 
-class Routes(Protocol):
-    """uid -> connections, written by access nodes and read by routers."""
+UserRoute = tuple[str, Route]
+"""A uid and one of its connections."""
 
-    async def add(self, uid: str, route: Route) -> None:
-        """Register a connection; several devices of a user have a route each.
+
+class Routes(Protocol):
+    """uid -> connections, written by access nodes and read by routers.
+
+    Writes are gathered: a node has thousands a second. Those of one call have no order among them;
+    when one raises, any of them may have been done, and all may be done again.
+    """
+
+    async def add(self, routes: Sequence[UserRoute]) -> None:
+        """Register connections; several devices of a user have a route each.
 
         Routes outlive the last `add` of their user by a day: add again those that last longer.
         """
 
-    async def remove(self, uid: str, route: Route) -> None:
-        """Remove exactly this connection's route, and no other."""
+    async def remove(self, routes: Sequence[UserRoute]) -> None:
+        """Remove exactly these connections' routes, and no others."""
 
     async def lookup(self, uids: Sequence[str]) -> list[list[Route]]:
         """Return the routes of each uid, in the order asked; dead ones may be among them."""

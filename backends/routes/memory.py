@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from backends.routes.interface import MAX_ROUTES, Route
+from backends.routes.interface import MAX_ROUTES, Route, UserRoute
 
 
 class MemoryRoutes:
@@ -12,14 +12,22 @@ class MemoryRoutes:
         self._max_routes = max_routes
         self._routes: dict[str, list[Route]] = {}
 
-    async def add(self, uid: str, route: Route) -> None:
+    async def add(self, routes: Sequence[UserRoute]) -> None:
         """See `Routes`."""
+        for uid, route in routes:
+            self._add(uid, route)
+
+    async def remove(self, routes: Sequence[UserRoute]) -> None:
+        """See `Routes`."""
+        for uid, route in routes:
+            self._remove(uid, route)
+
+    def _add(self, uid: str, route: Route) -> None:
         known = self._routes.get(uid, [])
         kept = [other for other in known if other != route and not _outlived(other, route)]
         self._routes[uid] = [*kept, route][-self._max_routes :]
 
-    async def remove(self, uid: str, route: Route) -> None:
-        """See `Routes`."""
+    def _remove(self, uid: str, route: Route) -> None:
         kept = [known for known in self._routes.get(uid, []) if known != route]
         if kept:
             self._routes[uid] = kept

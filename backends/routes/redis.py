@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from backends.redis.client import RedisClient
 from backends.redis.scripts import Command, script
-from backends.routes.interface import MAX_ROUTES, Route
+from backends.routes.interface import MAX_ROUTES, Route, UserRoute
 
 _ADD = script("route_add")
 _REMOVE = script("route_remove")
@@ -25,18 +25,24 @@ class RedisRoutes:
         self._ttl_ms = round(ttl_s * 1000)
         self._max_routes = max_routes
 
-    async def add(self, uid: str, route: Route) -> None:
+    async def add(self, routes: Sequence[UserRoute]) -> None:
         """See `Routes`."""
         bounds = (self._max_routes, self._ttl_ms)
-        command = _ADD.command(
-            [_key(uid)], route.node, route.incarnation, route.connection, *bounds
+        await self._redis.call_spread(
+            [
+                _ADD.command([_key(uid)], route.node, route.incarnation, route.connection, *bounds)
+                for uid, route in routes
+            ]
         )
-        await self._redis.call(uid, command)
 
-    async def remove(self, uid: str, route: Route) -> None:
+    async def remove(self, routes: Sequence[UserRoute]) -> None:
         """See `Routes`."""
-        command = _REMOVE.command([_key(uid)], route.node, route.incarnation, route.connection)
-        await self._redis.call(uid, command)
+        await self._redis.call_spread(
+            [
+                _REMOVE.command([_key(uid)], route.node, route.incarnation, route.connection)
+                for uid, route in routes
+            ]
+        )
 
     async def lookup(self, uids: Sequence[str]) -> list[list[Route]]:
         """See `Routes`."""

@@ -224,13 +224,13 @@ class Store:
         if self.away:
             raise StoreUnavailableError("away")
 
-    async def add(self, uid: str, route: Any) -> None:
+    async def add(self, routes: Any) -> None:
         self.check()
-        await self.routes.add(uid, route)
+        await self.routes.add(routes)
 
-    async def remove(self, uid: str, route: Any) -> None:
+    async def remove(self, routes: Any) -> None:
         self.check()
-        await self.routes.remove(uid, route)
+        await self.routes.remove(routes)
 
     async def lookup(self, uids: Any) -> Any:
         self.check()

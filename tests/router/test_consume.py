@@ -101,9 +101,9 @@ async def test_a_rooms_messages_go_to_its_carrier_in_order(autojump_clock: objec
 
 async def test_a_user_is_told_on_the_nodes_of_living_routes_alone(autojump_clock: object) -> None:
     async with running() as world:
-        await world.routes.add("ann", Route("access-3", "i1", 1))
-        await world.routes.add("ann", Route("access-4", "i1", 2))
-        await world.routes.add("bob", Route("access-5", "before the restart", 3))
+        await world.routes.add([("ann", Route("access-3", "i1", 1))])
+        await world.routes.add([("ann", Route("access-4", "i1", 2))])
+        await world.routes.add([("bob", Route("access-5", "before the restart", 3))])
         await world.publish(users_record("m1", ["ann", "bob", "nobody"]))
         told = {
             node: uids
@@ -120,7 +120,7 @@ async def test_a_node_that_has_just_come_is_learned_before_its_route_is_judged(
 ) -> None:
     async with running() as world:
         world.registry.leases.append(lease("access-99", incarnation="new"))
-        await world.routes.add("ann", Route("access-99", "new", 1))
+        await world.routes.add([("ann", Route("access-99", "new", 1))])
         await world.publish(users_record("m1", ["ann"]))
         (sent,) = world.mesh.sent
         assert decode_spread(sent[2].header).nodes == {"access-99": ["ann"]}
@@ -130,7 +130,7 @@ async def test_dead_routes_cost_one_more_read_of_the_leases_and_no_more(
     autojump_clock: object,
 ) -> None:
     async with running() as world:
-        await world.routes.add("ann", Route("access-1", "crashed", 1))
+        await world.routes.add([("ann", Route("access-1", "crashed", 1))])
         for number in range(5):
             await world.publish(users_record(f"m{number}", ["ann"]))
         assert world.registry.reads == 2  # one at the start, one for the route
@@ -153,7 +153,7 @@ async def test_missing_lease_data_means_unknown_and_is_broadcast(autojump_clock:
 async def test_a_store_that_is_away_means_broadcast_and_no_loss(autojump_clock: object) -> None:
     async with running() as world:
         world.registry.failure = StoreUnavailableError("away")
-        await world.routes.add("ann", Route("access-3", "restarted", 1))
+        await world.routes.add([("ann", Route("access-3", "restarted", 1))])
         await world.publish(users_record("m1", ["ann"]))
         (sent,) = world.mesh.sent
         assert (sent[2].kind, sent[2].key) == (Kind.USERS, b"")

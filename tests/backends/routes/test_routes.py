@@ -16,37 +16,47 @@ def routes(store_world):
 
 async def test_several_devices_have_a_route_each(routes):
     phone, laptop = Route("access-1", "i1", 5), Route("access-2", "j1", 5)
-    await routes.add("ann", phone)
-    await routes.add("ann", laptop)
-    await routes.add("ann", phone)
+    await routes.add([("ann", phone)])
+    await routes.add([("ann", laptop)])
+    await routes.add([("ann", phone)])
     assert set((await routes.lookup(["ann"]))[0]) == {phone, laptop}
 
 
 async def test_answers_stand_in_the_order_asked(routes):
     for i in range(1500):
-        await routes.add(f"u{i}", Route("access-1", "i1", i))
+        await routes.add([(f"u{i}", Route("access-1", "i1", i))])
     found = await routes.lookup(["nobody", *(f"u{i}" for i in reversed(range(1500)))])
     assert found[0] == []
     assert [r[0].connection for r in found[1:]] == list(reversed(range(1500)))
     assert await routes.lookup([]) == []
 
 
+async def test_many_at_once(routes):
+    many = [(f"u{i % 700}", Route("access-1", "i1", i)) for i in range(1400)]
+    await routes.add(many)
+    await routes.remove(many[:700])
+    found = await routes.lookup([f"u{i}" for i in range(700)])
+    assert [[route.connection for route in each] for each in found] == [
+        [700 + i] for i in range(700)
+    ]
+
+
 async def test_a_connection_removes_its_own_route_alone(routes):
     old, new = Route("access-1", "i1", 5), Route("access-1", "i1", 6)
-    await routes.add("ann", old)
-    await routes.add("ann", new)
-    await routes.remove("ann", old)
-    await routes.remove("ann", Route("access-1", "i0", 6))
-    await routes.remove("bob", old)
+    await routes.add([("ann", old)])
+    await routes.add([("ann", new)])
+    await routes.remove([("ann", old)])
+    await routes.remove([("ann", Route("access-1", "i0", 6))])
+    await routes.remove([("bob", old)])
     assert await routes.lookup(["ann", "bob"]) == [[new], []]
-    await routes.remove("ann", new)
+    await routes.remove([("ann", new)])
     assert await routes.lookup(["ann"]) == [[]]
 
 
 async def test_a_nodes_new_life_drops_what_its_old_one_left(routes):
-    await routes.add("ann", Route("access-1", "i1", 5))
-    await routes.add("ann", Route("access-10", "i1", 7))
-    await routes.add("ann", Route("access-1", "i2", 1))
+    await routes.add([("ann", Route("access-1", "i1", 5))])
+    await routes.add([("ann", Route("access-10", "i1", 7))])
+    await routes.add([("ann", Route("access-1", "i2", 1))])
     assert set((await routes.lookup(["ann"]))[0]) == {
         Route("access-10", "i1", 7),
         Route("access-1", "i2", 1),
@@ -55,7 +65,7 @@ async def test_a_nodes_new_life_drops_what_its_old_one_left(routes):
 
 async def test_the_newest_connections_are_kept(routes):
     for i in range(MAX_ROUTES + 5):
-        await routes.add("ann", Route("access-1", "i1", i))
+        await routes.add([("ann", Route("access-1", "i1", i))])
     found = (await routes.lookup(["ann"]))[0]
     assert [route.connection for route in found] == list(range(5, MAX_ROUTES + 5))
 
@@ -63,9 +73,9 @@ async def test_the_newest_connections_are_kept(routes):
 async def test_leftovers_vanish_in_redis(shared_redis):
     async with open_redis(StoreSettings(url=shared_redis.url)) as redis:
         routes = RedisRoutes(redis, ttl_s=100)
-        await routes.add("ann", Route("access-1", "i1", 1))
-        await routes.add("ann", Route("access-1", "i1", 2))
-        await routes.remove("ann", Route("access-1", "i1", 2))
+        await routes.add([("ann", Route("access-1", "i1", 1))])
+        await routes.add([("ann", Route("access-1", "i1", 2))])
+        await routes.remove([("ann", Route("access-1", "i1", 2))])
         assert 90_000 < await redis.call("", ("PTTL", "rm:u:ann")) <= 100_000
 
 
@@ -89,5 +99,5 @@ async def test_redis_does_what_memory_does(shared_redis, steps):
         both = [MemoryRoutes(max_routes=3), RedisRoutes(redis, max_routes=3)]
         for adds, uid, route in steps:
             for routes in both:
-                await (routes.add if adds else routes.remove)(uid, route)
+                await (routes.add if adds else routes.remove)([(uid, route)])
         assert await both[0].lookup(["a", "b"]) == await both[1].lookup(["a", "b"])
