@@ -95,13 +95,13 @@ class EdgeSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     opening_wait_ms: Annotated[
         int,
         Meta(
-            description="Milliseconds for which clients may wait to be accepted. When somebody has"
-            " been waiting all that time, a part is answered 503. 500: a burst of 3,000 passes"
-            " without one, and nobody waits long for a refusal.",
+            description="Milliseconds for which clients may wait to be accepted. When whoever"
+            " comes now would wait longer, a part is answered 503. 1,000: a burst of 3,000 passes at"
+            " an idle node, and nobody waits long for a refusal.",
             ge=0,
             le=60_000,
         ),
-    ] = 500
+    ] = 1000
     retry_spread_s: Annotated[
         int,
         Meta(

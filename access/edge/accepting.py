@@ -11,6 +11,7 @@ import trio
 
 from access.edge.admission import Pace
 from access.edge.counters import EdgeCounters
+from access.edge.listening import queue_of
 from access.edge.settings import EdgeSettings
 
 log = structlog.get_logger()
@@ -70,9 +71,14 @@ async def accept_loop(listener: socket.socket, door: Door, pace: Pace) -> None:
 
 
 async def _until_nobody_waits(listener: socket.socket, door: Door, pace: Pace) -> None:
-    while True:
+    while (queue := queue_of(listener)) is None or queue.waiting:
         opens, refusals = pace.turn(
-            door.clock(), thread_time(), free=door.free(), busy=door.busy(), shut=door.shut()
+            door.clock(),
+            thread_time(),
+            free=door.free(),
+            busy=door.busy(),
+            shut=door.shut(),
+            queue=queue,
         )
         _accept(listener, opens, door, door.take)
         _accept(listener, refusals, door, door.turn_away)
@@ -81,6 +87,7 @@ async def _until_nobody_waits(listener: socket.socket, door: Door, pace: Pace) -
         else:
             pace.rest()
             await trio.sleep(REST_S)
+    pace.drained()
 
 
 def refuse_the_last(listener: socket.socket, door: Door) -> None:

@@ -1,10 +1,15 @@
 """The listening sockets."""
 
 import socket
+import struct
+import sys
 
+from access.edge.admission import Queue
 from access.edge.settings import EdgeSettings
 
-BACKLOG = 4096
+BACKLOG = 65535
+"""Linux takes less: what `net.core.somaxconn` says."""
+TCP_INFO_QUEUE = struct.Struct("=24xII")
 
 
 def listen(
@@ -33,6 +38,18 @@ def bind(
         listener.close()
         raise OSError(error.errno, f"can't listen at {host}:{port}: {error.strerror}") from None
     return listener
+
+
+def queue_of(listener: socket.socket) -> Queue | None:
+    """Return who waits to be accepted; `None` where the system does not tell.
+
+    Linux has it in `tcpi_unacked` and `tcpi_sacked` of a listening socket (net/ipv4/tcp.c,
+    tcp_get_info).
+    """
+    if sys.platform != "linux":
+        return None
+    info = listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_QUEUE.size)
+    return Queue(*TCP_INFO_QUEUE.unpack(info))
 
 
 def _set_options(listener: socket.socket, settings: EdgeSettings, *, reuse_port: bool) -> None:

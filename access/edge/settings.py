@@ -55,7 +55,7 @@ class EdgeSettings:
     """Accepted, and their hello not answered yet: 6,000 a second at a round trip of 300 ms."""
     turn_s: float = 0.005
     """What a turn of the loop may take while connections open; fewer open at a turn beyond it."""
-    opening_wait_s: float = 0.5
+    opening_wait_s: float = 1.0
     """When somebody has been waiting to be accepted all that time, a part is sent away."""
     retry_spread_s: int = 10
     """Those sent away are told to come back in 1 to this many seconds."""
