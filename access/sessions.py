@@ -18,7 +18,19 @@ from access.route_keeper import RouteKeeper
 from access.session import CloseError, Session, SessionLimits
 from access.users import Users
 from proto import client_requests
-from proto.client_requests import Chat, Fetch, Gift, Hello, Join, Leave, Like, Ping, Request, Speech
+from proto.client_requests import (
+    Chat,
+    Fetch,
+    Gift,
+    Hello,
+    Join,
+    Leave,
+    Like,
+    Ping,
+    Publish,
+    Request,
+    Speech,
+)
 from proto.close_codes import CloseCode
 from proto.errors import RequestError
 
@@ -104,17 +116,14 @@ class Sessions:
             self._counters.requests["bad"] += 1
             session.bad_frame(now)
             raise
-        trace = self._new_trace()
-        op = request.__struct_config__.tag
-        self._counters.requests[str(op)] += 1
-        log.debug("client_frame", trace=trace, op=op, connection=session.connection.id)
-        self._dispatch(session, request, text, trace)
+        self._counters.requests[client_requests.OP_OF[type(request)]] += 1
+        self._dispatch(session, request, text)
 
-    def _dispatch(self, session: Session, request: Request, text: bytes, trace: str) -> None:
+    def _dispatch(self, session: Session, request: Request, text: bytes) -> None:
         parts = self._parts
         match request:
             case Chat() | Gift() | Speech():
-                parts.publishes.publish(session, request, text, trace)
+                parts.publishes.publish(session, request, text, self._trace(session, request))
             case Like():
                 parts.likings.like(session, request)
             case Ping():
@@ -127,6 +136,12 @@ class Sessions:
                 parts.fetches.fetch(session, request)
             case Hello():
                 parts.hellos.hello(session, request)
+
+    def _trace(self, session: Session, request: Publish) -> str:
+        """Return the trace under which the message goes on, and log where it began."""
+        trace, op = self._new_trace(), client_requests.OP_OF[type(request)]
+        log.debug("client_frame", trace=trace, op=op, connection=session.connection.id)
+        return trace
 
     def _hello_is_due(self, session: Session) -> None:
         if session.claims is None and not session.gone:

@@ -96,8 +96,8 @@ class EdgeSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         int,
         Meta(
             description="Milliseconds for which clients may wait to be accepted. When whoever"
-            " comes now would wait longer, a part is answered 503. 1,000: a burst of 3,000 passes at"
-            " an idle node, and nobody waits long for a refusal.",
+            " comes now would wait longer, a part is answered 503. 1,000: a burst of 3,000 passes"
+            " at an idle node, and nobody waits long for a refusal.",
             ge=0,
             le=60_000,
         ),

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, get_args
 
 import msgspec
 from msgspec import Meta
@@ -125,7 +125,10 @@ Request = Hello | Join | Leave | Chat | Speech | Gift | Like | Fetch | Ping
 Publish = Chat | Speech | Gift
 """What becomes a message of the room."""
 
-OPS = frozenset({"hello", "join", "leave", "chat", "speech", "gift", "like", "fetch", "ping"})
+OP_OF: dict[type[Request], str] = {
+    request: str(request.__struct_config__.tag) for request in get_args(Request)
+}
+OPS = frozenset(OP_OF.values())
 
 _decode: Callable[[bytes], Request] = msgspec.json.Decoder(Request).decode
 _decode_publish: Callable[[bytes], Publish] = msgspec.json.Decoder(Publish).decode

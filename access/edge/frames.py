@@ -85,6 +85,14 @@ def frame_bytes(head: bytes) -> int | None:
     return start + width + int.from_bytes(head[2 : 2 + width], "big")
 
 
+def read_whole(data: bytes, max_message_bytes: int) -> bytes | None:
+    """Return the text of `data` if it is one usual frame and nothing else, as it mostly is."""
+    if len(data) < 6:
+        return None
+    one = _read_one(data, 0, max_message_bytes)
+    return None if isinstance(one, Verdict) or one[1] != len(data) else one[0]
+
+
 def read_texts(data: bytes, max_message_bytes: int) -> tuple[list[bytes], bytes, Verdict]:
     """Read whole, small, masked text frames from the start of `data`, and pass over pongs.
 

@@ -1,7 +1,7 @@
 """Reads what one client sends: the short way where that will do, through wsproto where not."""
 
 from access.edge.fallback import Failed, Fallback, Heard, PeerClosed
-from access.edge.frames import Verdict, read_texts
+from access.edge.frames import Verdict, read_texts, read_whole
 from access.edge.inflate import read_deflated_text
 from proto.close_codes import CloseCode
 
@@ -25,6 +25,10 @@ class Reader:
 
     def feed(self, data: bytes) -> list[Heard]:
         """Return what `data` completes; nothing follows a `PeerClosed` or `Failed`."""
+        if self._fallback is None and not self._partial and not self._ended:
+            whole = read_whole(data, self._max_message_bytes)
+            if whole is not None:
+                return [whole]
         heard: list[Heard] = []
         while data and not self._ended:
             if self._fallback is None:
