@@ -5,8 +5,9 @@ A role package has `settings.Settings` (a msgspec Struct, defaults for every fie
 has `workers.share_of(settings, index)`. Nothing in ops reaches deeper.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from importlib import import_module
+from signal import Signals
 from typing import Any, Protocol
 
 import msgspec
@@ -56,6 +57,14 @@ def run_of(role: str) -> Run:
     """Return the `run` function of `role`."""
     run: Run = import_module(f"{role}.service").run
     return run
+
+
+def signals_of(role: str) -> Callable[[msgspec.Struct], Collection[Signals]]:
+    """Return the function that says which signals workers of `role` want passed on."""
+    signals: Callable[[msgspec.Struct], Collection[Signals]] = import_module(
+        f"{role}.workers"
+    ).signals_of
+    return signals
 
 
 def share_of(role: str) -> Callable[[msgspec.Struct, int], dict[str, Any]]:

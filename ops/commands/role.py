@@ -14,7 +14,7 @@ from ops.errors import Failure, one_line, root_cause
 from ops.limits import raise_file_limit
 from ops.logging import configure, is_console
 from ops.node import node_id, run_node
-from ops.roles import Run, run_of, share_of
+from ops.roles import Run, run_of, share_of, signals_of
 from ops.supervision import Supervision
 from ops.workers.group import Group
 from ops.workers.plan import Worker, count_of, workers
@@ -53,7 +53,7 @@ def _group(config: NodeConfig, file: Path | None, flags: tuple[str, ...]) -> tup
         return [*command, "--supervisor-fd", str(fd)]
 
     drain_s = config.node.drain_s + KILL_AFTER_S
-    group = Group(config.role, planned, argv, drain_s)
+    group = Group(config.role, planned, argv, drain_s, signals_of(config.role)(config.own))
     patient = replace(config.node, drain_s=drain_s + KILL_AFTER_S)
     return config._replace(node=patient), group.run
 

@@ -84,6 +84,11 @@ class Child:
         """How a message names the place of the program's output."""
         return self._log.where
 
+    def signal(self, number: int) -> None:
+        """Send the program a signal, if it is ready: before that it might not understand it."""
+        if self._process and self.ready.is_set():
+            self._process.send_signal(number)
+
     def stop(self) -> None:
         """Ask the program to drain and end; `ended` is set when it has."""
         self._stopping.set()

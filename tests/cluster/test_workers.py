@@ -4,6 +4,8 @@ import contextlib
 import json
 import os
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -13,6 +15,7 @@ from typing import Any
 
 import pytest
 import trio
+import trustme
 
 from bench.cluster import free_port_base
 from tests.cluster.conftest import PATIENCE_S, Cluster
@@ -27,7 +30,7 @@ CLIENTS = 36
 class Group:
     """`relaymesh access` with workers, beside a cluster whose relays and store it uses."""
 
-    def __init__(self, cluster: Cluster, folder: Path) -> None:
+    def __init__(self, cluster: Cluster, folder: Path, **more: str) -> None:
         self._cluster = cluster
         self.port = free_port_base(WORKERS + 2)
         self.http = f"http://127.0.0.1:{self.port + 1}"
@@ -42,6 +45,7 @@ class Group:
             "access.workers": WORKERS,
             "access.edge.max_connections": 900,
             "access.edge.allowed_origins": "*",
+            **{f"access.edge.{key}": value for key, value in more.items()},
         }
         flags = [f"--set={key}={value}" for key, value in told.items()]
         self.log = (folder / "log").open("w+b")
@@ -76,8 +80,8 @@ class Group:
 
 
 @contextmanager
-def running(cluster: Cluster, folder: Path) -> Iterator[Group]:
-    group = Group(cluster, folder)
+def running(cluster: Cluster, folder: Path, **more: str) -> Iterator[Group]:
+    group = Group(cluster, folder, **more)
     try:
         yield group
     finally:
@@ -186,6 +190,40 @@ async def test_sigterm_drains_all_workers(cluster: Cluster, room: str, tmp_path:
         with trio.fail_after(PATIENCE_S):
             assert await trio.to_thread.run_sync(group.process.wait) == 0
         assert not any(map(alive, pids.values()))
+
+
+def certificate_at(port: int) -> bytes | None:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with (
+        socket.create_connection(("127.0.0.1", port)) as plain,
+        context.wrap_socket(plain) as secure,
+    ):
+        return secure.getpeercert(binary_form=True)
+
+
+async def test_a_hangup_of_the_parent_renews_the_certificate_of_all_workers(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    authority, cert, key = trustme.CA(), tmp_path / "cert.pem", tmp_path / "key.pem"
+
+    def issue() -> None:
+        issued = authority.issue_cert("127.0.0.1")
+        issued.private_key_pem.write_to_path(key)
+        issued.cert_chain_pems[0].write_to_path(cert)
+
+    issue()
+    with running(cluster, tmp_path, tls_cert=str(cert), tls_key=str(key)) as group:
+        pids = await group.until_ready()
+        before = {certificate_at(group.port) for _ in range(CLIENTS)}
+        assert len(before) == 1
+        issue()
+        group.process.send_signal(signal.SIGHUP)
+        with trio.fail_after(PATIENCE_S):
+            while before & (after := {certificate_at(group.port) for _ in range(CLIENTS)}):
+                await trio.sleep(0.05)
+        assert len(after) == 1
+        assert await group.until_ready() == pids
 
 
 async def test_a_killed_parent_leaves_nothing_behind(cluster: Cluster, tmp_path: Path) -> None:
