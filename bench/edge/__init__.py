@@ -14,7 +14,8 @@ the other core. Needs a C compiler. Prints
 - `idle_kb_per_connection`: memory of the node (RSS) for a connection that is in the room;
 - `inbound_us`: CPU of the node for a client's `like`, answer included; `chat_us`: for a `chat` that
   is handed to logic and answered; `refused`: how many of them the node refused as overloaded;
-- `connects_per_s`: upgrade, hello with an HS256 token and join, 80 at a time, by the clock;
+- `connects_per_s`: 5,000 more, 80 at a time: upgrade, hello with an HS256 token and join, by the
+  clock;
   `connects_per_cpu_s`: the same by the node's CPU, which other loads on the machine do not touch;
 - `c_loop_deliveries_per_s`: a C server that calls `send()` in a loop; `unjoined_deliveries_per_s`:
   our edge with one frame a write, back to back; `unjoined_share_of_c`: the second by the first, the
