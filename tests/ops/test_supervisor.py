@@ -34,11 +34,13 @@ DEAF = FAKE.replace("signal.SIGTERM, stop", "signal.SIGTERM, signal.SIG_IGN")
 class Cluster:
     """A supervisor with what it reported, on programs that are quick to start."""
 
-    def __init__(self, nursery: trio.Nursery, folder: Path) -> None:
+    def __init__(self, nursery: trio.Nursery, folder: Path, drain_s: float | None = None) -> None:
         self.reports: list[str] = []
         self.order = folder / "order"
         self.logs = folder
-        self.supervisor = Supervisor(nursery, logs_in(folder), lambda _: None, self.reports.append)
+        self.supervisor = Supervisor(
+            nursery, logs_in(folder), lambda _: None, self.reports.append, drain_s
+        )
 
     def program(self, name: str, code: str = FAKE) -> Program:
         def argv(fd: int) -> list[str]:
@@ -91,13 +93,13 @@ async def test_roles_drain_in_order(cluster: Cluster) -> None:
     assert cluster.supervisor.pids() == {}
 
 
-async def test_who_does_not_drain_in_time_is_killed(
-    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("ops.processes.supervisor.STOP_DEADLINE_S", 0.05)
-    await cluster.supervisor.start([cluster.program("relay-1", DEAF), cluster.program("logic-1")])
-    pids = cluster.supervisor.pids()
-    await cluster.supervisor.stop()
+async def test_who_does_not_drain_in_time_is_killed(tmp_path: Path) -> None:
+    async with trio.open_nursery() as nursery:
+        cluster = Cluster(nursery, tmp_path, drain_s=0.05)
+        programs = [cluster.program("relay-1", DEAF), cluster.program("logic-1")]
+        await cluster.supervisor.start(programs)
+        pids = cluster.supervisor.pids()
+        await cluster.supervisor.stop()
     assert not any(map(alive, pids.values()))
     assert "relay-1  did not drain in time and is killed" in cluster.reports
 

@@ -26,7 +26,7 @@ def test_members_of_several_rooms_on_several_nodes_get_everything_once_and_in_or
         ledger = Ledger()
         people = members(cluster, ledger, 9)
         async with talking(cluster, people):
-            await trio.sleep(5)
+            await trio.sleep(6)
         await trio.sleep(TOTALS_S)
         await rest(cluster, people)
         await judge(cluster, ledger, people)

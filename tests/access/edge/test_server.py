@@ -119,7 +119,7 @@ async def test_a_peer_that_ignores_our_close_is_cut(run_edge: Any, autojump_cloc
     ],
 )
 async def test_a_broken_rule_ends_with_its_code(run_edge: Any, data: bytes, code: int) -> None:
-    async with run_edge(max_message_bytes=150) as edge:
+    async with run_edge(max_message_bytes=150, close_timeout_s=0.1) as edge:
         stream = await edge.upgraded()
         await stream.send_all(masked(b"first") + data + b"\x81" * 5000)
         frame = await read_all(stream)
