@@ -83,15 +83,14 @@ async def run(
     """Run an access node until `stopping`, then drain it.
 
     Raises `OSError` if the edge's address can't be bound, `CertificateError` for TLS files that
-    can't be used. A store or relay that is away is waited
-    for.
+    can't be used, `WritePathUnavailableError` for a write path that does not work here. A store or
+    relay that is away is waited for.
     """
     edge = settings.edge
     listener = bind(edge.host, edge.port, edge.limits(), reuse_port=edge.reuse_port)
     async with _opened(settings, identity, listener) as (service, server):
         task_status.started(service)
         log.info("write_path", write_path=server.write_path.name, reason=server.write_path_reason)
-        log.info("access_listening", url=service.node.url)
         await stopping.wait()
         await drain(service.node, server, settings.drain_s)
 
