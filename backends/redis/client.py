@@ -66,10 +66,14 @@ class RedisClient:
         if len(chunks) == 1:
             return await self.call_many(str(commands[0][1]), chunks[0])
         parts: list[list[Reply]] = [[] for _ in chunks]
+        reasons: list[str] = []
         try:
             await self._run_chunks(chunks, parts)
         except* StoreUnavailableError as errors:
-            raise StoreUnavailableError(str(errors.exceptions[0])) from None
+            # Not raised from here: before Python 3.11.4 it would come in a group of its own.
+            reasons += map(str, errors.exceptions)
+        if reasons:
+            raise StoreUnavailableError(reasons[0])
         return [reply for part in parts for reply in part]
 
     async def _run_chunks(
