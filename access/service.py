@@ -13,8 +13,8 @@ import trio
 from prometheus_client.registry import Collector
 
 from access.edge.channel import plain
-from access.edge.listening import BACKLOG, bind
 from access.edge.metrics import EdgeCollector, RoundTimes
+from access.edge.opening.listening import BACKLOG, bind
 from access.edge.server import Server
 from access.edge.tls.channel import TlsChannels
 from access.edge.tls.metrics import TlsCollector

@@ -25,11 +25,11 @@ import click
 import trio
 
 from access.edge.deflate import encode_for, window_bits
-from access.edge.deflate_offers import MAX_WINDOW_BITS
 from access.edge.frames import encode_text
 from access.edge.interface import Batch, Connection, Skipped
-from access.edge.listening import listen
-from access.edge.reader import Reader
+from access.edge.opening.deflate_offers import MAX_WINDOW_BITS
+from access.edge.opening.listening import listen
+from access.edge.reading.reader import Reader
 from access.edge.server import Server
 from access.edge.settings import EdgeSettings
 from bench import wire

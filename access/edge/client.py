@@ -6,10 +6,10 @@ from typing import Any, Protocol
 
 from access.edge.audience import Writer
 from access.edge.channel import Channel
-from access.edge.fallback import Binary, Heard, PeerClosed, Pinged
 from access.edge.frames import PING_FRAME, encode_close, encode_pong, encode_text
 from access.edge.outlet import Outlet
-from access.edge.reader import Reader
+from access.edge.reading.fallback import Binary, Heard, PeerClosed, Pinged
+from access.edge.reading.reader import Reader
 from access.edge.transmitter import Transmitter, TransmitterHost
 from proto.close_codes import CloseCode
 from proto.priorities import Priority

@@ -2,9 +2,9 @@
 
 import zlib
 
-from access.edge.deflate_offers import MIN_WINDOW_BITS
 from access.edge.frames import RSV1, WHOLE_TEXT, encode_text, head
-from access.edge.inflate import TAIL
+from access.edge.opening.deflate_offers import MIN_WINDOW_BITS
+from access.edge.reading.inflate import TAIL
 
 LEVEL = 6
 """Ten chat messages, 2.1 kB: 24 µs to 622 bytes; level 1 takes 19 µs to 660, level 9 gains nothing.

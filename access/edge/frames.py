@@ -1,7 +1,7 @@
 """WebSocket frames (RFC 6455, section 5): what a server writes, and the short way to read.
 
 Ninety-nine of a hundred frames of a client are one whole, small, masked text frame, or the pong of
-an idle one: those are read here. Everything else is for `access.edge.fallback`.
+an idle one: those are read here. Everything else is for `access.edge.reading.fallback`.
 """
 
 from enum import Enum, auto

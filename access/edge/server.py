@@ -9,18 +9,18 @@ from typing import cast
 import structlog
 import trio
 
-from access.edge.accepting import accept_loop, refuse_the_last
-from access.edge.admission import Pace, Places
 from access.edge.channel import Channel, OpenChannel, plain
 from access.edge.client import Client
 from access.edge.counters import EdgeCounters
 from access.edge.fanout import FanOut, Observe, observe_nothing
-from access.edge.handshake import Accepted, RefusedError
 from access.edge.interface import Audience, Batch, EncodeSkipped, Handler
-from access.edge.opening import Opening
+from access.edge.opening.accepting import accept_loop, refuse_the_last
+from access.edge.opening.admission import Pace, Places
+from access.edge.opening.handshake import Accepted, RefusedError
+from access.edge.opening.opening import Opening
+from access.edge.opening.refusing import Refusals, Waiting, turn_away
 from access.edge.poller import BestPoller, Poller
 from access.edge.reactor import Reactor
-from access.edge.refusing import Refusals, Waiting, turn_away
 from access.edge.sections import SectionedAudience
 from access.edge.settings import EdgeSettings
 from access.edge.transmitter import Transmitter

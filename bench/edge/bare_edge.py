@@ -14,7 +14,7 @@ import msgspec
 import trio
 
 from access.edge.interface import Batch, Connection, Skipped
-from access.edge.listening import listen
+from access.edge.opening.listening import listen
 from access.edge.server import Server
 from access.edge.settings import EdgeSettings, WritePathName
 from bench.load.payload import payload

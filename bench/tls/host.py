@@ -12,7 +12,7 @@ import trio
 
 from access.edge.channel import OpenChannel, plain
 from access.edge.interface import Batch, Connection, Skipped
-from access.edge.listening import listen
+from access.edge.opening.listening import listen
 from access.edge.server import Server
 from access.edge.settings import EdgeSettings
 from access.edge.tls.certificate import load

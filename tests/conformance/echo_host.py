@@ -11,11 +11,11 @@ from typing import cast
 import trio
 
 from access.edge.client import Client
-from access.edge.deflate_offers import MIN_WINDOW_BITS
 from access.edge.frames import FIN, RSV1, head
-from access.edge.inflate import TAIL
 from access.edge.interface import Batch, Connection, Skipped
-from access.edge.listening import listen
+from access.edge.opening.deflate_offers import MIN_WINDOW_BITS
+from access.edge.opening.listening import listen
+from access.edge.reading.inflate import TAIL
 from access.edge.server import Server
 from access.edge.settings import EdgeSettings
 from proto.priorities import Priority

@@ -3,12 +3,10 @@
 import ssl
 from dataclasses import dataclass
 
+from access.edge.tls.errors import CertificateError
+
 TICKETS = 1
 """Session tickets for each handshake: a client comes back with one connection."""
-
-
-class CertificateError(ValueError):
-    """Files that can't be used; the message starts with `tls_cert` or `tls_key` and names one."""
 
 
 @dataclass(frozen=True, slots=True)

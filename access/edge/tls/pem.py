@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from access.edge.tls.certificate import CertificateError
+from access.edge.tls.errors import CertificateError
 
 
 def read_certificate(file: str) -> x509.Certificate:

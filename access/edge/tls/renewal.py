@@ -7,7 +7,8 @@ import ssl
 import structlog
 import trio
 
-from access.edge.tls.certificate import Certificate, CertificateError, load
+from access.edge.tls.certificate import Certificate, load
+from access.edge.tls.errors import CertificateError
 
 log = structlog.get_logger()
 

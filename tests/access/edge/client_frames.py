@@ -3,9 +3,9 @@
 import itertools
 import zlib
 
-from access.edge.fallback import Heard
 from access.edge.frames import unmask
-from access.edge.reader import Reader
+from access.edge.reading.fallback import Heard
+from access.edge.reading.reader import Reader
 
 LIMIT = 300
 KEY = b"\x01\x82\x43\xf4"

@@ -14,7 +14,7 @@ import trustme
 from trio_websocket import WebSocketConnection, open_websocket
 
 from access.edge.interface import Connection
-from access.edge.listening import listen
+from access.edge.opening.listening import listen
 from access.edge.server import Server
 from access.edge.settings import EdgeSettings, WritePathName
 from access.edge.tls.channel import TlsChannels

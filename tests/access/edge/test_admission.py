@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from access.edge.admission import (
+from access.edge.opening.admission import (
     FIRST,
     HOLD_S,
     LEAST,

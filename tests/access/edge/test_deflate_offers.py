@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wsproto.extensions import PerMessageDeflate
 
-from access.edge.deflate_offers import agree
+from access.edge.opening.deflate_offers import agree
 
 ALWAYS = b"permessage-deflate; server_no_context_takeover; client_no_context_takeover"
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, Request
 
-from access.edge.handshake import Accepted, RefusedError, accept
+from access.edge.opening.handshake import Accepted, RefusedError, accept
 from access.edge.settings import EdgeSettings
 
 SETTINGS = EdgeSettings(allowed_origins=("https://live.example",))

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from wsproto.connection import Connection, ConnectionType
 from wsproto.events import CloseConnection, TextMessage
 
-from access.edge.fallback import Binary, Failed, PeerClosed, Pinged
 from access.edge.frames import encode_close, encode_pong, encode_text, frame_bytes, unmask
-from access.edge.reader import Reader
+from access.edge.reading.fallback import Binary, Failed, PeerClosed, Pinged
+from access.edge.reading.reader import Reader
 from tests.access.edge.client_frames import LIMIT, deflated, frame, read
 
 

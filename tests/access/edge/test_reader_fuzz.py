@@ -12,7 +12,7 @@ from wsproto.events import BytesMessage, CloseConnection, Event, Ping, TextMessa
 from wsproto.extensions import PerMessageDeflate
 from wsproto.frame_protocol import CloseReason, FrameDecoder, FrameProtocol, Opcode, RsvBits
 
-from access.edge.fallback import Binary, Failed, Heard, PeerClosed, Pinged
+from access.edge.reading.fallback import Binary, Failed, Heard, PeerClosed, Pinged
 from tests.access.edge.client_frames import LIMIT, TAIL, deflated, ended, frame, read
 
 ENDS = (b"", TAIL, b"\x00" + TAIL)

@@ -12,7 +12,7 @@ import trio
 from trio_websocket import ConnectionClosed
 
 from access.edge.interface import Batch
-from access.edge.listening import listen
+from access.edge.opening.listening import listen
 from access.edge.poller import BestPoller, SelectorPoller
 from access.edge.settings import EdgeSettings
 from proto.priorities import Priority

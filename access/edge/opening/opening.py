@@ -5,12 +5,12 @@ from collections.abc import Callable
 from socket import SHUT_WR
 from typing import Protocol
 
-from access.edge.admission import Places
 from access.edge.channel import Channel
 from access.edge.counters import EdgeCounters
-from access.edge.handshake import Accepted, RefusedError, accept
+from access.edge.opening.admission import Places
+from access.edge.opening.handshake import Accepted, RefusedError, accept
+from access.edge.opening.refusing import Waiting
 from access.edge.reactor import Reactor
-from access.edge.refusing import Waiting
 from access.edge.settings import EdgeSettings
 
 

@@ -4,7 +4,7 @@ import socket
 import struct
 import sys
 
-from access.edge.admission import Queue
+from access.edge.opening.admission import Queue
 from access.edge.settings import EdgeSettings
 
 BACKLOG = 65535

@@ -11,7 +11,7 @@ from wsproto.connection import Connection, ConnectionState, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Event, Ping, TextMessage
 
 from access.edge.frames import frame_bytes
-from access.edge.inbound_deflate import InboundDeflate
+from access.edge.reading.inbound_deflate import InboundDeflate
 from proto.close_codes import CloseCode
 
 

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from access.edge.channel import Channel
 from access.edge.counters import EdgeCounters
-from access.edge.handshake import RefusedError, plain_answer
+from access.edge.opening.handshake import RefusedError, plain_answer
 from access.edge.reactor import Reactor
 from access.edge.settings import EdgeSettings
 

@@ -9,9 +9,9 @@ from typing import Protocol
 import structlog
 import trio
 
-from access.edge.admission import Pace
 from access.edge.counters import EdgeCounters
-from access.edge.listening import queue_of
+from access.edge.opening.admission import Pace
+from access.edge.opening.listening import queue_of
 from access.edge.settings import EdgeSettings
 
 log = structlog.get_logger()

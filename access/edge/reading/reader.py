@@ -1,8 +1,8 @@
 """Reads what one client sends: the short way where that will do, through wsproto where not."""
 
-from access.edge.fallback import Failed, Fallback, Heard, PeerClosed
 from access.edge.frames import Verdict, read_texts, read_whole
-from access.edge.inflate import read_deflated_text
+from access.edge.reading.fallback import Failed, Fallback, Heard, PeerClosed
+from access.edge.reading.inflate import read_deflated_text
 from proto.close_codes import CloseCode
 
 

@@ -3,7 +3,7 @@
 from wsproto.extensions import Extension
 from wsproto.frame_protocol import CloseReason, FrameDecoder, FrameProtocol, Opcode, RsvBits
 
-from access.edge.inflate import BrokenError, TooBigError, inflate, max_deflated_bytes
+from access.edge.reading.inflate import BrokenError, TooBigError, inflate, max_deflated_bytes
 
 
 class InboundDeflate(Extension):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import httptools
 
-from access.edge.deflate_offers import Agreed, agree
+from access.edge.opening.deflate_offers import Agreed, agree
 from access.edge.settings import EdgeSettings
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"

@@ -1,0 +1,1 @@
+"""From the kernel's queue to a client: who is let in, and how the handshake goes."""

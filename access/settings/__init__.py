@@ -1,0 +1,105 @@
+"""The config of an access node: the table `access`, and those inside it."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct, field
+
+from access.settings.client import ClientSettings
+from access.settings.edge import EdgeSettings
+from access.settings.room import RoomSettings
+from backends.redis.settings import StoreSettings
+from mesh.settings import MeshSettings
+from proto.settings_types import SECRET_MARK
+
+__all__ = ["ClientSettings", "EdgeSettings", "RoomSettings", "Settings"]
+
+
+class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """An access node: the WebSocket edge of the cluster."""
+
+    token_secret: Annotated[
+        str,
+        Meta(
+            description="Key that tokens are signed with (HS256), the same on all nodes, at least"
+            " 32 bytes. Without a default: a known key is none.",
+            min_length=32,
+            max_length=4096,
+            extra={SECRET_MARK: True},
+        ),
+    ]
+    public_url: Annotated[
+        str,
+        Meta(
+            description="URL at which clients reach this node, as the gateway tells it. Empty:"
+            " ws://HOST:PORT/PATH of the edge (wss:// with TLS). A certificate is for a name, so"
+            " with one give wss://NAME:PORT/PATH here.",
+            pattern=r"^(wss?://.+)?$",
+        ),
+    ] = ""
+    workers: Annotated[
+        int,
+        Meta(
+            description="Processes that share the port, for machines with more than one core; each"
+            " is a node of its own, called ID-w1, ID-w2, …, with its HTTP at the port of"
+            " `node.http` plus 1, plus 2, …. `edge.max_connections` and `chat_under_way` are for"
+            " all of them together, the rest for each. One by default: a local cluster's machine"
+            " has other work too.",
+            ge=1,
+            le=256,
+        ),
+    ] = 1
+    lease_s: Annotated[
+        float,
+        Meta(
+            description="Seconds between two renewals of the node's lease: a third of the lease.",
+            ge=0.1,
+            le=60,
+        ),
+    ] = 1.0
+    route_wait_s: Annotated[
+        float,
+        Meta(
+            description="Seconds that a hello waits for its route to be written; with the store"
+            " away the client is let in all the same.",
+            ge=0,
+            le=60,
+        ),
+    ] = 1.0
+    drain_s: Annotated[
+        float,
+        Meta(
+            description="Seconds over which a stopping node closes its clients, so that they do not"
+            " all reconnect at once. Below `node.drain_s`.",
+            ge=0,
+            le=600,
+        ),
+    ] = 3.0
+    chat_under_way: Annotated[
+        int,
+        Meta(
+            description="Most chat messages on their way to logic at once; beyond that clients are"
+            " answered `overloaded`. 512 at 2,000 a second are a quarter of a second of work.",
+            ge=1,
+            le=1_000_000,
+        ),
+    ] = 512
+    chat_target_ms: Annotated[
+        float,
+        Meta(
+            description="Milliseconds in which chat should be answered; while it takes longer, less"
+            " of it is let up, so that a flood of chat leaves the machines to urgent messages. 40:"
+            " several times what an idle cluster needs.",
+            gt=0,
+            le=10_000,
+        ),
+    ] = 40.0
+    edge: EdgeSettings = EdgeSettings()
+    client: ClientSettings = ClientSettings()
+    room: RoomSettings = RoomSettings()
+    mesh: MeshSettings = field(default_factory=MeshSettings)
+    store: StoreSettings = StoreSettings()
+
+    def __post_init__(self) -> None:
+        """Raise `ValueError` that names the key whose value does not fit to another's."""
+        if self.workers > 1 and self.edge.port == 0:
+            raise ValueError("edge.port: expected a port of its own for several workers, got 0")
