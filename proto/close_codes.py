@@ -49,7 +49,9 @@ CATALOGUE: dict[CloseCode, CloseEntry] = {
         "Too many bad frames or too many frames in a short time.", False
     ),
     CloseCode.SLOW_CONSUMER: CloseEntry(
-        "The client read too slowly and its queue was full; resume.", True
+        "The client read too slowly: its queue was full, or its socket took nothing for 10 s;"
+        " resume.",
+        True,
     ),
     CloseCode.OVERLOADED: CloseEntry("The node holds as many as it can; try another.", True),
 }
