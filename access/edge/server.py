@@ -1,12 +1,10 @@
 """The edge on real sockets: puts the parts together, starts them, and drains them."""
 
 import random
-from collections import deque
 from collections.abc import Callable, Iterable
 from socket import socket
 from typing import cast
 
-import structlog
 import trio
 
 from access.edge.channel import Channel, OpenChannel, plain
@@ -22,13 +20,12 @@ from access.edge.opening.refusing import Refusals, Waiting, turn_away
 from access.edge.poller import BestPoller, Poller
 from access.edge.reactor import Reactor
 from access.edge.sections import SectionedAudience
+from access.edge.session_layer import SessionLayer
 from access.edge.settings import EdgeSettings
 from access.edge.transmitter import Transmitter
 from access.edge.writing.choice import choose
 from proto.close_codes import CloseCode
 from proto.priorities import Priority
-
-log = structlog.get_logger()
 
 DRAIN_LOOK_S = 0.05
 DRAIN_STEPS = 20
@@ -71,15 +68,13 @@ class Server:
         """One for each listener."""
         self.stalled: set[Transmitter] = set()
         self.clock = clock
-        self._handler = handler
+        self._sessions = SessionLayer(handler, self.counters)
         self._open_channel = open_channel
         self._rng = rng or random.Random()
         self._refusals = Refusals(settings.retry_spread_s, self._rng)
         self._draining = False
         self._accepting = trio.CancelScope()
         self._last_id = 0
-        self._gone: deque[tuple[Client, int]] = deque()
-        self._some_gone = trio.Event()
 
     # -- what the session layer calls
 
@@ -110,13 +105,13 @@ class Server:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self.reactor.run)
                 nursery.start_soon(self.fanout.run)
-                nursery.start_soon(self._tell_gone)
+                nursery.start_soon(self._sessions.run)
                 nursery.start_soon(self._end_stuck)
                 task_status.started()
                 await self._accept(list(listeners))
         finally:
             self._cut_all()
-            self._tell_now()
+            self._sessions.tell_gone()
             self.reactor.shut()
             self.write_path.close()
 
@@ -216,10 +211,7 @@ class Server:
 
     def deliver(self, client: Client, text: bytes) -> None:
         """See `client.ClientHost`."""
-        try:
-            self._handler.received(client, text)
-        except Exception:
-            self._handler_failed(client)
+        self._sessions.received(client, text)
 
     def deliver_binary(self, client: Client, payload: bytes) -> None:  # noqa: ARG002
         """See `client.ClientHost`: this protocol is text."""
@@ -230,8 +222,7 @@ class Server:
         self.clients.discard(client)
         self.places.leave(client)
         self.counters.closes[code] += 1
-        self._gone.append((client, code))
-        self._some_gone.set()
+        self._sessions.gone(client, code)
 
     def _opened(self, channel: Channel, address: str, accepted: Accepted) -> None:
         self._last_id += 1
@@ -241,36 +232,12 @@ class Server:
         self.reactor.pass_on(channel, client)
         self.counters.opened += 1
         self.counters.opened_deflating += accepted.deflate_bits > 0
-        try:
-            self._handler.opened(client)
-        except Exception:
-            self._handler_failed(client)
+        self._sessions.opened(client)
         if accepted.trailing:
             client.read(accepted.trailing)
-
-    def _handler_failed(self, client: Client) -> None:
-        # A fault in the session layer must harm one connection at most.
-        log.exception("session_failed", connection=client.id, address=client.address)
-        self.counters.handler_errors += 1
-        client.close(CloseCode.INTERNAL_ERROR, "the node failed; resume elsewhere")
 
     async def _end_stuck(self) -> None:
         while True:
             await trio.sleep(STUCK_LOOK_S)
             for client in list(self.stalled):
                 client.end_if_stuck(self.clock())
-
-    async def _tell_gone(self) -> None:
-        while True:
-            await self._some_gone.wait()
-            self._some_gone = trio.Event()
-            self._tell_now()
-
-    def _tell_now(self) -> None:
-        while self._gone:
-            client, code = self._gone.popleft()
-            try:
-                self._handler.closed(client, code)
-            except Exception:
-                log.exception("session_failed", connection=client.id, address=client.address)
-                self.counters.handler_errors += 1
