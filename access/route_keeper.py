@@ -15,7 +15,6 @@ BATCH = 512
 """Routes of one write."""
 RETRY_S = 1.0
 Key = tuple[str, int]
-_NOBODY = trio.Event()
 
 
 class RouteKeeper:
@@ -58,7 +57,8 @@ class RouteKeeper:
 
     def remove(self, uid: str, connection: int) -> None:
         """Remove a connection's route, sooner or later."""
-        known = self._live.pop((uid, connection), _NOBODY) is not _NOBODY
+        known = (uid, connection) in self._live
+        self._live.pop((uid, connection), None)
         if known and len(self._waiting) < self._max_waiting:
             self._mark([(uid, connection)])
 

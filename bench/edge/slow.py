@@ -19,7 +19,7 @@ ten seconds (4008); then they come back and resume. Prints
 
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -115,15 +115,11 @@ def _median(run: Callable[[], tuple[Report, int]]) -> tuple[dict[str, float], in
     found = [run() for _ in range(RUNS)]
     reports = [report for report, _ in found]
     figures = {
-        "deliveries_per_s": round(_middle([report.per_s for report in reports])),
-        "p50_ms": round(_middle([report.p50_ms for report in reports]), 1),
-        "p99_ms": round(_middle([report.p99_ms for report in reports]), 1),
+        "deliveries_per_s": round(statistics.median(report.per_s for report in reports)),
+        "p50_ms": round(statistics.median(report.p50_ms for report in reports), 1),
+        "p99_ms": round(statistics.median(report.p99_ms for report in reports), 1),
     }
     return figures, sum(missed for _, missed in found)
-
-
-def _middle(figures: Sequence[float]) -> float:
-    return statistics.median(figures)
 
 
 def _wait_until_closed(stage: Stage, slow: int) -> int:
