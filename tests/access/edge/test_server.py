@@ -17,24 +17,13 @@ from access.edge.poller import BestPoller, SelectorPoller
 from access.edge.settings import EdgeSettings
 from proto.priorities import Priority
 from tests.access.edge.conftest import Stream, tcp
+from tests.access.edge.streams import read_all
 
 URGENT, NORMAL, BULK = Priority
 
 
 def batch(number: int, priority: Priority = NORMAL, text: bytes = b"") -> Batch:
     return Batch(text or b"[%d]" % number, priority, "r", "e", number, number)
-
-
-async def read_all(stream: Stream) -> bytes:
-    """Everything up to the end (a reset counts as one)."""
-    data = b""
-    try:
-        with trio.fail_after(5):
-            async for part in stream:
-                data += part
-    except trio.BrokenResourceError:
-        pass
-    return data
 
 
 def masked(payload: bytes, first: int = 0x81) -> bytes:

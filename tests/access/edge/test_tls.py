@@ -13,20 +13,9 @@ from access.edge.interface import Batch
 from proto.priorities import Priority
 from tests.access.edge.by_hand import ByHand, masked, one_frame
 from tests.access.edge.conftest import REQUEST, RunEdge, client_trust, tcp
+from tests.access.edge.streams import read_all
 
 NORMAL = Priority.NORMAL
-
-
-async def ended(stream: trio.SocketStream) -> bytes:
-    """Everything up to the end (a reset counts as one)."""
-    data = b""
-    try:
-        with trio.fail_after(5):
-            async for part in stream:
-                data += part
-    except trio.BrokenResourceError:
-        pass
-    return data
 
 
 # -- handshakes
@@ -47,7 +36,7 @@ async def test_what_is_no_tls_is_counted_and_cut(run_tls_edge: RunEdge, data: by
     async with run_tls_edge() as edge:
         stream = await edge.tcp()
         await stream.send_all(data)
-        assert b"HTTP" not in await ended(stream)
+        assert b"HTTP" not in await read_all(stream)
         assert edge.server.counters.handshake_errors == {"tls": 1}
 
 
