@@ -26,16 +26,15 @@ import trio
 
 from access.edge.deflate import encode_for, window_bits
 from access.edge.frames import encode_text
-from access.edge.interface import Batch, Connection, Skipped
+from access.edge.interface import Connection
 from access.edge.opening.deflate_offers import MAX_WINDOW_BITS
 from access.edge.opening.listening import listen
 from access.edge.reading.reader import Reader
-from access.edge.server import Server
 from access.edge.settings import EdgeSettings
 from bench import wire
 from bench.chat import JOINED, Chat
+from bench.edge_alone import EdgeAlone
 from bench.room import print_result
-from proto.priorities import Priority
 
 TURNS = 5
 ROUNDS_A_TURN = 20
@@ -46,11 +45,11 @@ PLAIN, DEFLATED = "plain", "deflated"
 KINDS = (PLAIN, DEFLATED)
 
 
-class Host:
-    """A session layer with a room for each kind; those who connect first are plain."""
+class Host(EdgeAlone):
+    """A room for each kind; those who connect first are plain."""
 
     def __init__(self, size: int) -> None:
-        self.server = Server(EdgeSettings(), self, _encode_skipped)
+        super().__init__(EdgeSettings())
         self.rooms = {kind: self.server.audience() for kind in KINDS}
         self._size = size
 
@@ -58,21 +57,13 @@ class Host:
         """See `Handler`."""
         self.rooms[PLAIN if connection.id <= self._size else DEFLATED].add(connection)
 
-    def received(self, connection: Connection, text: bytes) -> None:
-        """See `Handler`."""
-
-    def closed(self, connection: Connection, code: int) -> None:
-        """See `Handler`."""
-
     async def turn(self, kind: str, chat: Chat) -> float:
         """Write some rounds a tick apart; returns the CPU seconds of this thread."""
         cpu_s = 0.0
         for _ in range(ROUNDS_A_TURN):
-            message, done = chat.round(), trio.Event()
+            message = chat.round()
             started_s = time.thread_time()
-            batch = Batch(message, Priority.NORMAL, "r", "e", 1, JOINED, done.set)
-            self.server.broadcast(self.rooms[kind], batch)
-            await done.wait()
+            await self.write(message, JOINED, self.rooms[kind])
             cpu_s += time.thread_time() - started_s
             await trio.sleep(TICK_S)
         return cpu_s
@@ -193,10 +184,6 @@ def _cpu_us(work: Callable[[], object]) -> float:
     started_s = time.thread_time()
     work()
     return round((time.thread_time() - started_s) * 1e6, 1)
-
-
-def _encode_skipped(_skipped: Skipped) -> bytes:
-    return b"[]"
 
 
 @click.command("compression")

@@ -5,52 +5,33 @@ rounds of so many messages to all its clients and says what became of them.
 """
 
 import sys
-from typing import Any
 
-import msgspec
 import trio
 
 from access.edge.channel import OpenChannel, plain
-from access.edge.interface import Batch, Connection, Skipped
-from access.edge.opening.listening import listen
-from access.edge.server import Server
 from access.edge.settings import EdgeSettings
 from access.edge.tls.certificate import load
 from access.edge.tls.channel import TlsChannels
+from bench.edge_alone import EdgeAlone, obey_standard_input
 from bench.load.payload import payload
 from proto import server_frames
-from proto.priorities import Priority
 
 SETTINGS = EdgeSettings(ping_interval_s=3600)
 """The clients answer no pings."""
 
 
-class Host:
-    """A session layer that puts everybody in one room."""
+class PacedEdge(EdgeAlone):
+    """Writes at an even rate."""
 
-    def __init__(self, open_channel: OpenChannel) -> None:
-        self.server = Server(SETTINGS, self, _encode_skipped, open_channel=open_channel)
-        self.room = self.server.audience()
-        self.seq = 0
-
-    def opened(self, connection: Connection) -> None:
-        """See `Handler`."""
-        self.room.add(connection)
-
-    def received(self, _connection: Connection, _text: bytes) -> None:
-        """See `Handler`."""
-
-    def closed(self, _connection: Connection, _code: int) -> None:
-        """See `Handler`."""
-
-    async def paced(self, rounds: int, per_s: float, joined: int) -> dict[str, int]:
-        """Write the rounds at an even rate."""
+    async def paced(self, line: str) -> dict[str, int]:
+        """Write the rounds that `line` asks for."""
+        rounds, per_s, joined = line.split()
         counters = self.server.counters
         deliveries, size, stalls = sum(counters.deliveries), counters.bytes_out, counters.stalls
         began = trio.current_time()
-        for number in range(rounds):
-            await trio.sleep_until(began + number / per_s)
-            await self._round(joined)
+        for number in range(int(rounds)):
+            await trio.sleep_until(began + number / float(per_s))
+            await self._round(int(joined))
         return {
             "deliveries": sum(counters.deliveries) - deliveries,
             "bytes": counters.bytes_out - size,
@@ -58,16 +39,9 @@ class Host:
         }
 
     async def _round(self, joined: int) -> None:
-        done = trio.Event()
-        first, self.seq = self.seq + 1, self.seq + joined
-        message = server_frames.message([b'"%b"' % payload(self.seq)[2:]] * joined)
-        batch = Batch(message, Priority.NORMAL, "room", "e", first, self.seq, done.set)
-        self.server.broadcast(self.room, batch)
-        await done.wait()
-
-
-def _encode_skipped(_skipped: Skipped) -> bytes:
-    return b"[]"
+        number = self.seq + joined
+        message = server_frames.message([b'"%b"' % payload(number)[2:]] * joined)
+        await self.write(message, joined)
 
 
 def _channels(file: str) -> OpenChannel:
@@ -77,20 +51,8 @@ def _channels(file: str) -> OpenChannel:
 
 async def serve(open_channel: OpenChannel) -> None:
     """Serve until standard input ends."""
-    host = Host(open_channel)
-    listener = listen("127.0.0.1", 0, SETTINGS)
-    async with trio.open_nursery() as nursery:
-        await nursery.start(host.server.serve, [listener])
-        _say({"port": listener.getsockname()[1], "write_path": host.server.write_path.name})
-        async for line in trio.wrap_file(sys.stdin):
-            rounds, per_s, joined = line.split()
-            _say(await host.paced(int(rounds), float(per_s), int(joined)))
-        nursery.cancel_scope.cancel()
-
-
-def _say(answer: dict[str, Any]) -> None:
-    sys.stdout.buffer.write(msgspec.json.encode(answer) + b"\n")
-    sys.stdout.buffer.flush()
+    edge = PacedEdge(SETTINGS, open_channel)
+    await obey_standard_input(edge, edge.paced)
 
 
 if __name__ == "__main__":
