@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator
 
 from backends.bus.interface import Bus
 from logic.counters import Counters
-from proto.client_requests import MAX_SEQ
 from proto.errors import ErrorCode, RequestError
 from proto.headers import RequestHeader
 from proto.ids import RandomBits, is_room, new_id
 from proto.records import Record, RecordHeader
+from proto.requests.fields import MAX_SEQ
 from proto.services import LikeCount, LikesBody, decode_likes, encode
 from proto.topics import Topic
 

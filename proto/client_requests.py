@@ -8,7 +8,21 @@ import msgspec
 from msgspec import Meta
 
 from proto.errors import ErrorCode, RequestError
-from proto.ids import MESSAGE_ID_PATTERN, ROOM_PATTERN
+from proto.ids import MESSAGE_ID_PATTERN
+from proto.requests.contacts import ContactRequest
+from proto.requests.devices import DeviceRequest, Watch
+from proto.requests.fields import (
+    Device,
+    Epoch,
+    Frame,
+    Group,
+    MessageId,
+    RequestId,
+    Room,
+    Sequence,
+)
+from proto.requests.groups import GroupRequest
+from proto.requests.messages import Ack, MessageRequest
 
 SUBPROTOCOL = "relaymesh.v1.json"
 """The WebSocket subprotocol that a client must offer."""
@@ -17,22 +31,12 @@ MAX_TEXT_CHARACTERS = 2000
 MAX_LIKES_PER_FRAME = 1000
 MAX_GIFT_VALUE = 1_000_000
 MAX_ROOMS_PER_HELLO = 20
+MAX_HOT_PER_HELLO = 200
 MAX_HISTORY = 100
 MAX_FETCH = 200
-MAX_SEQ = 2**53 - 1
-"""The largest whole number that every JSON reader keeps exact."""
 
-RequestId = Annotated[int, Meta(ge=0, le=MAX_SEQ)]
-Room = Annotated[str, Meta(pattern=ROOM_PATTERN)]
-MessageId = Annotated[str, Meta(pattern=MESSAGE_ID_PATTERN)]
 Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT_CHARACTERS)]
-Sequence = Annotated[int, Meta(ge=0, le=MAX_SEQ)]
 PriorityLabel = Annotated[str, Meta(pattern=r"^(urgent|normal|bulk)\Z")]
-Epoch = Annotated[str, Meta(max_length=32)]
-
-
-class _Frame(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    id: RequestId
 
 
 class Position(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -51,15 +55,26 @@ class JoinSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     history: Annotated[int, Meta(ge=0, le=MAX_HISTORY)] = 0
 
 
-class Hello(_Frame, frozen=True, tag_field="op", tag="hello"):
+class ImSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The device that takes instant messages, and how far it has them: `since` of the mailbox in
+    its `epoch`, and of hot groups by their ids. Without `since` the cluster's own cursor counts."""
+
+    device: Device
+    epoch: Epoch = ""
+    since: Sequence | None = None
+    hot: Annotated[dict[Group, Sequence], Meta(max_length=MAX_HOT_PER_HELLO)] = {}
+
+
+class Hello(Frame, frozen=True, tag_field="op", tag="hello"):
     """The first frame: who the client is, and rooms to join at once."""
 
     token: Annotated[str, Meta(min_length=1, max_length=4096)]
     client: Annotated[str, Meta(max_length=64)] = ""
     join: Annotated[list[JoinSpec], Meta(max_length=MAX_ROOMS_PER_HELLO)] = []
+    im: ImSpec | None = None
 
 
-class Join(_Frame, frozen=True, tag_field="op", tag="join"):
+class Join(Frame, frozen=True, tag_field="op", tag="join"):
     """Join a room (see `JoinSpec`)."""
 
     room: Room
@@ -67,13 +82,13 @@ class Join(_Frame, frozen=True, tag_field="op", tag="join"):
     history: Annotated[int, Meta(ge=0, le=MAX_HISTORY)] = 0
 
 
-class Leave(_Frame, frozen=True, tag_field="op", tag="leave"):
+class Leave(Frame, frozen=True, tag_field="op", tag="leave"):
     """Leave a room."""
 
     room: Room
 
 
-class Chat(_Frame, frozen=True, tag_field="op", tag="chat"):
+class Chat(Frame, frozen=True, tag_field="op", tag="chat"):
     """Say something in a room: normal."""
 
     room: Room
@@ -81,7 +96,7 @@ class Chat(_Frame, frozen=True, tag_field="op", tag="chat"):
     mid: MessageId | None = None
 
 
-class Speech(_Frame, frozen=True, tag_field="op", tag="speech"):
+class Speech(Frame, frozen=True, tag_field="op", tag="speech"):
     """Host speech: urgent, and only for a host of the room."""
 
     room: Room
@@ -89,7 +104,7 @@ class Speech(_Frame, frozen=True, tag_field="op", tag="speech"):
     mid: MessageId | None = None
 
 
-class Gift(_Frame, frozen=True, tag_field="op", tag="gift"):
+class Gift(Frame, frozen=True, tag_field="op", tag="gift"):
     """Give a gift: urgent from a configured value (of one gift times `count`) on, else normal."""
 
     room: Room
@@ -100,14 +115,14 @@ class Gift(_Frame, frozen=True, tag_field="op", tag="gift"):
     mid: MessageId | None = None
 
 
-class Like(_Frame, frozen=True, tag_field="op", tag="like"):
+class Like(Frame, frozen=True, tag_field="op", tag="like"):
     """Like a room `count` times."""
 
     room: Room
     count: Annotated[int, Meta(ge=1, le=MAX_LIKES_PER_FRAME)] = 1
 
 
-class Fetch(_Frame, frozen=True, tag_field="op", tag="fetch"):
+class Fetch(Frame, frozen=True, tag_field="op", tag="fetch"):
     """Ask for `from`..`to` of a stream again, at most `MAX_FETCH` messages."""
 
     room: Room
@@ -117,11 +132,14 @@ class Fetch(_Frame, frozen=True, tag_field="op", tag="fetch"):
     last_seq: Sequence = msgspec.field(name="to")
 
 
-class Ping(_Frame, frozen=True, tag_field="op", tag="ping"):
+class Ping(Frame, frozen=True, tag_field="op", tag="ping"):
     """Is anybody there?"""
 
 
-Request = Hello | Join | Leave | Chat | Speech | Gift | Like | Fetch | Ping
+RoomRequest = Join | Leave | Chat | Speech | Gift | Like | Fetch
+ImRequest = MessageRequest | ContactRequest | GroupRequest | DeviceRequest
+"""What passes through an access node unread: logic answers it."""
+Request = Hello | Ping | Watch | Ack | RoomRequest | ImRequest
 Publish = Chat | Speech | Gift
 """What becomes a message of the room."""
 
@@ -131,7 +149,10 @@ OP_OF: dict[type[Request], str] = {
 OPS = frozenset(OP_OF.values())
 
 _decode: Callable[[bytes], Request] = msgspec.json.Decoder(Request).decode
+IM_REQUESTS = get_args(ImRequest)
+
 _decode_publish: Callable[[bytes], Publish] = msgspec.json.Decoder(Publish).decode
+_decode_im: Callable[[bytes], ImRequest] = msgspec.json.Decoder(ImRequest).decode
 
 
 class _Outline(msgspec.Struct):
@@ -158,6 +179,14 @@ def parse_publish(message: bytes) -> Publish:
     """Return the chat, speech or gift in `message`, as logic reads it; raises `RequestError`."""
     try:
         return _decode_publish(message)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise RequestError(ErrorCode.BAD_FRAME, str(error)) from None
+
+
+def parse_im(message: bytes) -> ImRequest:
+    """Return the request about messages, contacts, groups or devices; raises `RequestError`."""
+    try:
+        return _decode_im(message)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise RequestError(ErrorCode.BAD_FRAME, str(error)) from None
 

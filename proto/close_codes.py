@@ -19,6 +19,8 @@ class CloseCode(IntEnum):
     TOKEN_EXPIRED = 4002
     SILENT = 4003
     TOO_MANY_ERRORS = 4004
+    REPLACED = 4005
+    UNACKNOWLEDGED = 4006
     SLOW_CONSUMER = 4008
     OVERLOADED = 4009
 
@@ -47,6 +49,10 @@ CATALOGUE: dict[CloseCode, CloseEntry] = {
     CloseCode.SILENT: CloseEntry("Nothing was heard for two heartbeats; resume.", True),
     CloseCode.TOO_MANY_ERRORS: CloseEntry(
         "Too many bad frames or too many frames in a short time.", False
+    ),
+    CloseCode.REPLACED: CloseEntry("The same device has connected anew.", False),
+    CloseCode.UNACKNOWLEDGED: CloseEntry(
+        "A message was sent several times and not acknowledged; resume.", True
     ),
     CloseCode.SLOW_CONSUMER: CloseEntry(
         "The client read too slowly: its queue was full, or its socket took nothing for 10 s;"

@@ -17,6 +17,14 @@ class ErrorCode(StrEnum):
     TOKEN_INVALID = "token_invalid"
     TOKEN_EXPIRED = "token_expired"
     FORBIDDEN = "forbidden"
+    NOT_FRIENDS = "not_friends"
+    NOT_MEMBER = "not_member"
+    MUTED = "muted"
+    NOT_FOUND = "not_found"
+    BAD_CURSOR = "bad_cursor"
+    TOO_LATE = "too_late"
+    TOO_MANY_DEVICES = "too_many_devices"
+    FULL = "full"
     NOT_JOINED = "not_joined"
     TOO_MANY_ROOMS = "too_many_rooms"
     TOO_LARGE = "too_large"
@@ -50,6 +58,27 @@ CATALOGUE: dict[ErrorCode, ErrorEntry] = {
     ),
     ErrorCode.TOKEN_EXPIRED: ErrorEntry("The token has expired; get a fresh one.", 401, False),
     ErrorCode.FORBIDDEN: ErrorEntry("The token's role does not permit this.", 403, False),
+    ErrorCode.NOT_FRIENDS: ErrorEntry(
+        "The two users are not friends, or one has blocked the other.", 403, False
+    ),
+    ErrorCode.NOT_MEMBER: ErrorEntry(
+        "The user is not in this conversation, or no longer.", 403, False
+    ),
+    ErrorCode.MUTED: ErrorEntry(
+        "The user, or the whole group, is muted; `retry_after_ms` says for how long.", 403, False
+    ),
+    ErrorCode.NOT_FOUND: ErrorEntry("There is no such message, group or request.", 404, False),
+    ErrorCode.BAD_CURSOR: ErrorEntry(
+        "The position was never given, or belongs to another numbering: begin from the session"
+        " list.",
+        409,
+        False,
+    ),
+    ErrorCode.TOO_LATE: ErrorEntry("The time in which this was allowed is over.", 409, False),
+    ErrorCode.TOO_MANY_DEVICES: ErrorEntry(
+        "The user has as many devices connected as it may have.", 409, False
+    ),
+    ErrorCode.FULL: ErrorEntry("The group, or a list, has as many entries as it may.", 409, False),
     ErrorCode.NOT_JOINED: ErrorEntry("The connection has not joined this room.", 409, False),
     ErrorCode.TOO_MANY_ROOMS: ErrorEntry(
         "The connection, or its node, is in as many rooms as it may be.", 409, False

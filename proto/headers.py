@@ -68,21 +68,25 @@ class HeadsHeader(msgspec.Struct, frozen=True, array_like=True):
 
 
 class UsersHeader(msgspec.Struct, frozen=True, array_like=True):
-    """The receivers on the node; `id` names the message for deduplication."""
+    """The receivers on the node; `id` names the message for deduplication. `seqs`, where there are
+    any, are the message's numbers in the receivers' mailboxes, one for each uid."""
 
     id: str
     uids: list[str]
     ts_ms: int
     trace: str = ""
+    seqs: list[int] = []
 
 
 class SpreadHeader(msgspec.Struct, frozen=True, array_like=True):
-    """The receivers by access node; the relay makes one USERS envelope for each node."""
+    """The receivers by access node; the relay makes one USERS envelope for each node. `seqs` by
+    access node too, as in `UsersHeader`."""
 
     id: str
     nodes: dict[str, list[str]]
     ts_ms: int
     trace: str = ""
+    seqs: dict[str, list[int]] = {}
 
 
 class RequestHeader(msgspec.Struct, frozen=True, array_like=True):

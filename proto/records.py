@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-RecordKind = Literal["room", "users", "likes"]
+RecordKind = Literal["room", "users", "likes", "conversation"]
 
 
 class RecordHeader(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -19,6 +19,8 @@ class RecordHeader(msgspec.Struct, frozen=True, omit_defaults=True):
 
     - `room`: `room`, `priority` (label), `epoch` and `seq` name the message in its room's stream.
     - `users`: `uids` are the receivers, at most `MAX_UIDS_PER_RECORD` of them; `priority` is set.
+      With `seqs` the body is a message for their mailboxes, in which it has these numbers.
+    - `conversation`: `room` is the conversation's id and `seq` its new message; no body.
     - `likes`: `room`, and in the body the counts (see `proto.likes`).
     """
 
@@ -31,6 +33,7 @@ class RecordHeader(msgspec.Struct, frozen=True, omit_defaults=True):
     epoch: str = ""
     seq: int = 0
     uids: tuple[str, ...] = ()
+    seqs: tuple[int, ...] = ()
 
 
 class Record(msgspec.Struct, frozen=True):

@@ -27,11 +27,25 @@ class Method(StrEnum):
     """`LikesBody`, answered when the bus keeps it: counts are cumulative, so safe to repeat."""
     CENSUS = "census"
     """`CensusBody`: how many members a node has in its rooms. Safe to repeat."""
+    IM = "im"
+    """A client's request about messages, contacts, groups or devices (`client_requests.ImRequest`):
+    body and answer are JSON. Each of them may be repeated."""
+    OPEN = "open"
+    """`OpenBody` -> `OpenAnswer`: a device begins to take instant messages. Safe to repeat."""
+    SYNC = "sync"
+    """`SyncBody` -> `SyncAnswer`: a page of a stream. Safe to repeat."""
+    TAILS = "tails"
+    """`TailsBody` -> `TailsAnswer`: where mailboxes and hot groups end now. Safe to repeat."""
+    CURSORS = "cursors"
+    """`CursorsBody`: how far devices have taken their streams, and that they live. Safe to
+    repeat."""
+    PRESENCE = "presence"
+    """`PresenceBody` -> `PresenceAnswer`: who is online. Safe to repeat."""
 
     @property
     def idempotent(self) -> bool:
         """Whether it may be repeated elsewhere without looking at the body."""
-        return self in (Method.HEADS, Method.FETCH, Method.LIKES, Method.CENSUS)
+        return self not in (Method.PUBLISH, Method.PUSH)
 
 
 class FetchBody(msgspec.Struct, frozen=True, array_like=True):
@@ -110,6 +124,121 @@ class PushBody(msgspec.Struct, frozen=True, array_like=True):
     uids: list[str] = []
 
 
+class OpenBody(msgspec.Struct, frozen=True, array_like=True):
+    """The `device` of the header's uid connects. It says how far it has the mailbox of `epoch`
+    (`since`, -1: use the cluster's own cursor) and each hot group."""
+
+    device: str
+    epoch: str
+    since: int
+    hot: dict[str, int]
+
+
+class HotStart(msgspec.Struct, frozen=True, array_like=True):
+    """A hot group of the user: its last number, and after which one the device goes on."""
+
+    conv: str
+    head: int
+    start: int
+
+
+class OpenAnswer(msgspec.Struct, frozen=True, array_like=True):
+    """Where the mailbox ends (`head`) and after which number the device goes on (`start`).
+
+    `behind`: too much lies between for pushing; `start` is then `head`, and the device pages
+    through the rest with `sync`, from its own position or else from the session list.
+    """
+
+    epoch: str
+    head: int
+    start: int
+    behind: bool
+    hot: list[HotStart]
+
+
+class SyncBody(msgspec.Struct, frozen=True, array_like=True):
+    """Ask for at most `limit` messages of a `stream` of the header's uid, after number `since`."""
+
+    stream: str
+    since: int
+    limit: int
+
+
+class SyncAnswer(msgspec.Struct, frozen=True, array_like=True):
+    """A page of a stream: numbers, ascending, with finished frames that lack only their number
+    (`im_frames.in_stream`). `head` is the stream's last number, `oldest` the oldest it still has.
+
+    In a mailbox each number from `oldest` on is there. A hot stream has the numbers of the group's
+    messages, and has gaps where the group was not hot: `frames` that end before `limit` and `head`
+    are followed by none below the head.
+    """
+
+    epoch: str
+    head: int
+    oldest: int
+    frames: list[tuple[int, bytes]]
+
+
+class TailsBody(msgspec.Struct, frozen=True, array_like=True):
+    """Users and hot groups of which the ends are asked."""
+
+    uids: list[str]
+    hot: list[str]
+
+
+class TailsAnswer(msgspec.Struct, frozen=True, array_like=True):
+    """The last numbers, in the order asked; 0 where there is nothing yet. Of a group that is not
+    hot, the number at which it ceased to be (its `cool` message)."""
+
+    mailboxes: list[int]
+    hot: list[int]
+
+
+class Cursor(msgspec.Struct, frozen=True, array_like=True):
+    """A device has acknowledged `stream` up to `n`; with `stream` empty it merely lives. `gone`:
+    its connection has ended."""
+
+    uid: str
+    device: str
+    stream: str = ""
+    n: int = 0
+    gone: bool = False
+
+
+class CursorsBody(msgspec.Struct, frozen=True, array_like=True):
+    """What the devices of a node have acknowledged since the last report."""
+
+    cursors: list[Cursor]
+
+
+class PresenceBody(msgspec.Struct, frozen=True, array_like=True):
+    """Users whose presence is asked."""
+
+    uids: list[str]
+
+
+class DevicePresence(msgspec.Struct, frozen=True, array_like=True):
+    """A device of a user, and when it was last heard (Unix milliseconds, 0: never)."""
+
+    device: str
+    online: bool
+    seen_ms: int
+
+
+class UserPresence(msgspec.Struct, frozen=True, array_like=True):
+    """`state` is `online`, `offline`, or `unknown` while nothing can be told."""
+
+    uid: str
+    state: str
+    devices: list[DevicePresence]
+
+
+class PresenceAnswer(msgspec.Struct, frozen=True, array_like=True):
+    """The presence of each user asked for, in that order."""
+
+    users: list[UserPresence]
+
+
 encode = msgspec.msgpack.Encoder().encode
 """Return the bytes of any body or answer above."""
 
@@ -118,3 +247,12 @@ decode_fetch_answer = msgspec.msgpack.Decoder(FetchAnswer).decode
 decode_likes = msgspec.msgpack.Decoder(LikesBody).decode
 decode_census = msgspec.msgpack.Decoder(CensusBody).decode
 decode_push = msgspec.msgpack.Decoder(PushBody).decode
+decode_open = msgspec.msgpack.Decoder(OpenBody).decode
+decode_open_answer = msgspec.msgpack.Decoder(OpenAnswer).decode
+decode_sync = msgspec.msgpack.Decoder(SyncBody).decode
+decode_sync_answer = msgspec.msgpack.Decoder(SyncAnswer).decode
+decode_tails = msgspec.msgpack.Decoder(TailsBody).decode
+decode_tails_answer = msgspec.msgpack.Decoder(TailsAnswer).decode
+decode_cursors = msgspec.msgpack.Decoder(CursorsBody).decode
+decode_presence = msgspec.msgpack.Decoder(PresenceBody).decode
+decode_presence_answer = msgspec.msgpack.Decoder(PresenceAnswer).decode

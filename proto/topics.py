@@ -13,6 +13,8 @@ class Topic(StrEnum):
     BULK = "bulk"
     LIKES = "likes"
     """Upwards: the cumulative like counts of access nodes, consumed by logic."""
+    CONVERSATIONS = "conversations"
+    """Within logic: a conversation has a new message, to be put into its members' mailboxes."""
 
     @classmethod
     def of(cls, priority: Priority) -> "Topic":

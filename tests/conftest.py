@@ -1,6 +1,7 @@
 """Fixtures that several folders share: a real Redis server that a test may kill and start again."""
 
 import contextlib
+import functools
 import os
 import platform
 import shutil
@@ -8,12 +9,18 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
 import structlog
+import trio
+
+from backends.database.database import Database
+from backends.database.schema import metadata
+from backends.database.settings import DatabaseSettings
 
 UP_WITHIN_S = 10.0
 
@@ -134,6 +141,22 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+async def run_inline(work: Callable[[], Any], *, limiter: trio.CapacityLimiter) -> Any:
+    """Do what `trio.to_thread.run_sync` does, without a thread: a mock clock jumps over those."""
+    async with limiter:
+        return work()
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    """A fresh SQLite database with all tables, under a mock clock too."""
+    settings = DatabaseSettings(url=f"sqlite:///{tmp_path}/im.db", synchronous="NORMAL")
+    found = Database(settings, run_inline)
+    await found.write(functools.partial(metadata.create_all))
+    yield found
+    found.close()
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,1 @@
+"""The database: conversations, messages, mailboxes, people. SQLite embedded, or PostgreSQL."""

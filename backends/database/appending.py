@@ -1,0 +1,159 @@
+"""How messages come into conversations: numbered and kept, each with its outbox row.
+
+All of it happens in the caller's transaction; several messages of several conversations share it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from backends.database.dialects import insert_or
+from backends.database.schema import conversations, diffusions, messages, outbox
+from proto.conversations import message_id
+
+Row = dict[str, Any]
+_MID_KEY_BYTES = 16
+
+
+class NewMessage(NamedTuple):
+    """A message without a number. `body` is a JSON object; `counted`: it makes a session unread."""
+
+    conv: str
+    sender: str
+    name: str
+    kind: str
+    mid: str
+    body: bytes
+    counted: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """Where a message stands; `again`: it stood there before, and nothing was done."""
+
+    conv: str
+    seq: int
+    ts_ms: int
+    count: int
+    again: bool
+
+    @property
+    def id(self) -> str:
+        """The message's id."""
+        return message_id(self.conv, self.seq)
+
+
+class _Head:
+    __slots__ = ("count", "seq", "ts")
+
+    def __init__(self, seq: int, count: int, ts: int) -> None:
+        self.seq, self.count, self.ts = seq, count, ts
+
+
+def append(connection: Connection, new: Sequence[NewMessage], now_ms: int) -> list[Appended]:
+    """Append `new` in order, and return where each stands.
+
+    One whose (conv, sender, mid) is known, from before or earlier in `new`, is not appended again.
+    Times never go back in a conversation, whatever the clock says.
+    """
+    keys = [mid_key(each.conv, each.sender, each.mid) for each in new]
+    known = find(connection, keys)
+    fresh = {key: each for key, each in zip(keys, new, strict=True) if key not in known}
+    heads = lock_heads(connection, sorted({each.conv for each in fresh.values()}))
+    rows = [_row(key, each, heads[each.conv], now_ms) for key, each in fresh.items()]
+    rows_by_key = {row["mid_key"]: row for row in rows}
+    if rows:
+        connection.execute(insert(messages), rows)
+        connection.execute(
+            insert(outbox), [{"conv": r["conv"], "seq": r["seq"], "ts": now_ms} for r in rows]
+        )
+        _move_heads(connection, heads)
+    stand = dict(known)
+    return [_standing(stand, key, rows_by_key) for key in keys]
+
+
+def find(connection: Connection, keys: Sequence[bytes]) -> dict[bytes, Appended]:
+    """Return the messages that have these `mid_key`s."""
+    m = messages.c
+    found = connection.execute(
+        select(m.mid_key, m.conv, m.seq, m.ts, m.count).where(m.mid_key.in_(keys))
+    )
+    return {bytes(key): Appended(conv, seq, ts, n, True) for key, conv, seq, ts, n in found}
+
+
+def mid_key(conv: str, sender: str, mid: str) -> bytes:
+    """Return what names a message as its sender's client does, in 16 bytes (BLAKE2b)."""
+    name = "\n".join((conv, sender, mid)).encode()
+    return blake2b(name, digest_size=_MID_KEY_BYTES).digest()
+
+
+def lock_heads(connection: Connection, convs: Sequence[str]) -> dict[str, _Head]:
+    """Return the heads of `convs` (sorted), made where they are missing, and hold them until the
+    transaction ends: nobody else numbers a message of theirs meanwhile."""
+    heads = _read_heads(connection, convs)
+    missing = [conv for conv in convs if conv not in heads]
+    if missing:
+        rows = [{"conv": conv} for conv in missing]
+        for table in (conversations, diffusions):
+            connection.execute(insert_or(connection, table).on_conflict_do_nothing(), rows)
+        heads = _read_heads(connection, convs)
+    return heads
+
+
+def _read_heads(connection: Connection, convs: Sequence[str]) -> dict[str, _Head]:
+    if not convs:
+        return {}
+    c = conversations.c
+    # In one order for all, so that two transactions do not wait for each other.
+    query = select(c.conv, c.last_seq, c.last_count, c.last_ts).where(c.conv.in_(convs))
+    rows = connection.execute(query.order_by(c.conv).with_for_update())
+    return {conv: _Head(seq, count, ts) for conv, seq, count, ts in rows}
+
+
+def _standing(stand: dict[bytes, Appended], key: bytes, rows: dict[bytes, Row]) -> Appended:
+    """Return where the message of `key` stands; from the second time on as one that stood there."""
+    if key not in stand:
+        row = rows[key]
+        appended = Appended(row["conv"], row["seq"], row["ts"], row["count"], False)
+        stand[key] = replace(appended, again=True)
+        return appended
+    return stand[key]
+
+
+def _row(key: bytes, new: NewMessage, head: _Head, now_ms: int) -> Row:
+    head.seq += 1
+    head.count += new.counted
+    head.ts = max(head.ts, now_ms)
+    return {
+        "conv": new.conv,
+        "seq": head.seq,
+        "mid_key": key,
+        "sender": new.sender,
+        "name": new.name,
+        "kind": new.kind,
+        "mid": new.mid,
+        "ts": head.ts,
+        "count": head.count,
+        "recalled": False,
+        "body": new.body,
+    }
+
+
+_MOVE_HEADS = (
+    update(conversations)
+    .where(conversations.c.conv == bindparam("its_conv"))
+    .values(last_seq=bindparam("seq"), last_count=bindparam("count"), last_ts=bindparam("its_ts"))
+)
+
+
+def _move_heads(connection: Connection, heads: dict[str, _Head]) -> None:
+    connection.execute(
+        _MOVE_HEADS,
+        [
+            {"its_conv": conv, "seq": head.seq, "count": head.count, "its_ts": head.ts}
+            for conv, head in heads.items()
+        ],
+    )

@@ -1,0 +1,1 @@
+"""Instant messaging: what clients ask, answered after the commit."""
