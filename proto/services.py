@@ -145,14 +145,16 @@ class HotStart(msgspec.Struct, frozen=True, array_like=True):
 class OpenAnswer(msgspec.Struct, frozen=True, array_like=True):
     """Where the mailbox ends (`head`) and after which number the device goes on (`start`).
 
-    `behind`: too much lies between for pushing; `start` is then `head`, and the device pages
-    through the rest with `sync`, from its own position or else from the session list.
+    `standing` is `level`: what lies between is pushed; `behind`: it is too much for that, `start`
+    is `head`, and the device pages through the rest with `sync`; or `reset`: the position was
+    never given, or is of another epoch, so `start` is `head` and the device begins from the
+    session list.
     """
 
     epoch: str
     head: int
     start: int
-    behind: bool
+    standing: str
     hot: list[HotStart]
 
 
