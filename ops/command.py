@@ -33,9 +33,13 @@ BENCHES = {
     "likes": Subcommand("bench.likes:command", "A million likes on one room."),
     "isolation": Subcommand("bench.isolation:command", "Urgent messages under a flood of others."),
     "storm": Subcommand("bench.storm:command", "Everybody connects at once while a room goes on."),
+    "im": Subcommand("bench.im.cli:command", "Instant messages through the whole cluster."),
     "room": Subcommand("bench.room:command", "A live room through the whole mesh."),
 }
-CHAOS = {"room": Subcommand("bench.chaos:command", "Kill parts of the cluster under a live room.")}
+CHAOS = {
+    "room": Subcommand("bench.chaos.room:command", "Kill parts of the cluster under a live room."),
+    "im": Subcommand("bench.chaos.im:command", "Kill parts of the cluster under instant messages."),
+}
 
 relaymesh = LazyGroup("relaymesh", SUBCOMMANDS, "A cluster for instant messages and live rooms.")
 bench = LazyGroup("bench", BENCHES, SUBCOMMANDS["bench"].summary)

@@ -13,9 +13,7 @@ repeated until answered; viewers watch through the gateway and resume where they
 """
 
 import itertools
-import os
 import random
-import signal
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +24,7 @@ import trio
 
 from bench.broker import Broker, script_option
 from bench.bus_choice import bus_options, up_options
+from bench.chaos.killing import PARTS, Killer, parts_option
 from bench.cluster import Cluster, running_cluster
 from bench.room import print_result
 from relaymesh_client import (
@@ -41,8 +40,6 @@ from relaymesh_client import (
 )
 
 ROOM = "chaos"
-PARTS = ("access", "relay", "router", "logic", "redis", "bus")
-PROCESSES = {"redis": "redis-store", "bus": "redis-bus"}
 VIEWERS = 12
 PUBLISHERS = 4
 MESSAGES_PER_PUBLISHER_AND_S = 5.0
@@ -120,6 +117,7 @@ async def run(
     """Run the whole story; returns what is printed. `broker` is the bus, where `up` has none."""
     chance, story = random.Random(seed), Story()
     async with running_cluster(*options) as cluster, trio.open_nursery() as nursery:
+        killer = Killer(cluster, chance, broker)
         for number in range(VIEWERS):
             await nursery.start(_watch, cluster, story, f"viewer-{number}")
         enough = trio.Event()
@@ -127,7 +125,7 @@ async def run(
             for number in range(PUBLISHERS):
                 publishers.start_soon(_publish, cluster, story, f"host-{number}", enough)
             await trio.sleep(CALM_S)
-            await _kill(cluster, story, _targets(parts, kills, chance), chance, broker)
+            await _kill(story, killer, killer.order(parts, kills), chance)
             await trio.sleep(CALM_S)
             enough.set()
         with trio.move_on_after(FINISH_S):
@@ -142,39 +140,13 @@ async def run(
     return result
 
 
-def _targets(parts: list[str], kills: int, chance: random.Random) -> list[str]:
-    """Return the order of kills: each part as often as any other, shuffled."""
-    order = [part for part, _ in zip(itertools.cycle(parts), range(kills), strict=False)]
-    chance.shuffle(order)
-    return order
-
-
-async def _kill(
-    cluster: Cluster,
-    story: Story,
-    targets: list[str],
-    chance: random.Random,
-    broker: Broker | None,
-) -> None:
-    """Kill the `targets` one after the other; the broker comes back beside further kills."""
+async def _kill(story: Story, killer: Killer, targets: list[str], chance: random.Random) -> None:
+    """Kill the `targets` one after the other; a broker comes back beside further kills."""
     async with trio.open_nursery() as starting:
         for part in targets:
-            if part == "bus" and broker:
-                await broker.kill(starting)
-                story.killed.append(part)
-            elif _kill_one(cluster, part, chance):
-                story.killed.append(part)
+            await killer.kill(part, starting)
             await trio.sleep(chance.uniform(0.8, 2.5))
-
-
-def _kill_one(cluster: Cluster, part: str, chance: random.Random) -> bool:
-    """Kill one process of `part`; returns false where none runs at this moment."""
-    prefix = PROCESSES.get(part, part + "-")
-    victims = {n: pid for n, pid in sorted(cluster.pids().items()) if n.startswith(prefix)}
-    if not victims:
-        return False
-    os.kill(victims[chance.choice(sorted(victims))], signal.SIGKILL)
-    return True
+    story.killed = killer.killed
 
 
 async def _watch(
@@ -220,16 +192,8 @@ def _priority(event: Skipped | Lost | Reset) -> str:
     return event.priority
 
 
-def _parts(_: click.Context, __: click.Parameter, value: str) -> list[str]:
-    parts = [part.strip() for part in value.split(",") if part.strip()]
-    for part in parts:
-        if part not in PARTS:
-            raise click.BadParameter(f"{part!r} is none of {', '.join(PARTS)}")
-    return parts
-
-
 @click.command()
-@click.option("--kill", "parts", default=",".join(PARTS), callback=_parts, show_default=True)
+@parts_option(PARTS)
 @click.option("--kills", default=12, show_default=True, type=click.IntRange(1, 1000))
 @click.option("--seed", default=1, show_default=True)
 @bus_options

@@ -1,0 +1,1 @@
+"""Chaos: parts of a cluster are killed with SIGKILL while clients work."""
