@@ -10,18 +10,15 @@ from prometheus_client.registry import Collector
 from backends.errors import StoreUnavailableError
 from backends.leases.interface import NodeLease
 from logic.capacity import Capacity
-from logic.census import CensusHandler
 from logic.counters import Counters
 from logic.dispatch import Dispatch
-from logic.likes import LikesHandler
+from logic.im.wiring import InstantMessages
 from logic.likes_consumer import LikesConsumer
 from logic.living import Living
+from logic.methods import room_methods
 from logic.metrics import LogicCollector
 from logic.outgoing import Outgoing
 from logic.parts import Parts
-from logic.publish import PublishHandler
-from logic.push import PushHandler
-from logic.repair import FetchHandler, HeadsHandler
 from logic.room_writer import RoomWriter
 from logic.settings import Settings
 from logic.shard_duties import ShardDuties
@@ -32,7 +29,6 @@ from mesh.serving import Bounds, Serving
 from proto.envelopes import Envelope, Kind
 from proto.identity import NodeIdentity
 from proto.priorities import Priority
-from proto.services import Method
 
 LEASE_INTERVAL_S = 1.0
 """A third of a lease's time: one renewal may be lost."""
@@ -72,6 +68,7 @@ class Logic:
             counters=self.counters,
         )
         self.capacity = Capacity(settings.messages_per_s)
+        self.im = InstantMessages(settings.im, parts, self.outgoing, self._living)
         self.dispatch = self._dispatch(settings)
         bounds = Bounds(
             settings.at_work, settings.waiting, settings.wait_s, settings.target_ms / 1000
@@ -97,65 +94,41 @@ class Logic:
             "lane_depths": {each.label: self.outgoing.depth(each) for each in Priority},
             "published": sum(self.counters.published.values()),
             "shards": len(self._duties.held),
+            "im": self.im.status(),
         }
 
     def collectors(self) -> Iterable[Collector]:
         """Return the collectors of the node and of its outer parts."""
         own = LogicCollector(self.counters, self.outgoing, self.dispatch, self.capacity)
-        return [own, ServingCollector(self.serving), *self._collectors]
+        serving = ServingCollector(self.serving)
+        return [own, serving, *self.im.collectors(), *self._collectors]
 
     async def run(self, stopping: trio.Event) -> None:
         """Work until `stopping`; then answer what was admitted and empty the way to the bus."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.outgoing.run)
+            nursery.start_soon(self.im.serve)
             nursery.start_soon(self._living.keep, LEASE_INTERVAL_S)
             nursery.start_soon(self._keep_lease)
             await nursery.start(self.serving.run)
             async with trio.open_nursery() as background:
                 background.start_soon(self._consumer.run)
                 background.start_soon(self._totals.run)
+                background.start_soon(self.im.run)
                 await stopping.wait()
                 self._stopping = True
                 background.cancel_scope.cancel()
             await self.serving.drain()
+            await self.im.drained()
             await self.outgoing.drained()
             nursery.cancel_scope.cancel()
         await self._resign()
 
     def _dispatch(self, settings: Settings) -> Dispatch:
-        parts, counters = self._parts, self.counters
-        now_ms, random_bits = parts.now_ms, parts.random_bits
-        publish = PublishHandler(
-            self._writer,
-            parts.urgent_limit,
-            settings.urgent_gift_value,
-            self.capacity,
-            now_ms=now_ms,
-            random_bits=random_bits,
-            counters=counters,
+        rooms = room_methods(
+            settings, self._parts, self._writer, self._living, self.capacity, self.counters
         )
-        push = PushHandler(
-            self._writer,
-            parts.bus,
-            parts.answers,
-            settings.max_uids,
-            self.capacity,
-            now_ms=now_ms,
-            random_bits=random_bits,
-            counters=counters,
-        )
-        heads = HeadsHandler(parts.room_log, parts.likes, parts.census, self._living)
-        likes = LikesHandler(parts.bus, now_ms=now_ms, random_bits=random_bits, counters=counters)
-        return Dispatch(
-            {
-                Method.PUBLISH: publish.handle,
-                Method.PUSH: push.handle,
-                Method.HEADS: heads.handle,
-                Method.FETCH: FetchHandler(parts.room_log, counters).handle,
-                Method.LIKES: likes.handle,
-                Method.CENSUS: CensusHandler(parts.census, parts.changed, counters).handle,
-            }
-        )
+        return Dispatch({**rooms, **self.im.methods()})
 
     async def _keep_lease(self) -> None:
         while True:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from backends.answers.interface import Answers
 from backends.bus.interface import Bus
+from backends.database.database import Database
 from backends.leases.interface import Duties, Registry
 from backends.likes.interface import Census, ChangedRooms, Likes
 from backends.rate_limit.interface import RateLimit
@@ -25,5 +26,6 @@ class Parts:
     changed: ChangedRooms
     urgent_limit: RateLimit
     answers: Answers
+    database: Database
     now_ms: Callable[[], int]
     random_bits: RandomBits

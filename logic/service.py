@@ -11,6 +11,7 @@ from backends.answers.redis import RedisAnswers
 from backends.bus.collector import BusCollector
 from backends.bus.connect import open_bus
 from backends.bus.interface import Bus
+from backends.database.database import Database, open_database
 from backends.leases.redis import RedisDuties, RedisRegistry
 from backends.likes.redis import RedisCensus, RedisChangedRooms, RedisLikes
 from backends.links.interface import Links
@@ -62,18 +63,22 @@ async def _opened(
         open_redis(settings.store) as redis,
         open_redis(settings.store) as urgent,
         open_bus(settings.bus) as bus,
+        open_database(settings.database) as database,
         trio.open_nursery() as nursery,
     ):
         collectors = [MeshCollector(mesh), BusCollector(bus.counters), StoreCollector(redis)]
-        logic = Logic(settings, node, parts_of(settings, redis, urgent, bus), mesh, collectors)
+        parts = parts_of(settings, redis, urgent, bus, database)
+        logic = Logic(settings, node, parts, mesh, collectors)
         inbound.append(logic)
         nursery.start_soon(mesh.run)
         yield logic, mesh
         nursery.cancel_scope.cancel()
 
 
-def parts_of(settings: Settings, redis: RedisClient, urgent: RedisClient, bus: Bus) -> Parts:
-    """Return the parts that live in Redis, with the real time and randomness."""
+def parts_of(
+    settings: Settings, redis: RedisClient, urgent: RedisClient, bus: Bus, database: Database
+) -> Parts:
+    """Return the parts, of which most live in Redis, with the real time and randomness."""
     random_bits = random.SystemRandom().getrandbits
     rate = Rate(settings.urgent_per_s, settings.urgent_burst)
     return Parts(
@@ -88,6 +93,7 @@ def parts_of(settings: Settings, redis: RedisClient, urgent: RedisClient, bus: B
         changed=RedisChangedRooms(redis),
         urgent_limit=RedisRateLimit(urgent, "urgent", rate, now_ms=now_ms),
         answers=RedisAnswers(redis, settings.room_log.dedup_s),
+        database=database,
         now_ms=now_ms,
         random_bits=random_bits,
     )

@@ -5,13 +5,15 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from backends.bus.settings import BusSettings
+from backends.database.settings import DatabaseSettings
 from backends.redis.settings import StoreSettings
 from backends.room_log.retention import Retention
+from logic.im.settings import ImSettings
 from mesh.settings import MeshSettings
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A logic node: numbers and keeps what is said in rooms, counts likes, publishes totals."""
+    """A logic node: numbers and keeps what is said, in rooms and among people; counts likes."""
 
     urgent_gift_value: Annotated[
         int,
@@ -121,3 +123,5 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     bus: BusSettings = BusSettings()
     store: StoreSettings = StoreSettings()
     room_log: Retention = Retention()
+    database: DatabaseSettings = DatabaseSettings()
+    im: ImSettings = ImSettings()

@@ -3,7 +3,7 @@
 All of it happens in the caller's transaction; several messages of several conversations share it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any, NamedTuple
@@ -30,6 +30,10 @@ class NewMessage(NamedTuple):
     counted: bool = True
 
 
+Keyed = tuple[bytes, NewMessage]
+"""A message and its `mid_key`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Appended:
     """Where a message stands; `again`: it stood there before, and nothing was done."""
@@ -46,7 +50,9 @@ class Appended:
         return message_id(self.conv, self.seq)
 
 
-class _Head:
+class Head:
+    """The last number, the last count and the last time of a conversation."""
+
     __slots__ = ("count", "seq", "ts")
 
     def __init__(self, seq: int, count: int, ts: int) -> None:
@@ -59,20 +65,33 @@ def append(connection: Connection, new: Sequence[NewMessage], now_ms: int) -> li
     One whose (conv, sender, mid) is known, from before or earlier in `new`, is not appended again.
     Times never go back in a conversation, whatever the clock says.
     """
-    keys = [mid_key(each.conv, each.sender, each.mid) for each in new]
-    known = find(connection, keys)
-    fresh = {key: each for key, each in zip(keys, new, strict=True) if key not in known}
-    heads = lock_heads(connection, sorted({each.conv for each in fresh.values()}))
+    keyed = [(mid_key(each.conv, each.sender, each.mid), each) for each in new]
+    # The heads first: what others commit before they let go of them is found.
+    heads = lock_heads(connection, sorted({each.conv for each in new}))
+    known = find(connection, [key for key, _ in keyed])
+    return place(connection, keyed, known, heads, now_ms)
+
+
+def place(
+    connection: Connection,
+    keyed: Sequence[Keyed],
+    known: Mapping[bytes, Appended],
+    heads: Mapping[str, Head],
+    now_ms: int,
+) -> list[Appended]:
+    """Append those that are not `known`, as `append` does; their conversations' `heads` are held
+    by this transaction."""
+    fresh = {key: each for key, each in keyed if key not in known}
     rows = [_row(key, each, heads[each.conv], now_ms) for key, each in fresh.items()]
-    rows_by_key = {row["mid_key"]: row for row in rows}
     if rows:
         connection.execute(insert(messages), rows)
         connection.execute(
             insert(outbox), [{"conv": r["conv"], "seq": r["seq"], "ts": now_ms} for r in rows]
         )
-        _move_heads(connection, heads)
+        _move_heads(connection, {row["conv"]: heads[row["conv"]] for row in rows})
     stand = dict(known)
-    return [_standing(stand, key, rows_by_key) for key in keys]
+    rows_by_key = {row["mid_key"]: row for row in rows}
+    return [_standing(stand, key, rows_by_key) for key, _ in keyed]
 
 
 def find(connection: Connection, keys: Sequence[bytes]) -> dict[bytes, Appended]:
@@ -90,27 +109,28 @@ def mid_key(conv: str, sender: str, mid: str) -> bytes:
     return blake2b(name, digest_size=_MID_KEY_BYTES).digest()
 
 
-def lock_heads(connection: Connection, convs: Sequence[str]) -> dict[str, _Head]:
+def lock_heads(connection: Connection, convs: Sequence[str]) -> dict[str, Head]:
     """Return the heads of `convs` (sorted), made where they are missing, and hold them until the
     transaction ends: nobody else numbers a message of theirs meanwhile."""
-    heads = _read_heads(connection, convs)
+    heads = read_heads(connection, convs)
     missing = [conv for conv in convs if conv not in heads]
     if missing:
         rows = [{"conv": conv} for conv in missing]
         for table in (conversations, diffusions):
             connection.execute(insert_or(connection, table).on_conflict_do_nothing(), rows)
-        heads = _read_heads(connection, convs)
+        heads = read_heads(connection, convs)
     return heads
 
 
-def _read_heads(connection: Connection, convs: Sequence[str]) -> dict[str, _Head]:
+def read_heads(connection: Connection, convs: Sequence[str]) -> dict[str, Head]:
+    """Return the heads of those of `convs` that are there, and hold them as `lock_heads` does."""
     if not convs:
         return {}
     c = conversations.c
     # In one order for all, so that two transactions do not wait for each other.
     query = select(c.conv, c.last_seq, c.last_count, c.last_ts).where(c.conv.in_(convs))
     rows = connection.execute(query.order_by(c.conv).with_for_update())
-    return {conv: _Head(seq, count, ts) for conv, seq, count, ts in rows}
+    return {conv: Head(seq, count, ts) for conv, seq, count, ts in rows}
 
 
 def _standing(stand: dict[bytes, Appended], key: bytes, rows: dict[bytes, Row]) -> Appended:
@@ -123,7 +143,7 @@ def _standing(stand: dict[bytes, Appended], key: bytes, rows: dict[bytes, Row]) 
     return stand[key]
 
 
-def _row(key: bytes, new: NewMessage, head: _Head, now_ms: int) -> Row:
+def _row(key: bytes, new: NewMessage, head: Head, now_ms: int) -> Row:
     head.seq += 1
     head.count += new.counted
     head.ts = max(head.ts, now_ms)
@@ -149,7 +169,7 @@ _MOVE_HEADS = (
 )
 
 
-def _move_heads(connection: Connection, heads: dict[str, _Head]) -> None:
+def _move_heads(connection: Connection, heads: dict[str, Head]) -> None:
     connection.execute(
         _MOVE_HEADS,
         [

@@ -21,6 +21,7 @@ class Shared(NamedTuple):
     mesh: Table
     store: Table
     bus: Table
+    database: Table
 
     @classmethod
     def of(
@@ -34,6 +35,7 @@ class Shared(NamedTuple):
             mesh={"relays": [f"tcp://{node.address(LANES[0])}" for node in plan.of("relay")]},
             store={"url": urls["redis-store"]},
             bus=_bus(options, state, urls),
+            database={"url": f"sqlite:///{state.folder('database')}/relaymesh.db"},
         )
 
 
@@ -79,4 +81,9 @@ def _router(_: Node, shared: Shared) -> Table:
 
 
 def _logic(_: Node, shared: Shared) -> Table:
-    return {"mesh": shared.mesh, "store": shared.store, "bus": shared.bus}
+    return {
+        "mesh": shared.mesh,
+        "store": shared.store,
+        "bus": shared.bus,
+        "database": shared.database,
+    }

@@ -13,6 +13,7 @@ from backends.answers.memory import MemoryAnswers
 from backends.bus.connect import open_bus
 from backends.bus.memory import MemoryBroker
 from backends.bus.settings import BusSettings
+from backends.database.database import Database
 from backends.errors import StoreUnavailableError
 from backends.leases.memory import MemoryDuties, MemoryRegistry
 from backends.likes.memory import MemoryCensus, MemoryChangedRooms, MemoryLikes
@@ -76,7 +77,7 @@ class Gate:
 class World:
     """The twins that all nodes of a test share; `logic()` makes a node."""
 
-    def __init__(self, broker: MemoryBroker, bus: Any) -> None:
+    def __init__(self, broker: MemoryBroker, bus: Any, database: Database) -> None:
         self.broker = broker
         self.bus = bus
         self.mesh = FakeMesh()
@@ -96,6 +97,7 @@ class World:
             changed=self.changed,
             urgent_limit=MemoryRateLimit(Rate(5, 10), now_ms),
             answers=MemoryAnswers(),
+            database=database,
             now_ms=now_ms,
             random_bits=bits,
         )
@@ -117,14 +119,14 @@ def now_ms() -> int:
 
 
 @pytest.fixture
-async def world(autojump_clock: Any) -> AsyncIterator[World]:
+async def world(autojump_clock: Any, database: Database) -> AsyncIterator[World]:
     broker = MemoryBroker()
     # A group that takes nothing: the broker keeps everything for the test to look at.
     settings = BusSettings(kind="memory", publish_timeout_s=1.0)
     async with open_bus(settings, broker) as bus:
         for topic in Topic:
             broker.topic(f"relaymesh-{topic}").groups["test"] = _keep_all()
-        yield World(broker, bus)
+        yield World(broker, bus, database)
 
 
 def _keep_all() -> Any:

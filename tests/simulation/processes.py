@@ -1,6 +1,7 @@
 """The four roles as processes: the real thing over what a simulation gives it from outside."""
 
 import random
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,8 @@ from access.node import AccessNode
 from access.settings import Settings as AccessSettings
 from backends.bus.connect import open_bus
 from backends.bus.settings import BusSettings
+from backends.database.database import Database
+from backends.database.settings import DatabaseSettings
 from backends.links.memory import MemoryNetwork
 from backends.room_log.retention import Retention
 from logic.node import Logic
@@ -29,6 +32,7 @@ from router.gateway.settings import GatewaySettings
 from router.router import Parts as RouterParts
 from router.router import Router
 from router.settings import Settings as RouterSettings
+from tests.conftest import run_inline
 from tests.simulation.edge import LiveEdge
 from tests.simulation.store import Broker, Client, Store, now_ms
 
@@ -70,6 +74,10 @@ class Outside:
         self.network = MemoryNetwork()
         self.store = Store(self.own_rng(), retention)
         self.broker = Broker(self.own_rng(), nursery)
+        # Goes with the simulation: nothing else holds it.
+        self.folder = tempfile.TemporaryDirectory(prefix="rm-simulation-")
+        url = f"sqlite:///{self.folder.name}/im.db"
+        self.database = Database(DatabaseSettings(url=url, synchronous="NORMAL"), run_inline)
         self.addresses = {name: f"tcp://{name}:7730" for name in relays}
         self.after_store_call: Callable[[str, str], None] = lambda node, call: None
         """Called with each call's node and name when the store has done it, before the answer."""
@@ -145,7 +153,13 @@ async def run_logic(outside: Outside, process: Process) -> None:
         mesh = outside.mesh_node(process, "logic", receive, nursery)
         clients = {part: outside.store_client(process, part) for part in LOGIC_PARTS}
         random_bits = outside.own_rng().getrandbits
-        parts = LogicParts(bus=bus, now_ms=now_ms, random_bits=random_bits, **clients)
+        parts = LogicParts(
+            bus=bus,
+            database=outside.database,
+            now_ms=now_ms,
+            random_bits=random_bits,
+            **clients,
+        )
         process.logic = Logic(LogicSettings(bus=BUS), process.identity, parts, mesh)
         nursery.start_soon(process.logic.run, trio.Event())
 

@@ -1,0 +1,104 @@
+"""How users stand to conversations: friends in a chat, members of a group."""
+
+from collections.abc import Collection, Iterable
+from typing import NamedTuple
+
+from sqlalchemy import Connection, false, select, tuple_
+
+from backends.database.schema import contacts, groups, members
+from proto.conversations import ConversationKind, kind_of, pair
+
+UserIn = tuple[str, str]
+"""A conversation and a user."""
+
+
+class Membership(NamedTuple):
+    """A row of `members` with what counts of its group; times are Unix milliseconds."""
+
+    role: str
+    joined_seq: int
+    left_seq: int
+    muted_until: int
+    all_muted_until: int
+    dissolved: bool
+    member_count: int
+
+    @property
+    def present(self) -> bool:
+        """Whether the user is in the group now, and the group is there."""
+        return self.left_seq == 0 and not self.dissolved
+
+    @property
+    def leads(self) -> bool:
+        """Whether the member is the owner or an admin."""
+        return self.role != "member"
+
+
+class Standings(NamedTuple):
+    """`friends`: the chats whose users are friends, and neither has blocked the other."""
+
+    friends: frozenset[str]
+    members: dict[UserIn, Membership]
+
+
+def read_standings(connection: Connection, asked: Iterable[UserIn]) -> Standings:
+    """Return how each user stands to its conversation."""
+    chats, in_groups = set(), set()
+    for conv, uid in asked:
+        kind = kind_of(conv)
+        if kind is ConversationKind.DIRECT:
+            chats.add(conv)
+        elif kind is ConversationKind.GROUP:
+            in_groups.add((conv, uid))
+    return Standings(_friends(connection, chats), _members(connection, in_groups))
+
+
+def members_of(connection: Connection, convs: Collection[str]) -> dict[str, list[str]]:
+    """Return the present members of each group; for small groups."""
+    found: dict[str, list[str]] = {conv: [] for conv in convs}
+    if not convs:
+        return found
+    m = members.c
+    query = select(m.conv, m.uid).where(m.conv.in_(sorted(convs)), m.left_seq == 0)
+    for conv, uid in connection.execute(query):
+        found[conv].append(uid)
+    return found
+
+
+def _friends(connection: Connection, chats: Collection[str]) -> frozenset[str]:
+    if not chats:
+        return frozenset()
+    c = contacts.c
+    both = [each for first, second in map(pair, chats) for each in _ways(first, second)]
+    query = select(c.uid, c.other).where(
+        tuple_(c.uid, c.other).in_(both), c.state == "friend", c.blocked == false()
+    )
+    found = {(uid, other) for uid, other in connection.execute(query)}
+    return frozenset(conv for conv in chats if found.issuperset(_ways(*pair(conv))))
+
+
+def _ways(first: str, second: str) -> tuple[UserIn, UserIn]:
+    return (first, second), (second, first)
+
+
+def _members(connection: Connection, asked: Collection[UserIn]) -> dict[UserIn, Membership]:
+    if not asked:
+        return {}
+    m, g = members.c, groups.c
+    query = (
+        select(
+            m.conv,
+            m.uid,
+            m.role,
+            m.joined_seq,
+            m.left_seq,
+            m.muted_until,
+            g.muted_until,
+            g.dissolved,
+            g.member_count,
+        )
+        .join(groups, g.conv == m.conv)
+        .where(tuple_(m.conv, m.uid).in_(sorted(asked)))
+    )
+    rows = connection.execute(query)
+    return {(conv, uid): Membership(*rest) for conv, uid, *rest in rows}

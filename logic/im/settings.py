@@ -1,0 +1,92 @@
+"""What can be tuned of instant messaging; the config's keys are the names here."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+
+class ImSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Instant messages: how many are committed together, what may be taken back, who is told."""
+
+    commit_most: Annotated[
+        int,
+        Meta(
+            description="Most messages of one transaction. 200 take about ten milliseconds on"
+            " SQLite, which other transactions wait for.",
+            ge=1,
+            le=10_000,
+        ),
+    ] = 200
+    at_work: Annotated[
+        int,
+        Meta(
+            description="Most requests about instant messages that are worked on at once. 256: they"
+            " wait for a transaction that they share, so many at once cost little.",
+            ge=1,
+            le=65_536,
+        ),
+    ] = 256
+    recall_s: Annotated[
+        float,
+        Meta(
+            description="Seconds for which one may take back a message of one's own; the owner and"
+            " the admins of a group may at any time. Two minutes, as messengers do.",
+            ge=0,
+            le=31_536_000,
+        ),
+    ] = 120.0
+    receipts_members: Annotated[
+        int,
+        Meta(
+            description="Most members of a group whose members see who has read what. Each read of"
+            " a message by a member is told to all others: with 100 members it is 10,000 pushes a"
+            " message at worst.",
+            ge=0,
+            le=1000,
+        ),
+    ] = 100
+    typing_members: Annotated[
+        int,
+        Meta(
+            description="Most members of a group whose members see who types. 200: in larger ones"
+            " somebody always does.",
+            ge=0,
+            le=1000,
+        ),
+    ] = 200
+    events_waiting: Annotated[
+        int,
+        Meta(
+            description="Conversations with new messages that wait for a bus that is away. What is"
+            " dropped beyond it the sweeper finds in the outbox. 20,000 are 10 MB.",
+            ge=1,
+            le=1_000_000,
+        ),
+    ] = 20_000
+    sweep_s: Annotated[
+        float,
+        Meta(
+            description="Seconds between two looks into the outbox, by any instance. Two: what a"
+            " crash left there is late enough by then.",
+            ge=0.1,
+            le=60,
+        ),
+    ] = 2.0
+    sweep_age_s: Annotated[
+        float,
+        Meta(
+            description="Seconds for which a message may lie in the outbox before its event is put"
+            " on the bus again. Two: a healthy cluster needs a hundredth of that.",
+            ge=0,
+            le=600,
+        ),
+    ] = 2.0
+    sweep_most: Annotated[
+        int,
+        Meta(
+            description="Most conversations of one sweep. 500 keep the sweep a matter of"
+            " milliseconds; after a long outage several sweeps find the rest.",
+            ge=1,
+            le=100_000,
+        ),
+    ] = 500
