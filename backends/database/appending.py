@@ -17,6 +17,30 @@ from proto.conversations import message_id
 Row = dict[str, Any]
 _MID_KEY_BYTES = 16
 
+# Made once: making a statement takes longer than running it for a message or two.
+_FIND = select(
+    messages.c.mid_key, messages.c.conv, messages.c.seq, messages.c.ts, messages.c.count
+).where(messages.c.mid_key.in_(bindparam("keys", expanding=True)))
+_READ_HEADS = (
+    select(
+        conversations.c.conv,
+        conversations.c.last_seq,
+        conversations.c.last_count,
+        conversations.c.last_ts,
+    )
+    .where(conversations.c.conv.in_(bindparam("convs", expanding=True)))
+    # In one order for all, so that two transactions do not wait for each other.
+    .order_by(conversations.c.conv)
+    .with_for_update()
+)
+_INSERT_MESSAGES = insert(messages)
+_INSERT_OUTBOX = insert(outbox)
+_MOVE_HEADS = (
+    update(conversations)
+    .where(conversations.c.conv == bindparam("its_conv"))
+    .values(last_seq=bindparam("seq"), last_count=bindparam("count"), last_ts=bindparam("its_ts"))
+)
+
 
 class NewMessage(NamedTuple):
     """A message without a number. `body` is a JSON object; `counted`: it makes a session unread."""
@@ -84,9 +108,9 @@ def place(
     fresh = {key: each for key, each in keyed if key not in known}
     rows = [_row(key, each, heads[each.conv], now_ms) for key, each in fresh.items()]
     if rows:
-        connection.execute(insert(messages), rows)
+        connection.execute(_INSERT_MESSAGES, rows)
         connection.execute(
-            insert(outbox), [{"conv": r["conv"], "seq": r["seq"], "ts": now_ms} for r in rows]
+            _INSERT_OUTBOX, [{"conv": r["conv"], "seq": r["seq"], "ts": now_ms} for r in rows]
         )
         _move_heads(connection, {row["conv"]: heads[row["conv"]] for row in rows})
     stand = dict(known)
@@ -96,10 +120,7 @@ def place(
 
 def find(connection: Connection, keys: Sequence[bytes]) -> dict[bytes, Appended]:
     """Return the messages that have these `mid_key`s."""
-    m = messages.c
-    found = connection.execute(
-        select(m.mid_key, m.conv, m.seq, m.ts, m.count).where(m.mid_key.in_(keys))
-    )
+    found = connection.execute(_FIND, {"keys": keys})
     return {bytes(key): Appended(conv, seq, ts, n, True) for key, conv, seq, ts, n in found}
 
 
@@ -126,10 +147,7 @@ def read_heads(connection: Connection, convs: Sequence[str]) -> dict[str, Head]:
     """Return the heads of those of `convs` that are there, and hold them as `lock_heads` does."""
     if not convs:
         return {}
-    c = conversations.c
-    # In one order for all, so that two transactions do not wait for each other.
-    query = select(c.conv, c.last_seq, c.last_count, c.last_ts).where(c.conv.in_(convs))
-    rows = connection.execute(query.order_by(c.conv).with_for_update())
+    rows = connection.execute(_READ_HEADS, {"convs": convs})
     return {conv: Head(seq, count, ts) for conv, seq, count, ts in rows}
 
 
@@ -160,13 +178,6 @@ def _row(key: bytes, new: NewMessage, head: Head, now_ms: int) -> Row:
         "recalled": False,
         "body": new.body,
     }
-
-
-_MOVE_HEADS = (
-    update(conversations)
-    .where(conversations.c.conv == bindparam("its_conv"))
-    .values(last_seq=bindparam("seq"), last_count=bindparam("count"), last_ts=bindparam("its_ts"))
-)
 
 
 def _move_heads(connection: Connection, heads: dict[str, Head]) -> None:

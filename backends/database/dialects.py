@@ -9,6 +9,11 @@ def insert_or(connection: Connection, table: Table) -> sqlite.Insert:
 
     Both databases take the same form of it; the two classes of SQLAlchemy have the same methods.
     """
-    if connection.dialect.name == "sqlite":
+    return insert_into(connection.dialect.name, table)
+
+
+def insert_into(dialect: str, table: Table) -> sqlite.Insert:
+    """Return what `insert_or` does, for a statement that is made once and kept."""
+    if dialect == "sqlite":
         return sqlite.insert(table)
     return postgresql.insert(table)  # type: ignore[return-value]

@@ -3,13 +3,39 @@
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
-from sqlalchemy import Connection, false, select, tuple_
+from sqlalchemy import Connection, bindparam, false, select, tuple_
 
 from backends.database.schema import contacts, groups, members
 from proto.conversations import ConversationKind, kind_of, pair
 
 UserIn = tuple[str, str]
 """A conversation and a user."""
+
+
+_c, _m, _g = contacts.c, members.c, groups.c
+_FRIENDS = select(_c.uid, _c.other).where(
+    tuple_(_c.uid, _c.other).in_(bindparam("both", expanding=True)),
+    _c.state == "friend",
+    _c.blocked == false(),
+)
+_MEMBERS = (
+    select(
+        _m.conv,
+        _m.uid,
+        _m.role,
+        _m.joined_seq,
+        _m.left_seq,
+        _m.muted_until,
+        _g.muted_until,
+        _g.dissolved,
+        _g.member_count,
+    )
+    .join(groups, _g.conv == _m.conv)
+    .where(tuple_(_m.conv, _m.uid).in_(bindparam("asked", expanding=True)))
+)
+_MEMBERS_OF = select(_m.conv, _m.uid).where(
+    _m.conv.in_(bindparam("convs", expanding=True)), _m.left_seq == 0
+)
 
 
 class Membership(NamedTuple):
@@ -58,9 +84,7 @@ def members_of(connection: Connection, convs: Collection[str]) -> dict[str, list
     found: dict[str, list[str]] = {conv: [] for conv in convs}
     if not convs:
         return found
-    m = members.c
-    query = select(m.conv, m.uid).where(m.conv.in_(sorted(convs)), m.left_seq == 0)
-    for conv, uid in connection.execute(query):
+    for conv, uid in connection.execute(_MEMBERS_OF, {"convs": sorted(convs)}):
         found[conv].append(uid)
     return found
 
@@ -68,12 +92,8 @@ def members_of(connection: Connection, convs: Collection[str]) -> dict[str, list
 def _friends(connection: Connection, chats: Collection[str]) -> frozenset[str]:
     if not chats:
         return frozenset()
-    c = contacts.c
     both = [each for first, second in map(pair, chats) for each in _ways(first, second)]
-    query = select(c.uid, c.other).where(
-        tuple_(c.uid, c.other).in_(both), c.state == "friend", c.blocked == false()
-    )
-    found = {(uid, other) for uid, other in connection.execute(query)}
+    found = {(uid, other) for uid, other in connection.execute(_FRIENDS, {"both": both})}
     return frozenset(conv for conv in chats if found.issuperset(_ways(*pair(conv))))
 
 
@@ -84,21 +104,5 @@ def _ways(first: str, second: str) -> tuple[UserIn, UserIn]:
 def _members(connection: Connection, asked: Collection[UserIn]) -> dict[UserIn, Membership]:
     if not asked:
         return {}
-    m, g = members.c, groups.c
-    query = (
-        select(
-            m.conv,
-            m.uid,
-            m.role,
-            m.joined_seq,
-            m.left_seq,
-            m.muted_until,
-            g.muted_until,
-            g.dissolved,
-            g.member_count,
-        )
-        .join(groups, g.conv == m.conv)
-        .where(tuple_(m.conv, m.uid).in_(sorted(asked)))
-    )
-    rows = connection.execute(query)
+    rows = connection.execute(_MEMBERS, {"asked": sorted(asked)})
     return {(conv, uid): Membership(*rest) for conv, uid, *rest in rows}
