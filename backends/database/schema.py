@@ -94,6 +94,17 @@ dead_messages = Table(
 )
 """Messages that could not be diffused and were passed over."""
 
+hot_spans = Table(
+    "hot_spans",
+    metadata,
+    Column("conv", _CONV, primary_key=True),
+    Column("first", BigInteger, primary_key=True, autoincrement=False),
+    Column("last", BigInteger, nullable=False, default=0),
+    Index("hot_spans_by_last", "last"),
+    sqlite_with_rowid=False,
+)
+"""Which messages of a group are on its hot stream: from `first` to `last`, or (0) on and on."""
+
 groups = Table(
     "groups",
     metadata,

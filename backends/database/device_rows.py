@@ -1,0 +1,142 @@
+"""Devices: how far each has its streams, when it was seen last, and how many a user has."""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import NamedTuple
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    case,
+    delete,
+    func,
+    literal,
+    select,
+    true,
+)
+from sqlalchemy.dialects import sqlite
+
+from backends.database.dialects import NUMBER, TEXT, as_rows, columns, insert_into, insert_or
+from backends.database.hot_groups import read_hot_heads
+from backends.database.schema import devices, hot_cursors, mailboxes, members, sessions
+
+
+class HotPlace(NamedTuple):
+    """A hot group of a user: where its stream ends, and how far a device has it (`None`: new)."""
+
+    conv: str
+    head: int
+    cursor: int | None
+
+
+def note_device(connection: Connection, uid: str, device: str, now_ms: int) -> int | None:
+    """Note that a device is there, and return its cursor; `None` for a new one."""
+    d = devices.c
+    where = and_(d.uid == uid, d.device == device)
+    cursor = connection.execute(select(d.cursor).where(where)).scalar()
+    into = insert_or(connection, devices).values(uid=uid, device=device, seen=now_ms)
+    seen = {"seen": _more(d.seen, into.excluded.seen)}
+    connection.execute(into.on_conflict_do_update(index_elements=["uid", "device"], set_=seen))
+    return cursor
+
+
+def bound_devices(connection: Connection, uid: str, device: str, most: int) -> None:
+    """Forget devices of a user beyond `most`: first those without a push token, then those that
+    were not seen for the longest; never `device`."""
+    d = devices.c
+    query = (
+        select(d.device)
+        .where(d.uid == uid)
+        .order_by(d.device != device, d.token == "", d.seen.desc(), d.device)
+        .offset(most)
+    )
+    surplus = list(connection.execute(query).scalars())
+    for table in (devices, hot_cursors) if surplus else ():
+        where = and_(table.c.uid == uid, table.c.device.in_(surplus))
+        connection.execute(delete(table).where(where))
+
+
+def set_cursor(connection: Connection, uid: str, device: str, cursor: int) -> None:
+    """Set a new device's cursor to where it begins."""
+    d = devices.c
+    connection.execute(
+        devices.update().where(d.uid == uid, d.device == device).values(cursor=cursor)
+    )
+
+
+def read_hot_places(connection: Connection, uid: str, device: str) -> list[HotPlace]:
+    """Return the user's hot groups and how far `device` has them."""
+    s, h = sessions.c, hot_cursors.c
+    of_device = and_(h.uid == s.uid, h.device == device, h.conv == s.conv)
+    is_member = and_(members.c.conv == s.conv, members.c.uid == s.uid, members.c.left_seq == 0)
+    query = (
+        select(s.conv, h.seq)
+        .join(members, is_member)
+        .join(hot_cursors, of_device, isouter=True)
+        .where(s.uid == uid, s.hot)
+    )
+    cursors = {row.conv: row.seq for row in connection.execute(query)}
+    heads = read_hot_heads(connection, list(cursors))
+    return [HotPlace(conv, heads[conv], cursors[conv]) for conv in sorted(heads)]
+
+
+def move_cursors(
+    connection: Connection, cursors: Mapping[tuple[str, str], tuple[int, int]]
+) -> None:
+    """Move devices' cursors to (n, when seen) where they are behind that, and never beyond the
+    mailbox's head. Devices that are not there stay away."""
+    if cursors:
+        rows = [(*key, *value) for key, value in sorted(cursors.items())]
+        connection.execute(_move(connection.dialect.name), as_rows(rows))
+
+
+def move_hot_cursors(connection: Connection, cursors: Mapping[tuple[str, str, str], int]) -> None:
+    """The same for hot streams: (uid, device, conv) to the number."""
+    if not cursors:
+        return
+    heads = read_hot_heads(connection, sorted({conv for _, _, conv in cursors}))
+    rows: Sequence[tuple[str, str, str, int]] = [
+        (*key, min(seq, heads[key[2]])) for key, seq in sorted(cursors.items()) if key[2] in heads
+    ]
+    if rows:
+        connection.execute(_move_hot(connection.dialect.name), as_rows(rows))
+
+
+@cache
+def _move(dialect: str) -> sqlite.Insert:
+    uid, device, n, seen = columns(dialect, TEXT, TEXT, NUMBER, NUMBER)
+    rows = select(
+        uid.label("uid"), device.label("device"), n.label("n"), seen.label("seen")
+    ).subquery()
+    d, b = devices.c, mailboxes.c
+    head = func.coalesce(b.head, 0)
+    taken = select(d.uid, d.device, _less(rows.c.n, head), rows.c.seen)
+    known = taken.join_from(
+        rows, devices, and_(d.uid == rows.c.uid, d.device == rows.c.device)
+    ).join(mailboxes, b.uid == rows.c.uid, isouter=True)
+    names = ["uid", "device", "cursor", "seen"]
+    into = insert_into(dialect, devices).from_select(names, known.where(true()))
+    moved = {name: _more(devices.c[name], into.excluded[name]) for name in ("cursor", "seen")}
+    return into.on_conflict_do_update(index_elements=["uid", "device"], set_=moved)
+
+
+@cache
+def _move_hot(dialect: str) -> sqlite.Insert:
+    uid, device, conv, seq = columns(dialect, TEXT, TEXT, TEXT, NUMBER)
+    d = devices.c
+    known = select(literal(1)).where(d.uid == uid, d.device == device).exists()
+    names = ["uid", "device", "conv", "seq"]
+    rows = select(uid, device, conv, seq).where(known)
+    into = insert_into(dialect, hot_cursors).from_select(names, rows)
+    moved = {"seq": _more(hot_cursors.c.seq, into.excluded.seq)}
+    return into.on_conflict_do_update(index_elements=["uid", "device", "conv"], set_=moved)
+
+
+def _more(one: ColumnElement[int], other: ColumnElement[int]) -> ColumnElement[int]:
+    """Return the greater one: the databases have no function for it in common."""
+    return case((one < other, other), else_=one)
+
+
+def _less(one: ColumnElement[int], other: ColumnElement[int]) -> ColumnElement[int]:
+    return case((one > other, other), else_=one)

@@ -1,0 +1,1 @@
+"""Mailboxes: what was said comes to each user's mailbox, or on the hot stream of its group."""

@@ -1,0 +1,69 @@
+"""Which messages are worth a notification, and for whom. Pure."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from backends.database.diffusing import Notice, Stored
+from proto.conversations import ConversationKind, kind_of
+from proto.im_frames import MessageKind
+
+NOTIFIED = frozenset((MessageKind.MESSAGE, MessageKind.FRIEND_REQUEST, MessageKind.FRIEND_ACCEPTED))
+"""Kinds that are worth a person's attention, whichever conversation they are in."""
+NOTIFIED_BY_SYSTEM = frozenset((MessageKind.GROUP_JOINED,))
+"""Kinds that are so where the cluster tells them to the one user whom they are about."""
+
+
+class _Mentions(msgspec.Struct):
+    mentions: list[str] = []
+    mention_all: bool = False
+
+
+_decode = msgspec.json.Decoder(_Mentions).decode
+_NOBODY = _Mentions()
+
+Notices = dict[tuple[str, str], Notice]
+"""The newest notice of each user and conversation."""
+
+
+def is_worth(message: Stored) -> bool:
+    """Say whether `message` is worth a notification at all."""
+    if message.recalled:
+        return False
+    if kind_of(message.conv) is ConversationKind.SYSTEM and message.kind in NOTIFIED_BY_SYSTEM:
+        return True
+    return message.kind in NOTIFIED
+
+
+def of_post(notices: Notices, message: Stored, numbers: Mapping[str, int]) -> None:
+    """Add the notices of a message that goes to mailboxes, where it has these `numbers`."""
+    named = _mentions(message)
+    for uid, n in numbers.items():
+        if uid != message.sender:
+            mentioned = named.mention_all or uid in named.mentions
+            _add(notices, Notice(uid, message.conv, message.seq, n, mentioned))
+
+
+def of_streamed(notices: Notices, message: Stored) -> None:
+    """Add the notices of a message of a hot group: for those whom it names. Naming all of them
+    does not count there: it would be as many rows as the hot stream saves."""
+    for uid in _mentions(message).mentions:
+        if uid != message.sender:
+            _add(notices, Notice(uid, message.conv, message.seq, 0, True))
+
+
+def _add(notices: Notices, notice: Notice) -> None:
+    before = notices.get((notice.uid, notice.conv))
+    if before is not None and before.mentioned:
+        notice = notice._replace(mentioned=True)
+    notices[notice.uid, notice.conv] = notice
+
+
+def _mentions(message: Stored) -> _Mentions:
+    if b'"mention' not in message.body:
+        return _NOBODY
+    try:
+        return _decode(message.body)
+    except msgspec.MsgspecError:
+        # A body that is not ours: it mentions nobody as we do.
+        return _NOBODY
