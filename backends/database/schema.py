@@ -18,7 +18,14 @@ from sqlalchemy import (
 
 metadata = MetaData()
 
-_CONV, _UID, _DEVICE, _MID = String(160), String(64), String(64), String(64)
+
+def _key(length: int) -> String:
+    """Return a text that is compared by its bytes, on PostgreSQL whatever its locale: so SQL sorts
+    as Python does, and transactions that lock rows in that order do not wait for each other."""
+    return String(length).with_variant(String(length, collation="C"), "postgresql")
+
+
+_CONV, _UID, _DEVICE, _MID = _key(160), _key(64), _key(64), _key(64)
 
 settings = Table(
     "settings",
@@ -26,7 +33,8 @@ settings = Table(
     Column("name", String(64), primary_key=True),
     Column("value", String(256), nullable=False),
 )
-"""Facts about the database itself: `epoch` names the numbering of all mailboxes."""
+"""Facts about the database itself: `epoch`, made with the tables, names the numbering of all
+mailboxes."""
 
 # -- by conversation
 

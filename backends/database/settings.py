@@ -55,3 +55,11 @@ class DatabaseSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             pattern=r"^(FULL|NORMAL)\Z",
         ),
     ] = "FULL"
+    migrate: Annotated[
+        bool,
+        Meta(
+            description="Bring the tables to the version that this relaymesh wants when it starts."
+            " Where that is not wished (large databases, a rolling update), `relaymesh database"
+            " migrate` does it, and a node refuses to start on an older version."
+        ),
+    ] = True
