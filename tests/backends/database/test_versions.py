@@ -80,7 +80,7 @@ def described(connection: Connection) -> dict[str, Any]:
         " coalesce(character_maximum_length, 0) FROM information_schema.columns WHERE"
         " table_schema = 'public' AND table_name <> 'alembic_version'"
     )
-    return {name: kind for name, kind in connection.execute(text(query))}
+    return dict(connection.execute(text(query)).all())
 
 
 def test_latest_is_the_last_step(empty: Engine) -> None:

@@ -1,0 +1,1 @@
+"""The session list: a user's conversations, the latest activity first."""
