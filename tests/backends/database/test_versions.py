@@ -35,7 +35,7 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/empty.db"
         return
-    server = request.getfixturevalue("_shared_postgresql")
+    server = request.getfixturevalue("postgresql_server")
     run_sql(server.url(), "CREATE DATABASE empty TEMPLATE template0")
     yield server.url("empty")
     run_sql(server.url(), "DROP DATABASE empty WITH (FORCE)")
