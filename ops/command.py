@@ -34,6 +34,7 @@ BENCHES = {
     "isolation": Subcommand("bench.isolation:command", "Urgent messages under a flood of others."),
     "storm": Subcommand("bench.storm:command", "Everybody connects at once while a room goes on."),
     "im": Subcommand("bench.im.cli:command", "Instant messages through the whole cluster."),
+    "sessions": Subcommand("bench.sessions:command", "Pages of the session list under writes."),
     "room": Subcommand("bench.room:command", "A live room through the whole mesh."),
 }
 CHAOS = {

@@ -44,6 +44,15 @@ def page(connection: Connection, uid: str, after: Position | None, limit: int) -
     return list(connection.execute(_NEXT, values))
 
 
+def bare_first_page(connection: Connection, uid: str, limit: int) -> tuple[str, Any]:
+    """Return the statement of a first page and its values, as the driver takes them."""
+    compiled = _FIRST.compile(dialect=connection.dialect)
+    values = compiled.construct_params({"uid": uid, "limit": limit})
+    if compiled.positiontup is None:
+        return compiled.string, values
+    return compiled.string, [values[name] for name in compiled.positiontup]
+
+
 def epoch(connection: Connection) -> str:
     """Return the epoch of this database's numbering."""
     return connection.scalar(_EPOCH) or ""
