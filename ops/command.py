@@ -12,6 +12,7 @@ SUBCOMMANDS = {
     "status": Subcommand("ops.commands.status:command", "Show what a running cluster is doing."),
     "check": Subcommand("ops.check:command", "Join a running cluster and verify what it delivers."),
     "token": Subcommand("ops.commands.token:command", "Mint a token for a client."),
+    "database": Subcommand("ops.commands.database:command", "Look after the database's tables."),
     "config": Subcommand("ops.commands.config:command", "Check and show config files."),
     "access": Subcommand("ops.commands.role:access", "Run one access node."),
     "relay": Subcommand("ops.commands.role:relay", "Run one relay."),

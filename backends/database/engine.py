@@ -1,9 +1,11 @@
 """Engines: how SQLite and PostgreSQL are opened."""
 
+from importlib.util import find_spec
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from backends.database.settings import DatabaseSettings
 
@@ -30,10 +32,21 @@ def reading(settings: DatabaseSettings) -> Engine:
     return _postgresql(settings, settings.readers)
 
 
+def _url(settings: DatabaseSettings) -> URL:
+    try:
+        return make_url(settings.url)
+    except (ArgumentError, ValueError):
+        # Not what it says: it may repeat a password.
+        raise ValueError("logic.database.url: is not a URL of a database") from None
+
+
 def _postgresql(settings: DatabaseSettings, size: int) -> Engine:
-    url = make_url(settings.url)
-    return create_engine(
-        url,
+    if find_spec("psycopg") is None:
+        raise ValueError(
+            "logic.database.url: PostgreSQL needs psycopg: pip install 'relaymesh[postgresql]'"
+        )
+    engine = create_engine(
+        _url(settings),
         pool_size=size,
         max_overflow=0,
         pool_timeout=settings.timeout_s,
@@ -41,13 +54,36 @@ def _postgresql(settings: DatabaseSettings, size: int) -> Engine:
         connect_args={
             "connect_timeout": max(2, round(settings.timeout_s)),
             "options": f"-c lock_timeout={round(settings.timeout_s * 1000)}",
+            **_noticing(settings.timeout_s),
         },
     )
+
+    @event.listens_for(engine, "handle_error")
+    def _stale(context: Any) -> None:
+        # A server that another has taken over from reads only: what is connected to it is of no
+        # use, though it lives.
+        if getattr(context.original_exception, "sqlstate", None) == _READ_ONLY:
+            context.is_disconnect = True
+
+    return engine
+
+
+_READ_ONLY = "25006"
+
+
+def _noticing(timeout_s: float) -> dict[str, int]:
+    """Return what lets a connection notice within about `timeout_s` that its host is gone."""
+    return {
+        "tcp_user_timeout": round(timeout_s * 1000),
+        "keepalives_idle": max(1, round(timeout_s / 2)),
+        "keepalives_interval": max(1, round(timeout_s / 4)),
+        "keepalives_count": 2,
+    }
 
 
 def _sqlite(settings: DatabaseSettings, *, size: int, begin: str) -> Engine:
     engine = create_engine(
-        make_url(settings.url),
+        _url(settings),
         pool_size=size,
         max_overflow=0,
         pool_timeout=settings.timeout_s,

@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 
 from backends.database.dialects import insert_or
-from backends.database.schema import contacts, conversations, groups, messages, sessions, settings
+from backends.database.schema import contacts, conversations, groups, messages, sessions
 
 Row = dict[str, Any]
 
@@ -51,11 +51,6 @@ def bare_first_page(connection: Connection, uid: str, limit: int) -> tuple[str, 
     if compiled.positiontup is None:
         return compiled.string, values
     return compiled.string, [values[name] for name in compiled.positiontup]
-
-
-def epoch(connection: Connection) -> str:
-    """Return the epoch of this database's numbering."""
-    return connection.scalar(_EPOCH) or ""
 
 
 def change(
@@ -96,7 +91,6 @@ _IS_HOT = and_(_s.hot, ~_s.left)
 _LAST_SEQ_NOW = case(
     (_IS_HOT, select(_c.last_seq).where(_c.conv == _s.conv).scalar_subquery()), else_=_s.last_seq
 )
-_EPOCH = select(settings.c.value).where(settings.c.name == "epoch")
 
 
 def _statement(*, after: bool) -> Select[Any]:

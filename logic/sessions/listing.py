@@ -6,7 +6,8 @@ import msgspec
 from sqlalchemy import Connection
 
 from backends.database.database import Database
-from backends.database.session_list import Position, epoch, page
+from backends.database.epoch import read_epoch
+from backends.database.session_list import Position, page
 from logic.im.service import Asker
 from logic.sessions.cursor import opened, sealed
 from proto.conversations import kind_of
@@ -56,14 +57,14 @@ class ListHandler:
 
 
 def _read(connection: Connection, uid: str, asked: Sessions) -> SessionsPage:
-    of = epoch(connection)
+    epoch = read_epoch(connection)
     # One more than asked for tells whether anything follows.
-    rows = page(connection, uid, opened(asked.cursor, uid, of), asked.limit + 1)
+    rows = page(connection, uid, opened(asked.cursor, uid, epoch), asked.limit + 1)
     listed = [_session(row) for row in rows[: asked.limit]]
     if len(rows) <= asked.limit:
         return SessionsPage(listed, "")
     last = rows[asked.limit - 1]
-    return SessionsPage(listed, sealed(Position(last.pinned, last.last_ts, last.conv), uid, of))
+    return SessionsPage(listed, sealed(Position(last.pinned, last.last_ts, last.conv), uid, epoch))
 
 
 def _session(row: Any) -> Session:

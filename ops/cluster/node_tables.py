@@ -35,7 +35,7 @@ class Shared(NamedTuple):
             mesh={"relays": [f"tcp://{node.address(LANES[0])}" for node in plan.of("relay")]},
             store={"url": urls["redis-store"]},
             bus=_bus(options, state, urls),
-            database={"url": f"sqlite:///{state.folder('database')}/relaymesh.db"},
+            database={"url": options.database_url or _file(state)},
         )
 
 
@@ -45,6 +45,10 @@ def _bus(options: UpOptions, state: StateDir, urls: dict[str, str]) -> Table:
     # Clusters that share a broker must not take each other's messages.
     prefix = f"relaymesh-{state.cluster_id()}"
     return {"kind": "rocketmq", "url": options.bus_url, "prefix": prefix}
+
+
+def _file(state: StateDir) -> str:
+    return f"sqlite:///{state.folder('database')}/relaymesh.db"
 
 
 def node_tables(node: Node, shared: Shared) -> Table:

@@ -20,6 +20,7 @@ class UpOptions(msgspec.Struct, frozen=True, kw_only=True):
     logics: int = 1
     bus: Literal["redis", "rocketmq"] = "redis"
     bus_url: str = ""
+    database_url: str = ""
     redis_server: Path | None = None
     log_level: Level = "info"
     flags: tuple[str, ...] = ()

@@ -43,6 +43,9 @@ def _count(name: str, default: int, what: str) -> Callable[[F], F]:
 @_count("--logics", 1, "logic nodes")
 @click.option("--bus", type=click.Choice(["redis", "rocketmq"]), default="redis", show_default=True)
 @click.option("--bus-url", default="", metavar="HOST:PORT", help="A running RocketMQ name server.")
+@click.option(
+    "--database-url", default="", metavar="URL", help="A PostgreSQL in place of the SQLite file."
+)
 @click.option("--redis-server", type=_program, help="Server program to use for the store.")
 @click.option("--log-level", type=click.Choice(get_args(Level)), default="info", show_default=True)
 @click.option("--set", "flags", multiple=True, metavar="TABLE.KEY=VALUE", help="For all nodes.")
@@ -51,7 +54,8 @@ def command(as_json: bool, **options: Any) -> None:
     """Start a local cluster of real processes and look after it until Ctrl-C.
 
     It stays on the loopback interface, makes its own secrets and keeps everything in the state
-    folder. With RocketMQ the broker must be running; everything else is embedded.
+    folder. With RocketMQ the broker must be running, and with --database-url
+    (postgresql+psycopg://…) that server; everything else is embedded.
     """
     cluster = prepare_cluster(UpOptions(**options))
 

@@ -1,0 +1,196 @@
+"""A database that is full, locked or gone: told as unavailable, nothing half done, then back."""
+
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+import pytest
+import trio
+from sqlalchemy import Connection, create_engine, func, select, text
+from sqlalchemy.engine import make_url
+
+from backends.database.appending import Appended, NewMessage, append
+from backends.database.database import Database
+from backends.database.group_commit import GroupCommit
+from backends.database.postgresql_server import FAST, PostgresqlServer, running_postgresql
+from backends.database.schema import messages, outbox
+from backends.database.settings import DatabaseSettings
+from backends.errors import StoreRefusedError, StoreUnavailableError
+from tests.conftest import make_tables, run_inline
+
+NOW_MS = 1_790_000_000_000
+
+
+def put(mid: str, text: str = "hello") -> Callable[[Connection], list[Appended]]:
+    said = NewMessage("d:ann|bob", "ann", "Ann", "message", mid, text.encode())
+    return lambda connection: append(connection, [said], NOW_MS)
+
+
+def kept(connection: Connection) -> tuple[int, int]:
+    """How many messages there are, and how many that wait to be diffused."""
+    tables = (messages, outbox)
+    found = [connection.scalar(select(func.count()).select_from(table)) for table in tables]
+    return found[0] or 0, found[1] or 0
+
+
+@pytest.fixture
+async def impatient(database_url: str) -> AsyncIterator[Database]:
+    settings = DatabaseSettings(url=database_url, timeout_s=0.1, synchronous="NORMAL")
+    with closing(Database(settings, run_inline)) as database:
+        yield database
+
+
+@contextmanager
+def locked(url: str) -> Iterator[None]:
+    """Somebody else is in the middle of a transaction that holds what a write needs."""
+    if url.startswith("sqlite:"):
+        path = make_url(url).database
+        with closing(sqlite3.connect(str(path), isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            yield
+        return
+    other = create_engine(url)
+    with other.connect() as connection:
+        connection.execute(text("SELECT * FROM conversations FOR UPDATE"))
+        yield
+    other.dispose()
+
+
+async def test_a_database_locked_for_too_long(impatient: Database, database_url: str) -> None:
+    await impatient.write(put("1"))
+    with locked(database_url):
+        with pytest.raises(StoreUnavailableError, match=r"lock"):
+            await impatient.write(put("2"))
+        assert await impatient.read(kept) == (1, 1)  # Reading goes on.
+    await impatient.write(put("2"))
+    assert await impatient.read(kept) == (2, 2)
+
+
+async def fill_up(database: Database, full: bool) -> None:
+    """Let the disk be full, or have room again."""
+
+    def sqlite(connection: Connection) -> None:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar() if full else 1 << 30
+        connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
+
+    def postgresql(connection: Connection) -> None:
+        # What PostgreSQL says when it can't make a table's file longer.
+        raising = "BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END"
+        function = f"CREATE OR REPLACE FUNCTION no_room() RETURNS trigger AS $${raising}$$"
+        trigger = "CREATE TRIGGER no_room BEFORE INSERT ON outbox EXECUTE FUNCTION no_room()"
+        filling = [f"{function} LANGUAGE plpgsql", trigger]
+        for statement in filling if full else ["DROP TRIGGER no_room ON outbox"]:
+            connection.exec_driver_sql(statement)
+
+    await database.write(sqlite if database.is_sqlite else postgresql)
+
+
+async def test_nothing_is_acknowledged_that_a_full_disk_did_not_take(database: Database) -> None:
+    commit = GroupCommit[int, int](
+        database,
+        lambda c, new: [put(str(number), "x" * 2000)(c)[0].seq for number in new],
+        most=5,
+    )
+    acked: list[int] = []
+    refused: list[int] = []
+
+    async def send(number: int) -> None:
+        try:
+            acked.append(await commit.do(number))
+        except StoreUnavailableError as error:
+            assert not isinstance(error, StoreRefusedError)
+            refused.append(number)
+
+    async with trio.open_nursery() as committing:
+        committing.start_soon(commit.run)
+        async with trio.open_nursery() as sending:
+            for number in range(10):
+                sending.start_soon(send, number)
+        await fill_up(database, full=True)
+        async with trio.open_nursery() as sending:
+            for number in range(10, 60):
+                sending.start_soon(send, number)
+        assert refused
+        assert await database.read(kept) == (len(acked), len(acked))
+        await fill_up(database, full=False)
+        async with trio.open_nursery() as sending:
+            for number in refused:
+                sending.start_soon(send, number)
+        committing.cancel_scope.cancel()
+    assert sorted(acked) == list(range(1, 61))
+    assert await database.read(kept) == (60, 60)
+
+
+@pytest.fixture
+def mortal_postgresql() -> Iterator[PostgresqlServer]:
+    """A server of this test's own, with all tables, that may be killed."""
+    with running_postgresql(FAST | {"fsync": "on", "synchronous_commit": "on"}) as server:
+        make_tables(server.url())
+        yield server
+
+
+@pytest.mark.postgresql
+async def test_a_server_that_is_gone_and_comes_back(mortal_postgresql: PostgresqlServer) -> None:
+    server = mortal_postgresql
+    with closing(Database(DatabaseSettings(url=server.url()), run_inline)) as database:
+        await database.write(put("1"))
+        server.kill()
+        for way, work in [(database.write, put("2")), (database.read, kept)] * 2:
+            with pytest.raises(StoreUnavailableError):
+                await way(work)
+        server.start()
+        assert await database.read(kept) == (1, 1)
+        await database.write(put("2"))
+        assert await database.read(kept) == (2, 2)
+
+
+@pytest.mark.postgresql
+async def test_a_restart_between_two_transactions_is_not_noticed(
+    mortal_postgresql: PostgresqlServer,
+) -> None:
+    server = mortal_postgresql
+    with closing(Database(DatabaseSettings(url=server.url()), run_inline)) as database:
+        await database.write(put("1"))
+        await database.read(kept)
+        server.kill()
+        server.start()
+        await database.write(put("2"))
+        assert await database.read(kept) == (2, 2)
+
+
+@pytest.mark.postgresql
+async def test_a_kill_inside_a_transaction_undoes_it(mortal_postgresql: PostgresqlServer) -> None:
+    server = mortal_postgresql
+    kills = iter([server.kill])
+
+    def killed(connection: Connection) -> Any:
+        found = put("1")(connection)
+        for kill in kills:
+            kill()
+        return found
+
+    with closing(Database(DatabaseSettings(url=server.url()), run_inline)) as database:
+        with pytest.raises(StoreUnavailableError):
+            await database.write(killed)
+        server.start()
+        assert await database.read(kept) == (0, 0)
+        await database.write(put("1"))
+        assert await database.read(kept) == (1, 1)
+
+
+async def test_a_sqlite_file_whose_folder_is_gone(tmp_path: Any) -> None:
+    settings = DatabaseSettings(url=f"sqlite:///{tmp_path}/gone/im.db")
+    database = Database(settings, run_inline)
+    with pytest.raises(StoreUnavailableError, match="unable to open database file"):
+        await database.read(kept)
+    database.close()
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql+psycopg://a:secret:b:c/x", "postgresql+psycopg://h:port/secret"]
+)
+def test_a_url_that_is_none_is_named_without_its_password(url: str) -> None:
+    with pytest.raises(ValueError, match=r"logic\.database\.url: is not a URL") as refused:
+        Database(DatabaseSettings(url=url))
+    assert "secret" not in str(refused.value)

@@ -1,0 +1,67 @@
+"""`relaymesh database` as an operator uses it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from ops.commands.database import command
+from tests.conftest import run_sql
+
+Ask = Callable[[str], Result]
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/im.db"
+
+
+@pytest.fixture
+def ask(url: str) -> Ask:
+    return lambda what: CliRunner().invoke(command, [what, "--set", f"logic.database.url={url}"])
+
+
+def test_an_empty_database_is_migrated(ask: Ask) -> None:
+    before = ask("status")
+    assert (before.exit_code, before.output) == (
+        1,
+        "version none, wanted 0001: run `relaymesh database migrate`\n",
+    )
+    assert ask("migrate").output == "was empty; version 0001, as wanted\n"
+    assert ask("migrate").output == "was 0001; version 0001, as wanted\n"
+    after = ask("status")
+    assert (after.exit_code, after.output) == (0, "version 0001, as wanted\n")
+
+
+def test_a_newer_database_is_left_alone(ask: Ask, url: str) -> None:
+    ask("migrate")
+    run_sql(url, "UPDATE alembic_version SET version_num = '9999'")
+    assert ask("status").output == "version 9999, wanted 0001: install a newer relaymesh\n"
+    refused = ask("migrate")
+    assert refused.exit_code == 1
+    assert "version 9999, which is newer than 0001" in str(refused.exception)
+
+
+def test_a_new_epoch_is_another_one(ask: Ask) -> None:
+    ask("migrate")
+    first, second = ask("new-epoch").output, ask("new-epoch").output
+    assert first.startswith("epoch ")
+    assert first != second
+
+
+def test_a_database_that_is_away_is_one_line(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/no-folder/im.db"
+    done = CliRunner().invoke(command, ["status", "--set", f"logic.database.url={url}"])
+    assert (done.exit_code, done.output) == (
+        1,
+        "Error: the database: unable to open database file\n",
+    )
+
+
+def test_the_config_of_a_logic_node_says_which(tmp_path: Path, url: str) -> None:
+    file = tmp_path / "logic.toml"
+    file.write_text(f'[logic.database]\nurl = "{url}"\n')
+    done = CliRunner().invoke(command, ["migrate", "--config", str(file)])
+    assert done.output == "was empty; version 0001, as wanted\n"
+    assert (tmp_path / "im.db").exists()
