@@ -9,6 +9,8 @@ from backends.database.settings import DatabaseSettings
 from backends.redis.settings import StoreSettings
 from backends.room_log.retention import Retention
 from logic.im.settings import ImSettings
+from logic.contacts.settings import ContactSettings
+from logic.groups.settings import GroupSettings
 from mesh.settings import MeshSettings
 
 
@@ -125,3 +127,5 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     room_log: Retention = Retention()
     database: DatabaseSettings = DatabaseSettings()
     im: ImSettings = ImSettings()
+    contacts: ContactSettings = ContactSettings()
+    groups: GroupSettings = GroupSettings()

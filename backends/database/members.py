@@ -1,0 +1,99 @@
+"""Members of groups, in the caller's transaction, which holds the group (`groups.lock_group`).
+
+At most a request's worth of rows is read or written at once, however many members a group has.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, select, update
+
+from backends.database.appending import Appended
+from backends.database.dialects import insert_or
+from backends.database.schema import members, sessions
+
+
+class Member(NamedTuple):
+    """A member, or one that has left (`left_seq` > 0) until that is in the mailboxes."""
+
+    uid: str
+    role: str
+    joined_seq: int
+    left_seq: int
+    muted_until: int
+
+
+def read_members(connection: Connection, conv: str, uids: Collection[str]) -> dict[str, Member]:
+    """Return those of `uids` that are members of `conv`, or have just left."""
+    query = _members(conv).where(members.c.uid.in_(sorted(uids)))
+    return {row.uid: Member(*row) for row in connection.execute(query)}
+
+
+def page_of_members(connection: Connection, conv: str, after: str, limit: int) -> Sequence[Member]:
+    """Return at most `limit` members, by uid, after the one named."""
+    m = members.c
+    query = _members(conv).where(m.uid > after, m.left_seq == 0).order_by(m.uid).limit(limit)
+    return [Member(*row) for row in connection.execute(query)]
+
+
+def add_members(
+    connection: Connection, told: Appended, role_of: Mapping[str, str], *, hot: bool
+) -> None:
+    """Let users in with the message `told`, the first that they get.
+
+    Their sessions begin there, with nothing unread: also those of who was there before.
+    """
+    conv, seq = told.conv, told.seq
+    uids = sorted(role_of)
+    rows = [{"conv": conv, "uid": uid, "role": role_of[uid], "joined_seq": seq} for uid in uids]
+    _upsert(connection, members, rows, left_seq=0, muted_until=0)
+    begun = {
+        "conv": conv,
+        "hot": hot,
+        "joined_seq": seq,
+        "last_seq": seq,
+        "last_count": told.count,
+        "last_ts": told.ts_ms,
+        "read_seq": seq - 1,
+        "read_count": told.count,
+    }
+    _upsert(connection, sessions, [{"uid": uid, **begun} for uid in uids], left=False)
+
+
+def remove_members(connection: Connection, told: Appended, uids: Iterable[str]) -> None:
+    """Let members out with the message `told`, the last that they get."""
+    names = sorted(uids)
+    m, s = members.c, sessions.c
+    connection.execute(
+        update(members).where(m.conv == told.conv, m.uid.in_(names)).values(left_seq=told.seq)
+    )
+    connection.execute(
+        update(sessions).where(s.conv == told.conv, s.uid.in_(names)).values(left=True)
+    )
+
+
+def change_member(connection: Connection, conv: str, uid: str, **values: Any) -> None:
+    """Set columns of a member."""
+    m = members.c
+    connection.execute(update(members).where(m.conv == conv, m.uid == uid).values(values))
+
+
+def has_left(connection: Connection, conv: str, uid: str) -> bool:
+    """Say whether `uid` was in the group once and is not now."""
+    s = sessions.c
+    query = select(s.left).where(s.uid == uid, s.conv == conv)
+    return bool(connection.execute(query).scalar())
+
+
+def _members(conv: str) -> Any:
+    m = members.c
+    return select(m.uid, m.role, m.joined_seq, m.left_seq, m.muted_until).where(m.conv == conv)
+
+
+def _upsert(connection: Connection, table: Any, rows: list[dict[str, Any]], **same: Any) -> None:
+    """Insert rows, or set what they name where they are there already."""
+    rows = [row | same for row in rows]
+    insert = insert_or(connection, table)
+    keys = list(table.primary_key.columns)
+    columns = {name: insert.excluded[name] for name in rows[0] if name not in ("conv", "uid")}
+    connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=columns), rows)

@@ -1,0 +1,1 @@
+"""Contacts: friend requests, friends, blocks."""

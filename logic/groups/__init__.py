@@ -1,0 +1,1 @@
+"""Groups: making them, coming and going, roles, muting, the end."""
