@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from backends.database.contacts import Pair
 from proto.errors import ErrorCode, RequestError
 
+Counted = Mapping[tuple[str, str], int]
+"""How many contacts a user has in a state, by (uid, state)."""
+
 
 class State:
     """How one user stands to another (`contacts.state`)."""
@@ -67,15 +70,11 @@ def unblock(pair: Pair) -> Pair:
 
 
 def check_room(
-    uid: str,
-    other: str,
-    before: Pair,
-    after: Pair,
-    counted: Mapping[tuple[str, str], int],
-    most: int,
+    uids: tuple[str, str], before: Pair, after: Pair, counted: Counted, most: int
 ) -> None:
-    """Raise `RequestError` `full` where a list of one of the two would have more than `most`."""
-    for who, old, new in ((uid, before.mine, after.mine), (other, before.theirs, after.theirs)):
+    """Raise `RequestError` `full` where a list of one of the two (`uids`: the one who acts, the
+    other) would have more than `most`."""
+    for who, old, new in zip(uids, before, after, strict=True):
         grows = new.state != old.state and new.state != State.NONE
         if grows and counted.get((who, new.state), 0) >= most:
             raise RequestError(

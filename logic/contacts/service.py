@@ -120,7 +120,7 @@ def _do(connection: Connection, deed: Deed, change: Change, most: int, now_ms: i
     after = change(before)
     if after != before:
         counted = count_by_state(connection, uid, other)
-        friendship.check_room(uid, other, before, after, counted, most)
+        friendship.check_room((uid, other), before, after, counted, most)
     put_pair(connection, uid, other, before, after, now_ms)
     told = messages_of(deed, before, after)
     return _Done(after.mine, append(connection, told, now_ms) if told else [])

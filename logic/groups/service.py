@@ -69,12 +69,15 @@ class GroupsService:
             GroupTransfer: changing.transfer,
             GroupDissolve: going.dissolve,
         }
-        return {
+        handlers: dict[type, Handle] = {
+            request: partial(self._change, change) for request, change in changes.items()
+        }
+        return handlers | {
             GroupCreate: self._create,
             GroupTag: self._tag,
             GroupInfo: partial(self._look, looking.info),
             GroupMembers: partial(self._look, looking.page),
-        } | {request: partial(self._change, change) for request, change in changes.items()}
+        }
 
     async def _create(self, asker: Asker, request: GroupCreate) -> bytes:
         changing.check_name(request.name)

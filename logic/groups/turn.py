@@ -121,5 +121,5 @@ def is_present(member: Member | None) -> bool:
 
 
 def not_member() -> RequestError:
-    """Return the error for who is not in the group, or no longer, or for a group that is no more."""
+    """Return the error for who is not in the group, and for a group that is no more."""
     return RequestError(ErrorCode.NOT_MEMBER, field="conv")

@@ -1,4 +1,4 @@
-"""Cursors of lists by uid: opaque to clients, so that a list may go on by something else one day."""
+"""Cursors of lists by uid: opaque to clients, so that what they say may change."""
 
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
