@@ -50,7 +50,7 @@ def invite(turn: Turn, request: GroupInvite, most: int) -> Done:
     """Bring friends in; who is in stays so, also where it is no friend."""
     uids = sorted(uid for uid in {*request.uids} if not turn.is_present(uid))
     if not uids:
-        return turn.nothing()
+        return turn.nothing([])
     _check_friends(turn.connection, turn.act.asker.uid, uids, "uids")
     rules.check_room(turn.group, len(uids), most)
     _check_gone(turn, uids)

@@ -20,7 +20,7 @@ def kick(turn: Turn, request: GroupKick) -> Done:
     uids = sorted(uid for uid in {*request.uids} if turn.is_present(uid))
     for uid in uids:
         rules.check_below(turn.me, turn.members[uid], "uids")
-    return _go(turn, uids, {"by": turn.act.asker.uid}) if uids else turn.nothing()
+    return _go(turn, uids, {"by": turn.act.asker.uid}) if uids else turn.nothing([])
 
 
 def dissolve(turn: Turn, _: GroupDissolve) -> Done:

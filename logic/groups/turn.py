@@ -91,9 +91,9 @@ class Turn(NamedTuple):
         messages = [self.act.message(system(uid), kind, body) for uid in uids]
         return self.act.append(self.connection, messages)
 
-    def nothing(self) -> Done:
+    def nothing(self, uids: list[str] | None = None) -> Done:
         """Return what is answered where nothing was to be done."""
-        return Done(GroupOk(self.group.conv, 0), [])
+        return Done(GroupOk(self.group.conv, 0, uids), [])
 
     def done(self, kind: str, body: dict[str, Any]) -> Done:
         """Tell the group, and return what is answered."""

@@ -40,10 +40,10 @@ class People:
             ).handlers()
         )
 
-    async def ask(self, who: str, op: str, *, role: str = "viewer", **fields: Any) -> Any:
+    async def ask(self, who: str, op: str, *, token_role: str = "viewer", **fields: Any) -> Any:
         """Return the `ok`; raises `RequestError`."""
         request = parse_im(msgspec.json.encode({"id": 1, "op": op, **fields}))
-        asker = Asker(who, who.title(), role, "phone", "t1")
+        asker = Asker(who, who.title(), token_role, "phone", "t1")
         return msgspec.json.decode(await self._handlers[type(request)](asker, request))
 
     async def refused(self, who: str, op: str, **fields: Any) -> ErrorBody:
