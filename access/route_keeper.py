@@ -41,6 +41,8 @@ class RouteKeeper:
         self._max_waiting = max_waiting
         self._live: dict[Key, trio.Event | None] = {}
         """Connections here; the event is set, and dropped, once the store has had the route."""
+        self._devices: dict[Key, str] = {}
+        """The devices of those connections that have one."""
         self._waiting: dict[Key, None] = {}
         self._work = trio.Event()
 
@@ -49,8 +51,13 @@ class RouteKeeper:
         """How many routes are still to be written or removed."""
         return len(self._waiting)
 
-    def add(self, uid: str, connection: int) -> trio.Event:
-        """Write a connection's route soon; the event returned is set once the store has it."""
+    def add(self, uid: str, connection: int, device: str = "") -> trio.Event:
+        """Write a connection's route soon; the event returned is set once the store has it.
+
+        `device` is the one that takes instant messages on this connection ("": none does).
+        """
+        if device:
+            self._devices[uid, connection] = device
         written = self._live[uid, connection] = trio.Event()
         self._mark([(uid, connection)])
         return written
@@ -59,6 +66,7 @@ class RouteKeeper:
         """Remove a connection's route, sooner or later."""
         known = (uid, connection) in self._live
         self._live.pop((uid, connection), None)
+        self._devices.pop((uid, connection), None)
         if known and len(self._waiting) < self._max_waiting:
             self._mark([(uid, connection)])
 
@@ -102,7 +110,8 @@ class RouteKeeper:
 
     def _route(self, key: Key) -> UserRoute:
         uid, connection = key
-        return uid, Route(self._node, self._incarnation, connection)
+        device = self._devices.get(key, "")
+        return uid, Route(self._node, self._incarnation, connection, device)
 
     def _tell_written(self, key: Key) -> None:
         written = self._live.get(key)

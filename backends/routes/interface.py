@@ -1,7 +1,7 @@
 """The route map: on which access nodes a user is connected."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 MAX_ROUTES = 20
@@ -15,6 +15,8 @@ class Route:
     node: str
     incarnation: str
     connection: int
+    device: str = field(default="", compare=False)
+    """The one that takes instant messages here ("": none does); a connection keeps it for life."""
 
 
 UserRoute = tuple[str, Route]

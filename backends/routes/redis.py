@@ -30,7 +30,7 @@ class RedisRoutes:
         bounds = (self._max_routes, self._ttl_ms)
         await self._redis.call_spread(
             [
-                _ADD.command([_key(uid)], route.node, route.incarnation, route.connection, *bounds)
+                _ADD.command([_key(uid)], *_name(route), route.device, *bounds)
                 for uid, route in routes
             ]
         )
@@ -38,10 +38,7 @@ class RedisRoutes:
     async def remove(self, routes: Sequence[UserRoute]) -> None:
         """See `Routes`."""
         await self._redis.call_spread(
-            [
-                _REMOVE.command([_key(uid)], route.node, route.incarnation, route.connection)
-                for uid, route in routes
-            ]
+            [_REMOVE.command([_key(uid)], *_name(route)) for uid, route in routes]
         )
 
     async def lookup(self, uids: Sequence[str]) -> list[list[Route]]:
@@ -54,9 +51,14 @@ def _key(uid: str) -> str:
     return f"rm:u:{uid}"
 
 
+def _name(route: Route) -> tuple[str, str, int]:
+    return route.node, route.incarnation, route.connection
+
+
 def _routes(value: bytes | None) -> list[Route]:
-    if value is None:
-        return []
-    parts = value.decode().split()
-    triples = zip(parts[::3], parts[1::3], parts[2::3], strict=True)
-    return [Route(node, incarnation, int(connection)) for node, incarnation, connection in triples]
+    return [] if value is None else [_route(line) for line in value.decode().split("\n")]
+
+
+def _route(line: str) -> Route:
+    node, incarnation, connection, *device = line.split(" ")
+    return Route(node, incarnation, int(connection), *device)

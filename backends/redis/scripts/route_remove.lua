@@ -4,7 +4,8 @@ local routes = redis.call('GET', KEYS[1])
 if not routes then return end
 local kept = {}
 for line in string.gmatch(routes, '[^\n]+') do
-  if line ~= removed then kept[#kept + 1] = line end
+  local same = line == removed or string.sub(line, 1, #removed + 1) == removed .. ' '
+  if not same then kept[#kept + 1] = line end
 end
 if #kept == 0 then
   redis.call('DEL', KEYS[1])

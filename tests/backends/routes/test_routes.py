@@ -70,6 +70,18 @@ async def test_the_newest_connections_are_kept(routes):
     assert [route.connection for route in found] == list(range(5, MAX_ROUTES + 5))
 
 
+async def test_a_route_says_its_device(routes):
+    phone, plain = Route("access-1", "i1", 1, "phone"), Route("access-1", "i1", 11)
+    await routes.add([("ann", phone)])
+    await routes.add([("ann", plain)])
+    await routes.add([("ann", phone)])
+    found = (await routes.lookup(["ann"]))[0]
+    assert [(route.connection, route.device) for route in found] == [(11, ""), (1, "phone")]
+    # Who removes a route names the connection; the device goes with it.
+    await routes.remove([("ann", Route("access-1", "i1", 1))])
+    assert (await routes.lookup(["ann"]))[0] == [plain]
+
+
 async def test_leftovers_vanish_in_redis(shared_redis):
     async with open_redis(StoreSettings(url=shared_redis.url)) as redis:
         routes = RedisRoutes(redis, ttl_s=100)
@@ -83,7 +95,13 @@ STEPS = st.lists(
     st.tuples(
         st.booleans(),
         st.sampled_from("ab"),
-        st.builds(Route, st.sampled_from(["n", "n1"]), st.sampled_from("ij"), st.integers(0, 3)),
+        st.builds(
+            Route,
+            st.sampled_from(["n", "n1"]),
+            st.sampled_from("ij"),
+            st.sampled_from([1, 2, 12]),
+            st.sampled_from(["", "p"]),
+        ),
     ),
     max_size=30,
 )
@@ -100,4 +118,7 @@ async def test_redis_does_what_memory_does(shared_redis, steps):
         for adds, uid, route in steps:
             for routes in both:
                 await (routes.add if adds else routes.remove)([(uid, route)])
-        assert await both[0].lookup(["a", "b"]) == await both[1].lookup(["a", "b"])
+        known = [await routes.lookup(["a", "b"]) for routes in both]
+        assert known[0] == known[1]
+        devices = [[route.device for its in each for route in its] for each in known]
+        assert devices[0] == devices[1]
