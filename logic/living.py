@@ -12,6 +12,7 @@ class Living:
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
+        self._read_at = float("-inf")
         self.settled = False
         self.lives: frozenset[tuple[str, str]] = frozenset()
         """The (node, incarnation)s of all roles."""
@@ -26,6 +27,8 @@ class Living:
 
     async def refresh(self) -> None:
         """Read now."""
+        # Before the read: what changes during it may be missing from it.
+        read_at = trio.current_time()
         try:
             leases = await self._registry.living()
             self.settled = await self._registry.settled()
@@ -34,6 +37,11 @@ class Living:
             self.settled = False
         else:
             self._take(leases)
+            self._read_at = read_at
+
+    def age_s(self) -> float:
+        """Return for how many seconds the view has stood."""
+        return trio.current_time() - self._read_at
 
     def _take(self, leases: list[NodeLease]) -> None:
         self.lives = frozenset((lease.node, lease.incarnation) for lease in leases)

@@ -1,0 +1,1 @@
+"""Presence: who is online, on which devices, and when each was last heard."""
