@@ -1,0 +1,1 @@
+"""Push providers: what wakes a phone whose owner has no connection."""

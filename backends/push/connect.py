@@ -1,0 +1,46 @@
+"""Opens the providers that the settings name."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+
+import httpx
+
+from backends.push.fcm import Fcm
+from backends.push.google_token import read_account
+from backends.push.interface import Provider
+from backends.push.posting import Poster
+from backends.push.settings import FcmSettings, WebhookSettings
+from backends.push.webhook import Webhook
+
+MAX_CONNECTIONS = 64
+KEPT_S = 30.0
+
+
+@asynccontextmanager
+async def open_providers(
+    fcm: FcmSettings, webhook: WebhookSettings, timeout_s: float, now_s: Callable[[], float]
+) -> AsyncIterator[Mapping[str, Provider]]:
+    """Give the providers by their names in `device_set`, until the block ends.
+
+    Raises `ValueError` that names the setting: a key file that is none, a webhook without secret.
+    """
+    limits = httpx.Limits(max_connections=MAX_CONNECTIONS, keepalive_expiry=KEPT_S)
+    async with httpx.AsyncClient(timeout=timeout_s, limits=limits) as client:
+        yield _providers(fcm, webhook, Poster(client, timeout_s), now_s)
+
+
+def _providers(
+    fcm: FcmSettings, webhook: WebhookSettings, poster: Poster, now_s: Callable[[], float]
+) -> Mapping[str, Provider]:
+    found: dict[str, Provider] = {}
+    if fcm.account_file:
+        try:
+            account = read_account(fcm.account_file)
+        except ValueError as error:
+            raise ValueError(f"logic.push.fcm.account_file: {error}") from None
+        found["fcm"] = Fcm(fcm, account, poster, now_s)
+    if webhook.url:
+        if not webhook.secret:
+            raise ValueError("logic.push.webhook.secret: must be set where webhook.url is")
+        found["webhook"] = Webhook(webhook, poster, now_s)
+    return found
