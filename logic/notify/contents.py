@@ -50,12 +50,13 @@ class Content:
 
 def read_content(connection: Connection, facts: Facts) -> Content | None:
     """Return what the user is told: of the row's message or, where that was taken back, of the
-    newest before it that the user has not read; `None` where nothing is left."""
+    newest before it that the user has not read (one's own count as read); `None` where nothing is
+    left."""
     row, m = facts.row, messages.c
     query = (
         select(m.seq, m.kind, m.sender, m.name, m.ts, m.body)
         .where(m.conv == row.conv, m.seq <= row.seq, m.seq > facts.read_seq)
-        .where(m.recalled.is_(False), m.kind != MessageKind.RECALL, m.sender != row.uid)
+        .where(m.recalled.is_(False), m.kind != MessageKind.RECALL)
         .order_by(m.seq.desc())
         .limit(1)
     )
