@@ -5,6 +5,7 @@ from collections.abc import Callable
 import msgspec
 import trio
 
+from access.im.opening import ImAnswer, ImRefused, Opened, Opening
 from access.joins import JoinAnswer, Joins, Prepared
 from access.replies import Replies
 from access.route_keeper import RouteKeeper
@@ -26,14 +27,15 @@ class _Refused(msgspec.Struct, frozen=True):
     error: ErrorBody
 
 
-class HelloAnswer(msgspec.Struct, frozen=True):
-    """The `ok` of a hello."""
+class HelloAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The `ok` of a hello; `im` where it was asked for."""
 
     uid: str
     node: str
     session: str
     heartbeat_ms: int
     rooms: dict[str, JoinAnswer | _Refused]
+    im: ImAnswer | ImRefused | None = None
 
 
 class Hellos:
@@ -43,6 +45,7 @@ class Hellos:
         self,
         node: str,
         joins: Joins,
+        opening: Opening,
         users: Users,
         routes: RouteKeeper,
         replies: Replies,
@@ -55,6 +58,7 @@ class Hellos:
     ) -> None:
         self._node = node
         self._joins = joins
+        self._opening = opening
         self._users = users
         self._routes = routes
         self._replies = replies
@@ -75,28 +79,53 @@ class Hellos:
             raise CloseError(CLOSE_CODES[error.body.code], error.body.message) from None
         session.claims = claims
         self._users.add(claims.sub, session.connection)
+        if request.im is not None:
+            self._opening.register(session, request.im)
         written = self._routes.add(claims.sub, session.connection.id)
         self._replies.later(session, request.id, lambda: self._answer(session, request, written))
 
     async def _answer(self, session: Session, request: Hello, written: trio.Event) -> None:
-        route_due_at = trio.current_time() + self._route_wait_s
-        outcomes = await self._joins.prepare(session, request.join)
-        # Not for ever: with the store away clients are let in, and the route is written later.
-        with trio.move_on_at(route_due_at):
-            await written.wait()
+        outcomes, opened = await self._prepare(session, request, written)
         if session.gone:
             for outcome in outcomes:
                 self._joins.release(session, outcome)
             return
         # From here on without a pause: nothing may be pushed between the answer and the seats.
-        self._replies.ok(session, request.id, encode_json(self._body(session, request, outcomes)))
+        body = self._body(session, request, outcomes, opened)
+        self._replies.ok(session, request.id, encode_json(body))
         for outcome in outcomes:
             if not isinstance(outcome, ErrorBody):
                 self._joins.enter(session, outcome)
         session.connection.admitted()
+        if isinstance(opened, Opened):
+            opened.start()
+
+    async def _prepare(
+        self, session: Session, request: Hello, written: trio.Event
+    ) -> tuple[list[Prepared | ErrorBody], Opened | ErrorBody | None]:
+        route_due_at = trio.current_time() + self._route_wait_s
+        spec = request.im
+        if spec is None:  # the usual case needs no tasks
+            outcomes = await self._joins.prepare(session, request.join)
+            await _wait_until(written, route_due_at)
+            return outcomes, None
+        opened: list[Opened | ErrorBody] = []
+
+        async def open_im() -> None:
+            await _wait_until(written, route_due_at)
+            opened.append(await self._opening.open(session, spec))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(open_im)
+            outcomes = await self._joins.prepare(session, request.join)
+        return outcomes, opened[0]
 
     def _body(
-        self, session: Session, request: Hello, outcomes: list[Prepared | ErrorBody]
+        self,
+        session: Session,
+        request: Hello,
+        outcomes: list[Prepared | ErrorBody],
+        opened: Opened | ErrorBody | None,
     ) -> HelloAnswer:
         rooms: dict[str, JoinAnswer | _Refused] = {}
         for spec, outcome in zip(request.join, outcomes, strict=True):
@@ -104,4 +133,15 @@ class Hellos:
                 rooms[spec.room] = _Refused(outcome)
             else:
                 rooms[spec.room] = self._joins.answer(session, outcome)
-        return HelloAnswer(session.who().sub, self._node, self._new_id(), self._heartbeat_ms, rooms)
+        im: ImAnswer | ImRefused | None = None
+        if opened is not None:
+            im = opened.answer() if isinstance(opened, Opened) else ImRefused(opened)
+        uid, session_id = session.who().sub, self._new_id()
+        return HelloAnswer(uid, self._node, session_id, self._heartbeat_ms, rooms, im)
+
+
+async def _wait_until(written: trio.Event, due_at: float) -> None:
+    """Wait for the route, and not for ever: with the store away clients are let in, and the route
+    is written later."""
+    with trio.move_on_at(due_at):
+        await written.wait()

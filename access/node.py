@@ -13,6 +13,8 @@ from access.census_reports import CensusReports
 from access.counters import AccessCounters
 from access.edge.interface import Connection, Edge, Handler, Skipped
 from access.hellos import Hellos
+from access.im.hot_groups import KEY_PREFIX
+from access.im.messaging import Messaging
 from access.joins import Joins
 from access.lease_keeper import LeaseKeeper
 from access.like_reports import LikeReports
@@ -100,9 +102,19 @@ class AccessNode:
         self.census_reports = CensusReports(
             self.census, self.rooms, self.mesh, self.counters, self._new_id
         )
+        self.replies = Replies(self.counters, self.tasks)
+        self.messaging = Messaging(
+            settings.im,
+            self.mesh,
+            self.alarms,
+            self.tasks,
+            self.replies,
+            new_trace=self._new_id,
+            random=random,
+        )
         self.sessions = self._sessions()
         seen = SeenOnce(DEDUP_ENTRIES, DEDUP_AGE_S)
-        self._deliveries = Deliveries(self.users, self.counters, seen)
+        self._deliveries = Deliveries(self.users, self.messaging, self.counters, seen)
 
     def _rooms(self, random: Callable[[], float]) -> Rooms:
         room = self.settings.room
@@ -129,11 +141,12 @@ class AccessNode:
         )
 
     def _sessions(self) -> Sessions:
-        replies = Replies(self.counters, self.tasks)
+        replies = self.replies
         joins = Joins(self.rooms, self.census, self.mesh, replies)
         hellos = Hellos(
             self.identity.node,
             joins,
+            self.messaging.opening,
             self.users,
             self.routes,
             replies,
@@ -149,6 +162,7 @@ class AccessNode:
             publishes=Publishes(self.mesh, replies, self.chat),
             likings=Likings(self.likes, self.counters, replies),
             fetches=Fetches(self.upstream, replies),
+            messaging=self.messaging,
             replies=replies,
             users=self.users,
             routes=self.routes,
@@ -181,7 +195,10 @@ class AccessNode:
     def receive(self, relay: str, envelope: Envelope) -> None:
         """See `mesh.interface.Receive`."""
         if envelope.kind == Kind.ROOM:
-            self.rooms.receive_message(envelope)
+            if envelope.key.startswith(KEY_PREFIX):
+                self.counters.bad_envelopes += not self.messaging.hot_groups.receive(envelope)
+            else:
+                self.rooms.receive_message(envelope)
         elif envelope.kind == Kind.HEADS:
             self.rooms.receive_heads(envelope)
         elif envelope.kind == Kind.USERS:
@@ -199,6 +216,7 @@ class AccessNode:
             nursery.start_soon(self.routes.run)
             nursery.start_soon(self.lease.run, self.settings.lease_s)
             nursery.start_soon(self.like_reports.run)
+            nursery.start_soon(self.messaging.run)
             nursery.start_soon(self.census_reports.run, self.settings.room.census_ms / 1000)
 
     def lease_now(self) -> NodeLease:
@@ -222,6 +240,7 @@ class AccessNode:
             "deliveries": by_label(counters.deliveries),
             "routes_waiting": self.routes.waiting,
             "likes": counters.likes_in,
+            "im": self.messaging.status(),
             "http": self.identity.http_url,
         }
 

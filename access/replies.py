@@ -45,15 +45,21 @@ class Replies:
     def later(self, session: Session, request: int, work: Work) -> None:
         """Run `work`, which answers by itself or raises `RequestError`; raises `overloaded`."""
         session.begin_request()
-        self._tasks.start(self._guarded, session, request, work)
+        self._tasks.start(self._run, session, request, work)
 
-    async def _guarded(self, session: Session, request: int, work: Work) -> None:
+    async def _run(self, session: Session, request: int, work: Work) -> None:
+        await self.guarded(session, request, work)
+
+    async def guarded(self, session: Session, request: int, work: Work) -> ErrorBody | None:
+        """Run `work`, begun with `begin_request`; what it raises is answered, and returned."""
         try:
             await work()
         except RequestError as error:
             self.error(session, request, error.body)
+            return error.body
         except Exception:
             session.connection.close(CloseCode.INTERNAL_ERROR, "the node failed; resume elsewhere")
             raise
         finally:
             session.end_request()
+        return None

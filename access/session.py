@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from access.edge.interface import Connection
+from access.im.state import ImState
 from access.room import Room
 from access.token_bucket import Strikes, TokenBucket
 from proto.close_codes import CloseCode
@@ -47,6 +48,7 @@ class Session:
         "claims",
         "connection",
         "gone",
+        "im",
         "in_flight",
         "joining",
         "rooms",
@@ -61,6 +63,8 @@ class Session:
         """Rooms on their way into `rooms`, and by how many requests."""
         self.in_flight = 0
         self.gone = False
+        self.im: ImState | None = None
+        """Made by the first request that needs it."""
         self._limits = limits
         self._bucket = TokenBucket(limits.frames_per_s, limits.frames_burst, now)
         self._refused: Strikes | None = None
@@ -93,6 +97,12 @@ class Session:
         if self.claims is None:
             raise RequestError(ErrorCode.HELLO_FIRST, field="op")
         return self.claims
+
+    def instant_messages(self) -> ImState:
+        """Return what the session has of instant messages, made if need be."""
+        if self.im is None:
+            self.im = ImState()
+        return self.im
 
     def begin_join(self, room: str) -> None:
         """Take a place for `room`, until `end_join`; raises `too_many_rooms`."""

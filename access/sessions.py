@@ -11,6 +11,7 @@ from access.alarms import Alarms
 from access.counters import AccessCounters
 from access.edge.interface import Connection
 from access.hellos import Hellos
+from access.im.messaging import Messaging
 from access.joins import Joins
 from access.publishes import Fetches, Likings, Publishes
 from access.replies import Replies
@@ -23,6 +24,7 @@ from proto.client_requests import (
     Fetch,
     Gift,
     Hello,
+    ImRequest,
     Join,
     Leave,
     Like,
@@ -33,6 +35,8 @@ from proto.client_requests import (
 )
 from proto.close_codes import CloseCode
 from proto.errors import RequestError
+from proto.requests.devices import Watch
+from proto.requests.messages import Ack
 
 log = structlog.get_logger()
 
@@ -46,6 +50,7 @@ class Parts:
     publishes: Publishes
     likings: Likings
     fetches: Fetches
+    messaging: Messaging
     replies: Replies
     users: Users
     routes: RouteKeeper
@@ -101,6 +106,7 @@ class Sessions:
         self._counters.closes[code] += 1
         session.gone = True
         self._parts.joins.leave_all(session)
+        self._parts.messaging.closed(session)
         if session.claims is not None:
             self._parts.users.remove(session.claims.sub, connection)
             self._parts.routes.remove(session.claims.sub, connection.id)
@@ -136,6 +142,20 @@ class Sessions:
                 parts.fetches.fetch(session, request)
             case Hello():
                 parts.hellos.hello(session, request)
+            case _:
+                self._message(session, request, text)
+
+    def _message(self, session: Session, request: Ack | Watch | ImRequest, text: bytes) -> None:
+        messaging = self._parts.messaging
+        if not isinstance(request, Ack):
+            messaging.request(session, request, text)
+            return
+        try:
+            messaging.acknowledge(session, request)
+        except RequestError:
+            self._counters.requests["bad"] += 1
+            session.bad_frame(trio.current_time())
+            raise
 
     def _trace(self, session: Session, request: Publish) -> str:
         """Return the trace under which the message goes on, and log where it began."""

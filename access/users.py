@@ -7,12 +7,17 @@ import structlog
 
 from access.counters import AccessCounters
 from access.edge.interface import Connection
+from access.im.messaging import Messaging, takes
 from proto import server_frames
 from proto.envelopes import Envelope
 from proto.headers import UsersHeader, decode_users
 from proto.priorities import Priority
 
 log = structlog.get_logger()
+
+DIRECT = b'{"push":"direct"'
+"""What a back end's push begins with: all connections get it. The rest is for those that take
+instant messages."""
 
 
 class Users:
@@ -73,8 +78,11 @@ class SeenOnce:
 class Deliveries:
     """Takes USERS envelopes: looks at the header first, at the body only for who is here."""
 
-    def __init__(self, users: Users, counters: AccessCounters, seen: SeenOnce) -> None:
+    def __init__(
+        self, users: Users, messaging: Messaging, counters: AccessCounters, seen: SeenOnce
+    ) -> None:
         self._users = users
+        self._messaging = messaging
         self._counters = counters
         # By uid too: a long list of receivers comes in parts with the same id.
         self._seen = seen
@@ -86,6 +94,9 @@ class Deliveries:
             priority = Priority(envelope.priority)
         except (msgspec.MsgspecError, ValueError):
             self._counters.bad_envelopes += 1
+            return
+        if header.seqs:
+            self._counters.bad_envelopes += not self._messaging.receive(header, envelope.body)
             return
         here = self._users.here(header.uids)
         if not here:
@@ -102,8 +113,11 @@ class Deliveries:
         self, envelope: Envelope, header: UsersHeader, priority: Priority, uids: list[str]
     ) -> None:
         message = server_frames.message([envelope.body])
+        for_all = envelope.body.startswith(DIRECT)
         for uid in uids:
             for connection in self._users.connections(uid):
+                if not (for_all or takes(connection)):
+                    continue
                 connection.send(message, priority)
                 self._counters.direct_deliveries += 1
         log.debug("direct_delivered", trace=header.trace, id=header.id, receivers=len(uids))

@@ -18,6 +18,11 @@ Serve = Callable[[RequestHeader, bytes], Awaitable[bytes]]
 class Mesh(Protocol):
     """A node's links to the relays of its region, one for each relay and lane."""
 
+    @property
+    def changes(self) -> int:
+        """How often a relay has come up or gone down: what was on its way then may be lost."""
+        ...
+
     def carriers(self, key: str) -> list[str]:
         """Return the relays that are up, in the order in which they carry `key`: room or node."""
 

@@ -59,6 +59,8 @@ class MeshNode:
         self._drops: Counter[tuple[str, Priority]] = Counter()
         self.connects = 0
         """How often a relay has come up; all but the first of each were reconnects."""
+        self.changes = 0
+        """See `Mesh`."""
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Keep the links until cancelled; started at once, relays come up when they are there."""
@@ -260,6 +262,7 @@ class MeshNode:
             self._drops[reason, priority] += count
 
     def _topology_changed(self) -> None:
+        self.changes += 1
         self._ranked.clear()
         self._wake_confirmed(list(self._confirmations))
 

@@ -3,8 +3,9 @@
 import re
 from collections.abc import Callable
 
-ROOM_PATTERN = r"^[A-Za-z0-9_.:\-]{1,64}\Z"
-"""Room names; also safe inside Redis keys, log lines and URLs."""
+ROOM_PATTERN = r"^(?!hot:)[A-Za-z0-9_.:\-]{1,64}\Z"
+"""Room names; also safe inside Redis keys, log lines and URLs. `hot:` begins the streams of hot
+groups, which share the mesh's keys with rooms."""
 
 UID_PATTERN = r"^[A-Za-z0-9_.:@\-]{1,64}\Z"
 """User ids, as the token's `sub` claim carries them."""

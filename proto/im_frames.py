@@ -10,6 +10,7 @@ import msgspec
 
 from proto.conversations import message_id
 from proto.server_frames import encode_json
+from proto.services import UserPresence
 
 
 class MessageKind:
@@ -87,3 +88,13 @@ def receipt_push(conv: str, uid: str, seq: int, ts_ms: int) -> bytes:
     """Return the push that says that `uid` has read `conv` up to `seq`; also told to the other
     devices of `uid` itself."""
     return encode_json({"push": "receipt", "conv": conv, "uid": uid, "seq": seq, "ts": ts_ms})
+
+
+def presence_push(presence: UserPresence) -> bytes:
+    """Return the push that says who is online, and by which devices."""
+    devices = [
+        {"device": each.device, "online": each.online, "seen_ms": each.seen_ms}
+        for each in presence.devices
+    ]
+    fields = {"uid": presence.uid, "state": presence.state, "devices": devices}
+    return encode_json({"push": "presence", **fields})

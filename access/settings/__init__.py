@@ -6,12 +6,13 @@ from msgspec import Meta, Struct, field
 
 from access.settings.client import ClientSettings
 from access.settings.edge import EdgeSettings
+from access.settings.im import ImSettings
 from access.settings.room import RoomSettings
 from backends.redis.settings import StoreSettings
 from mesh.settings import MeshSettings
 from proto.settings_types import SECRET_MARK
 
-__all__ = ["ClientSettings", "EdgeSettings", "RoomSettings", "Settings"]
+__all__ = ["ClientSettings", "EdgeSettings", "ImSettings", "RoomSettings", "Settings"]
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -96,6 +97,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     edge: EdgeSettings = EdgeSettings()
     client: ClientSettings = ClientSettings()
     room: RoomSettings = RoomSettings()
+    im: ImSettings = ImSettings()
     mesh: MeshSettings = field(default_factory=MeshSettings)
     store: StoreSettings = StoreSettings()
 

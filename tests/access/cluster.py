@@ -83,6 +83,8 @@ class Asked:
 class FakeMesh:
     """Implements `mesh.interface.Mesh` over room logs in memory."""
 
+    changes = 0
+
     receive: Receive
     relays: list[str] = field(default_factory=lambda: ["relay-1", "relay-2"])
     logs: dict[str, RoomLog] = field(default_factory=dict)
