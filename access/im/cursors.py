@@ -43,6 +43,8 @@ class CursorReports:
         self._new_trace = new_trace
         self._waiting: dict[Key, Cursor] = {}
         self._to_beat: list[Device] = []
+        self._beat_again_at = float("-inf")
+        self._share = 0
 
     def __len__(self) -> int:
         """How many entries wait."""
@@ -101,12 +103,14 @@ class CursorReports:
         self._waiting.setdefault((cursor.uid, cursor.device, cursor.stream), cursor)
 
     def _beat(self, every_s: float) -> None:
-        if not self._to_beat:
+        """Let the next ones say that they live: all of them in `BEAT_S`, spread over it."""
+        now = trio.current_time()
+        if not self._to_beat and now >= self._beat_again_at:
             self._to_beat = self._devices()
+            self._beat_again_at = now + BEAT_S
             self._share = ceil(len(self._to_beat) * every_s / BEAT_S)
         for device in self._to_beat[: self._share]:
             if not device.gone:
-                self._waiting.setdefault(
-                    (device.uid, device.name, ""), Cursor(device.uid, device.name)
-                )
+                key = (device.uid, device.name, "")
+                self._waiting.setdefault(key, Cursor(device.uid, device.name))
         del self._to_beat[: self._share]

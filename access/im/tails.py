@@ -14,6 +14,8 @@ MAX_PART = 500
 """Users and groups in one question."""
 PARTS = 10
 """At least so many questions in a round, so that they are spread over it."""
+LOOK_S = 0.25
+"""So often it is looked whether a relay's link has come or gone."""
 HURRY_S = 0.5
 """After a relay came or went, all are asked within this time, at random: other nodes ask too."""
 
@@ -62,11 +64,19 @@ class Tails:
         parts = list(_parts(self._devices.uids(), self._hot_groups.names()))
         for index, part in enumerate(parts, 1):
             await self._ask(*part)
-            await trio.sleep_until(began + over_s * index / len(parts))
-            if self._mesh.changes != self._changes:
+            if await self._disturbed(until=began + over_s * index / len(parts)):
                 return
         if not parts:
-            await trio.sleep(over_s / PARTS)
+            await trio.sleep(LOOK_S)
+
+    async def _disturbed(self, until: float) -> bool:
+        """Wait, and say whether a relay came or went meanwhile: then at once."""
+        while self._mesh.changes == self._changes:
+            left_s = until - trio.current_time()
+            if left_s <= 0:
+                return False
+            await trio.sleep(min(left_s, LOOK_S))
+        return True
 
 
 def _parts(uids: list[str], hot: list[str]) -> Iterator[Part]:

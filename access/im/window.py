@@ -119,7 +119,7 @@ class Window:
             return []
         self._expiries += 1
         if self._expiries > self._limits.max_resends:
-            self.dead = True
+            self.dead, self.due_at = True, None
             return []
         again: list[bytes] = []
         for flight in self._flights.values():

@@ -20,6 +20,7 @@ from backends.routes.memory import MemoryRoutes
 from mesh.interface import Receive
 from proto import envelopes, services
 from proto.client_requests import MAX_FETCH
+from proto.conversations import hot_stream
 from proto.envelopes import Envelope, Kind
 from proto.errors import ErrorCode, RequestError
 from proto.headers import HeadsHeader, RoomHeader, UsersHeader, encode_header
@@ -29,6 +30,8 @@ from proto.rendezvous import ranked
 from proto.server_frames import encode_json, numbered, room_push
 from proto.services import FetchAnswer, Method
 from proto.tokens import Claims, mint
+from tests.access.im import logic as im_logic
+from tests.access.im.logic import ImLogic
 
 SECRET = "a secret of more than thirty-two bytes, for tests"
 NOW_MS = 1_790_000_000_000
@@ -99,6 +102,7 @@ class FakeMesh:
     before_answer: Callable[[Method], Awaitable[None]] | None = None
     counters: dict[str, services.LikeCount] = field(default_factory=dict)
     census: list[services.RoomCensus] = field(default_factory=list)
+    im: ImLogic = field(default_factory=ImLogic)
 
     def carriers(self, key: str) -> list[str]:
         return ranked(key, self.relays)
@@ -146,6 +150,8 @@ class FakeMesh:
         return sum(count.count for count in self.counters.values() if count.room == room)
 
     def _answer(self, method: Method, body: bytes, facts: dict[str, Any]) -> bytes:
+        if method in im_logic.METHODS:
+            return self.im.answer(method, body, facts)
         log = self.log(facts.get("room", ""))
         if method is Method.HEADS:
             seqs = (len(log.frames[0]), len(log.frames[1]), len(log.frames[2]))
@@ -203,6 +209,21 @@ class FakeMesh:
         seqs = (len(log.frames[0]), len(log.frames[1]), len(log.frames[2]))
         header = encode_header(HeadsHeader(log.epoch, seqs))
         raw = envelopes.encode(Kind.HEADS, Priority.NORMAL, room.encode(), header)
+        self.receive("relay-1", one_envelope(raw))
+
+    def numbered(self, numbers: dict[str, int], body: bytes, message_id: str = "c/1") -> None:
+        """Bring a message with its numbers in users' mailboxes."""
+        header = UsersHeader(message_id, list(numbers), NOW_MS, "t", list(numbers.values()))
+        raw = envelopes.encode(Kind.USERS, Priority.NORMAL, b"", encode_header(header), body)
+        self.receive("relay-1", one_envelope(raw))
+
+    def hot(self, conv: str, seq: int, frame: bytes) -> None:
+        """Bring a message of a hot group, if anybody here wants it."""
+        key = hot_stream(conv)
+        if key not in self.wanted:
+            return
+        header = encode_header(RoomHeader(self.im.epoch, seq, NOW_MS, "t"))
+        raw = envelopes.encode(Kind.ROOM, Priority.NORMAL, key.encode(), header, frame)
         self.receive("relay-1", one_envelope(raw))
 
     def users(
