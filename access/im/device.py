@@ -136,9 +136,10 @@ class Device:
 
     def take_hot(self, conv: str, messages: Sequence[Numbered]) -> None:
         """Take messages of a hot group as they were pushed."""
-        stream = self.order.hot.get(conv) if self.order is not None else None
-        if self.order is not None and stream is not None and stream.open:
-            self._take(self.order, stream, messages)
+        order = self.order
+        stream = order.hot.get(conv) if order is not None else None
+        if order is not None and stream is not None:
+            self._take(order, stream, [each for each in messages if stream.takes(each[0])])
 
     def tail(self, n: int) -> None:
         """Learn where the mailbox ends."""
@@ -148,7 +149,7 @@ class Device:
     def hot_tail(self, conv: str, n: int) -> None:
         """Learn where a hot group ends."""
         stream = self.order.hot.get(conv) if self.order is not None else None
-        if self.order is not None and stream is not None and stream.open:
+        if self.order is not None and stream is not None and stream.takes(n):
             self._learn(self.order, stream, n)
 
     def acknowledge(self, ack: Ack) -> None:

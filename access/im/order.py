@@ -39,10 +39,9 @@ class HotStream(Stream):
         self._asked_before = self.before
         return super().ask()
 
-    @property
-    def open(self) -> bool:
-        """Whether what comes live is for this user."""
-        return not self.ended and self.last is None
+    def takes(self, n: int) -> bool:
+        """Say whether message `n`, as it comes live, is for this user."""
+        return not self.ended and (self.last is None or n <= self.last)
 
     @property
     def nothing_before(self) -> bool:

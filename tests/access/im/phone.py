@@ -4,7 +4,7 @@ import json
 import random
 from typing import Any
 
-from tests.access.cluster import Client, World
+from tests.access.cluster import World
 
 DIRECT = "d:ann|bob"
 

@@ -313,9 +313,10 @@ async def test_a_client_that_pages_acknowledges_behind_what_it_is_pushed(
 async def test_where_the_database_is_away_the_connection_works_without_instant_messages(
     world: World, autojump_clock: MockClock
 ) -> None:
-    world.mesh.failures.append(RequestError(ErrorCode.UNAVAILABLE, "no database"))
+    world.mesh.down = RequestError(ErrorCode.UNAVAILABLE, "no database")
     phone = Phone(world)
     answer = await phone.hello()
+    world.mesh.down = None
     assert answer["error"]["code"] == "unavailable"
     say(world)
     assert phone.client.pushes("message") == []

@@ -1,0 +1,259 @@
+import random
+
+from trio.testing import MockClock
+
+from access.settings import ImSettings
+from proto.services import Method
+from tests.access.cluster import MakeWorld, World
+from tests.access.im.logic import Group
+from tests.access.im.phone import Phone
+
+GROUP = "g:big"
+KEY = "hot:g:big"
+
+
+def group(world: World, *members: str) -> None:
+    world.mesh.im.groups[GROUP] = Group(list(members))
+
+
+def say(world: World, kind: str = "message", *, lost: bool = False) -> int:
+    """Say something in the group; it comes by its way, if it is not lost."""
+    logic = world.mesh.im
+    seq, frame, hot = logic.say(GROUP, kind)
+    if lost:
+        return seq
+    if hot:
+        world.mesh.hot(GROUP, seq, frame)
+    else:
+        members = logic.groups[GROUP].members
+        world.mesh.numbered({uid: len(logic.mailboxes[uid]) for uid in members}, frame)
+    return seq
+
+
+async def test_a_hot_group_is_wanted_while_a_device_takes_it(
+    world: World, autojump_clock: MockClock
+) -> None:
+    group(world, "ann", "bob")
+    world.mesh.im.groups[GROUP].hot = True
+    ann, bob = Phone(world), Phone(world, "bob")
+    assert (await ann.hello())["hot"] == {GROUP: {"head": 0, "start": 0}}
+    await bob.hello()
+    assert world.mesh.wanted == {KEY}
+    say(world)
+    await ann.live(0.1)
+    await bob.live(0.1)
+    assert ann.got == bob.got == {KEY: [1]}
+    world.edge.hang_up(ann.client.connection)
+    assert world.mesh.wanted == {KEY}
+    world.edge.hang_up(bob.client.connection)
+    assert world.mesh.wanted == set()
+
+
+async def test_a_push_of_a_hot_group_has_the_messages_number(
+    world: World, autojump_clock: MockClock
+) -> None:
+    group(world, "ann")
+    phone = Phone(world)
+    await phone.hello()
+    say(world, "hot")
+    await world.settle(0.1)
+    say(world)
+    await world.settle(0.1)
+    pushes = phone.client.pushes("message")
+    assert [(p["stream"], p["n"], p["seq"]) for p in pushes] == [("mailbox", 1, 1), (KEY, 2, 2)]
+
+
+async def test_a_group_goes_hot_and_cool_and_hot_and_each_message_comes_once_in_order(
+    world: World, autojump_clock: MockClock
+) -> None:
+    group(world, "ann", "bob")
+    phone = Phone(world)
+    await phone.hello()
+    kinds = ["message", "hot", "message", "message", "cool", "message"] * 3
+    for kind in kinds:
+        say(world, kind)
+        await phone.live(0.2)
+    assert phone.said == [(GROUP, seq) for seq in range(1, len(kinds) + 1)]
+    assert world.mesh.wanted == set()
+    assert len(phone.got[KEY]) == 9
+
+
+async def test_what_comes_at_once_after_a_fence_waits_for_the_other_stream(
+    world: World, autojump_clock: MockClock
+) -> None:
+    group(world, "ann")
+    phone = Phone(world)
+    await phone.hello()
+    for _ in range(3):
+        for kind in ("message", "hot", "message", "message", "cool", "message", "message"):
+            say(world, kind)
+    await phone.live(3)
+    assert phone.said == [(GROUP, seq) for seq in range(1, 22)]
+
+
+async def test_lost_fences_and_messages_are_found_in_order(
+    make_world: MakeWorld, autojump_clock: MockClock
+) -> None:
+    kinds = ["message", "hot", "message", "cool"]
+    for seed in range(12):
+        world = make_world(im=ImSettings(in_flight=8))
+        group(world, "ann")
+        phone = Phone(world)
+        await phone.hello()
+        chance = random.Random(seed)
+        hot = False
+        for index in range(60):
+            kind = kinds[index % 4] if chance.random() < 0.5 else "message"
+            if (kind == "hot") == hot or ((kind == "cool") != hot and kind != "message"):
+                kind = "message"
+            hot = {"hot": True, "cool": False}.get(kind, hot)
+            say(world, kind, lost=chance.random() < 0.4)
+            if chance.random() < 0.3:
+                await phone.live(0.1)
+        await phone.live(15)
+        assert phone.said == [(GROUP, seq) for seq in range(1, 61)], seed
+
+
+async def test_a_device_resumes_hot_streams_over_connections(
+    make_world: MakeWorld, autojump_clock: MockClock
+) -> None:
+    for seed in range(12):
+        world = make_world()
+        group(world, "ann")
+        phone = Phone(world)
+        await phone.hello()
+        chance = random.Random(seed)
+        for index in range(80):
+            hot = world.mesh.im.groups[GROUP].hot
+            kind = "message"
+            if chance.random() < 0.2:
+                kind = "cool" if hot else "hot"
+            say(world, kind, lost=chance.random() < 0.2)
+            if chance.random() < 0.3:
+                await phone.live(0.1)
+            if index % 20 == 19:
+                await phone.live(4)
+                world.edge.hang_up(phone.client.connection)
+                for _ in range(10):
+                    say(world)
+                await phone.again()
+        await phone.live(15)
+        total = len(world.mesh.im.groups[GROUP].frames)
+        assert phone.said == [(GROUP, seq) for seq in range(1, total + 1)], seed
+
+
+async def test_a_group_that_cooled_while_a_device_was_away_is_brought_to_its_end(
+    world: World, autojump_clock: MockClock
+) -> None:
+    group(world, "ann")
+    phone = Phone(world)
+    await phone.hello()
+    say(world, "hot")
+    await phone.live(0.3)
+    say(world)
+    await phone.live(0.3)
+    world.edge.hang_up(phone.client.connection)
+    for kind in ("message", "cool", "message"):
+        say(world, kind)
+    await phone.again()
+    say(world)
+    await phone.live(5)
+    assert phone.said == [(GROUP, seq) for seq in range(1, 7)]
+    assert world.mesh.wanted == set()
+
+
+async def test_hot_messages_that_come_while_a_device_is_behind_in_its_mailbox_wait(
+    make_world: MakeWorld, autojump_clock: MockClock
+) -> None:
+    world = make_world(im=ImSettings(in_flight=4))
+    group(world, "ann")
+    phone = Phone(world)
+    await phone.hello()
+    say(world)
+    await phone.live(0.2)
+    world.edge.hang_up(phone.client.connection)
+    for _ in range(30):
+        say(world)
+    say(world, "hot")
+    # The device knows nothing of the hot stream: logic begins it at the `hot` message.
+    phone.positions[KEY] = 32
+    say(world)
+    await phone.again()
+    for _ in range(10):
+        say(world)
+    await phone.live(10)
+    assert phone.said == [(GROUP, seq) for seq in range(1, 44)]
+
+
+async def test_who_joins_a_hot_group_hears_it_and_who_leaves_does_not(
+    world: World, autojump_clock: MockClock
+) -> None:
+    group(world, "bob")
+    world.mesh.im.groups[GROUP].hot = True
+    phone = Phone(world)
+    await phone.hello()
+    say(world)
+    assert world.mesh.wanted == set()
+    members = world.mesh.im.groups[GROUP].members
+
+    members.append("ann")
+    joined = say(world, "group_joined")
+    frame = world.mesh.im.system(
+        "ann", "group_joined", {"conv": GROUP, "joined": joined, "hot": True}
+    )
+    world.mesh.numbered({"ann": 1}, frame)
+    await phone.live(0.5)
+    say(world)
+    await phone.live(0.5)
+    assert phone.got[KEY] == [joined, joined + 1]
+
+    left = say(world, "group_left")
+    members.remove("ann")
+    frame = world.mesh.im.system("ann", "group_left", {"conv": GROUP, "left": left})
+    world.mesh.numbered({"ann": 2}, frame)
+    say(world)
+    await phone.live(0.5)
+    say(world)
+    await phone.live(5)
+    assert phone.got[KEY] == [joined, joined + 1, left]
+    assert world.mesh.wanted == set()
+    assert phone.client.connection.closed_with is None
+
+
+async def test_a_message_that_speaks_of_turns_in_its_body_turns_nothing(
+    world: World, autojump_clock: MockClock
+) -> None:
+    phone = Phone(world)
+    await phone.hello()
+    frame = world.mesh.im.direct("d:ann|bob", ["ann"], '"kind":"hot"')
+    world.mesh.numbered({"ann": 1}, frame)
+    await phone.live(0.1)
+    assert world.mesh.wanted == set()
+
+
+async def test_a_room_cannot_have_the_name_of_a_hot_stream(
+    world: World, autojump_clock: MockClock
+) -> None:
+    client = world.client()
+    await client.hello("eve")
+    reply = await client.ask("join", room=KEY)
+    assert (reply["error"]["code"], reply["error"]["field"]) == ("bad_frame", "room")
+
+
+async def test_many_devices_of_one_hot_group_ask_for_the_same_page_once(
+    make_world: MakeWorld, autojump_clock: MockClock
+) -> None:
+    world = make_world(im=ImSettings(tails_s=60))
+    uids = [f"u{index}" for index in range(300)]
+    group(world, *uids)
+    world.mesh.im.groups[GROUP].hot = True
+    phones = [Phone(world, uid) for uid in uids]
+    for phone in phones:
+        await phone.hello()
+    say(world, lost=True)
+    say(world)
+    await world.settle(0.2)
+    for phone in phones:
+        phone.take()
+    assert all(phone.got[KEY] == [1, 2] for phone in phones)
+    assert len(world.mesh.asked_for(Method.SYNC)) == 1
