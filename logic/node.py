@@ -68,7 +68,7 @@ class Logic:
             counters=self.counters,
         )
         self.capacity = Capacity(settings.messages_per_s)
-        self.im = InstantMessages(settings.im, parts, self.outgoing, self._living)
+        self.im = InstantMessages(settings, parts, self.outgoing, self._living)
         self.dispatch = self._dispatch(settings)
         bounds = Bounds(
             settings.at_work, settings.waiting, settings.wait_s, settings.target_ms / 1000

@@ -10,6 +10,7 @@ from backends.leases.interface import Duties, Registry
 from backends.likes.interface import Census, ChangedRooms, Likes
 from backends.rate_limit.interface import RateLimit
 from backends.room_log.interface import RoomLog
+from backends.routes.interface import Routes
 from proto.ids import RandomBits
 
 
@@ -27,5 +28,6 @@ class Parts:
     urgent_limit: RateLimit
     answers: Answers
     database: Database
+    routes: Routes
     now_ms: Callable[[], int]
     random_bits: RandomBits

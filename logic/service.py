@@ -21,6 +21,7 @@ from backends.rate_limit.redis import RedisRateLimit
 from backends.redis.client import RedisClient, open_redis
 from backends.redis.collector import StoreCollector
 from backends.room_log.redis import RedisRoomLog
+from backends.routes.redis import RedisRoutes
 from logic.node import Logic
 from logic.parts import Parts
 from logic.settings import Settings
@@ -94,6 +95,7 @@ def parts_of(
         urgent_limit=RedisRateLimit(urgent, "urgent", rate, now_ms=now_ms),
         answers=RedisAnswers(redis, settings.room_log.dedup_s),
         database=database,
+        routes=RedisRoutes(redis),
         now_ms=now_ms,
         random_bits=random_bits,
     )

@@ -8,9 +8,10 @@ from backends.bus.settings import BusSettings
 from backends.database.settings import DatabaseSettings
 from backends.redis.settings import StoreSettings
 from backends.room_log.retention import Retention
-from logic.im.settings import ImSettings
 from logic.contacts.settings import ContactSettings
 from logic.groups.settings import GroupSettings
+from logic.im.settings import ImSettings
+from logic.mailbox.settings import MailboxSettings
 from mesh.settings import MeshSettings
 
 
@@ -127,5 +128,6 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     room_log: Retention = Retention()
     database: DatabaseSettings = DatabaseSettings()
     im: ImSettings = ImSettings()
+    mailbox: MailboxSettings = MailboxSettings()
     contacts: ContactSettings = ContactSettings()
     groups: GroupSettings = GroupSettings()

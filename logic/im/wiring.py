@@ -8,9 +8,10 @@ import trio
 from prometheus_client.registry import Collector
 
 from backends.database.group_commit import GroupCommit
-from backends.database.preparing import prepare
-from backends.errors import StoreUnavailableError
+from backends.database.versions import prepare
+from logic.contacts.service import ContactsService
 from logic.dispatch import Handle as Serve
+from logic.groups.service import GroupsService
 from logic.im import committing, reading
 from logic.im.events import Events
 from logic.im.history import HistoryHandler
@@ -20,18 +21,21 @@ from logic.im.read import ReadHandler
 from logic.im.recall import RecallHandler
 from logic.im.send import SendHandler
 from logic.im.service import Handle, ImHandler
-from logic.im.settings import ImSettings
 from logic.im.sweeper import Sweeper
 from logic.im.typing import TypingHandler
 from logic.living import Living
+from logic.mailbox.wiring import Mailboxes
 from logic.outgoing import Outgoing
 from logic.parts import Parts
+from logic.presence.handler import PresenceHandler
+from logic.presence.presence import Presence
+from logic.sessions import handlers as sessions
+from logic.settings import Settings
 from logic.signals import Signals
 from proto.client_requests import IM_REQUESTS
 from proto.requests.messages import History, Read, Recall, Send, Typing
 from proto.services import Method
 
-PREPARE_RETRY_S = 1.0
 EMPTY_WITHIN_S = 2.0
 """A node that stops gives the bus so long; the sweepers of the others do the rest."""
 log = structlog.get_logger()
@@ -44,10 +48,9 @@ class InstantMessages:
     themselves in `run`, their figures in `collectors`.
     """
 
-    def __init__(
-        self, settings: ImSettings, parts: Parts, outgoing: Outgoing, living: Living
-    ) -> None:
-        self._settings = settings
+    def __init__(self, whole: Settings, parts: Parts, outgoing: Outgoing, living: Living) -> None:
+        settings = self._settings = whole.im
+        self._whole = whole
         self._parts = parts
         self.events = Events(parts.bus, settings.events_waiting)
         self.signals = Signals(outgoing, now_ms=parts.now_ms, random_bits=parts.random_bits)
@@ -70,14 +73,29 @@ class InstantMessages:
             most=settings.commit_most,
         )
 
+        self.mailboxes = Mailboxes(
+            whole.mailbox,
+            parts.bus,
+            parts.database,
+            outgoing,
+            committed=self.events.committed,
+            now_ms=parts.now_ms,
+        )
+        self.presence = Presence(parts.routes, living)
+
     def methods(self) -> Mapping[Method, Serve]:
         """Return what answers the methods of instant messaging."""
-        return {Method.IM: ImHandler(self._handlers()).handle}
+        return {
+            Method.IM: ImHandler(self._handlers()).handle,
+            Method.PRESENCE: PresenceHandler(self.presence, self._parts.database).handle,
+            **self.mailboxes.methods(),
+        }
 
     def collectors(self) -> Sequence[Collector]:
         """Return the collectors of its figures."""
         commits: dict[str, GroupCommit[Any, Any]] = {"sends": self.sends, "reads": self.reads}
-        return [ImCollector(commits, self.events, self.sweeper, self.signals, self._parts.database)]
+        own = ImCollector(commits, self.events, self.sweeper, self.signals, self._parts.database)
+        return [own, *self.mailboxes.collectors()]
 
     def status(self) -> dict[str, Any]:
         """Return what goes on now."""
@@ -85,12 +103,17 @@ class InstantMessages:
             "waiting": self.sends.depth + self.reads.depth,
             "events": self.events.depth,
             "outbox_overdue": self.sweeper.overdue,
+            "mailboxes": self.mailboxes.status(),
         }
 
     async def serve(self) -> None:
-        """Do what requests wait for, until cancelled."""
+        """Bring the tables to their version, then do what requests wait for, until cancelled.
+
+        Raises as `backends.database.versions.prepare`.
+        """
+        await prepare(self._parts.database, may_migrate=self._whole.database.migrate)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._prepare)
+            nursery.start_soon(self.mailboxes.serve)
             nursery.start_soon(self.events.run)
             nursery.start_soon(self.sends.run)
             nursery.start_soon(self.reads.run)
@@ -99,6 +122,7 @@ class InstantMessages:
         """Do what nobody waits for, until cancelled."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.sweeper.run)
+            nursery.start_soon(self.mailboxes.run)
 
     async def drained(self) -> None:
         """Give the bus what it does not have yet, for a while."""
@@ -116,13 +140,25 @@ class InstantMessages:
                 parts.database, self.signals, settings.typing_members, now_ms
             ).handle,
             History: HistoryHandler(parts.database).handle,
+            **self._people(),
+            **sessions.handlers(parts.database),
+            **self.mailboxes.handlers(),
         }
 
-    async def _prepare(self) -> None:
-        while True:
-            try:
-                await self._parts.database.write(prepare)
-                return
-            except StoreUnavailableError as error:
-                log.warning("database_not_prepared", reason=str(error))
-            await trio.sleep(PREPARE_RETRY_S)
+    def _people(self) -> dict[type, Handle]:
+        parts, committed = self._parts, self.events.committed
+        contacts = ContactsService(
+            parts.database,
+            committed,
+            self._whole.contacts,
+            now_ms=parts.now_ms,
+            random_bits=parts.random_bits,
+        )
+        groups = GroupsService(
+            parts.database,
+            committed,
+            self._whole.groups,
+            now_ms=parts.now_ms,
+            random_bits=parts.random_bits,
+        )
+        return contacts.handlers() | groups.handlers()

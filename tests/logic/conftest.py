@@ -21,6 +21,7 @@ from backends.rate_limit.interface import Rate
 from backends.rate_limit.memory import MemoryRateLimit
 from backends.room_log.memory import MemoryRoomLog
 from backends.room_log.retention import Retention
+from backends.routes.memory import MemoryRoutes
 from logic.node import Logic
 from logic.parts import Parts
 from logic.settings import Settings
@@ -98,6 +99,7 @@ class World:
             urgent_limit=MemoryRateLimit(Rate(5, 10), now_ms),
             answers=MemoryAnswers(),
             database=database,
+            routes=MemoryRoutes(),
             now_ms=now_ms,
             random_bits=bits,
         )

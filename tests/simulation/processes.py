@@ -42,6 +42,7 @@ COSTS = Costs(round_trip_us=0)
 """Lookups next to free, so that with a few nodes already some pushes go precisely."""
 LOGIC_PARTS = (
     "room_log", "registry", "duties", "likes", "census", "changed", "urgent_limit", "answers",
+    "routes",
 )  # fmt: skip
 
 

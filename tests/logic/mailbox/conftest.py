@@ -7,7 +7,7 @@ import msgspec
 import pytest
 import trio
 import trio.testing
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, select, update
 
 from backends.bus.connect import open_bus
 from backends.bus.memory import MemoryBroker, MemoryGroup
@@ -152,7 +152,7 @@ class World:
 @pytest.fixture
 async def world(database: Database, autojump_clock: Any) -> AsyncIterator[World]:
     broker = MemoryBroker()
-    values = insert(settings).values(name="epoch", value=EPOCH)
+    values = update(settings).values(value=EPOCH)
     await database.write(lambda connection: connection.execute(values))
     async with open_bus(BusSettings(kind="memory", publish_timeout_s=1.0), broker) as bus:
         broker.topic(f"relaymesh-{Topic.NORMAL}").groups["test"] = MemoryGroup(0)

@@ -144,7 +144,9 @@ async def test_nobody_is_offline_while_the_store_is_away(world, autojump_clock):
     assert [user.state for user in await world.asked("ann", "bob")] == ["online", "offline"]
 
 
-async def test_nobody_is_offline_after_the_store_has_lost_its_data_until_all_have_renewed(world, autojump_clock):
+async def test_nobody_is_offline_after_the_store_has_lost_its_data_until_all_have_renewed(
+    world, autojump_clock
+):
     await world.connect("ann", "phone")
     world.store.registry = MemoryRegistry(trio.current_time, LEASE_S)
     world.store.routes = MemoryRoutes()

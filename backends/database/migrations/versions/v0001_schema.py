@@ -101,6 +101,15 @@ def _by_conversation() -> None:
         PrimaryKeyConstraint("conv", "seq"),
     )
     op.create_table(
+        "hot_spans",
+        Column("conv", _key(160), nullable=False),
+        Column("first", BigInteger(), autoincrement=False, nullable=False),
+        Column("last", BigInteger(), nullable=False),
+        PrimaryKeyConstraint("conv", "first"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("hot_spans_by_last", "hot_spans", ["last"])
+    op.create_table(
         "groups",
         Column("conv", _key(160), nullable=False),
         Column("name", String(256), nullable=False),
