@@ -25,10 +25,11 @@ from logic.shard_duties import ShardDuties
 from logic.totals import Totals
 from mesh.interface import Mesh
 from mesh.metrics import ServingCollector
-from mesh.serving import Bounds, Serving
+from mesh.serving import Serving
 from proto.envelopes import Envelope, Kind
 from proto.identity import NodeIdentity
 from proto.priorities import Priority
+from proto.services import SERVICE_IM, SERVICE_LOGIC
 
 LEASE_INTERVAL_S = 1.0
 """A third of a lease's time: one renewal may be lost."""
@@ -70,15 +71,16 @@ class Logic:
         self.capacity = Capacity(settings.messages_per_s)
         self.im = InstantMessages(settings, parts, self.outgoing, self._living)
         self.dispatch = self._dispatch(settings)
-        bounds = Bounds(
-            settings.at_work, settings.waiting, settings.wait_s, settings.target_ms / 1000
-        )
-        self.serving = Serving(mesh, self.dispatch.handle, bounds)
+        handle = self.dispatch.handle
+        self.serving = {
+            SERVICE_LOGIC: Serving(mesh, handle, settings.bounds()),
+            SERVICE_IM: Serving(mesh, handle, settings.im.bounds()),
+        }
 
     def receive(self, relay: str, envelope: Envelope) -> None:
         """Take what a relay brings: requests."""
-        if envelope.kind == Kind.REQUEST:
-            self.serving.receive(relay, envelope)
+        if envelope.kind == Kind.REQUEST and envelope.key in self.serving:
+            self.serving[envelope.key].receive(relay, envelope)
 
     def ready(self) -> bool:
         """Return whether requests can come in and be done: a relay is up, the store answers."""
@@ -86,11 +88,14 @@ class Logic:
 
     def status(self) -> dict[str, Any]:
         """Return what the node does now; it is also what its lease says."""
-        turns = self.serving.turns
+        turns = [serving.turns for serving in self.serving.values()]
         return {
             "ready": self.ready(),
             "links": len(self._mesh.carriers(ANY_KEY)),
-            "requests": {"at_work": turns.at_work, "waiting": turns.waiting},
+            "requests": {
+                "at_work": sum(each.at_work for each in turns),
+                "waiting": sum(each.waiting for each in turns),
+            },
             "lane_depths": {each.label: self.outgoing.depth(each) for each in Priority},
             "published": sum(self.counters.published.values()),
             "shards": len(self._duties.held),
@@ -110,7 +115,8 @@ class Logic:
             nursery.start_soon(self.im.serve)
             nursery.start_soon(self._living.keep, LEASE_INTERVAL_S)
             nursery.start_soon(self._keep_lease)
-            await nursery.start(self.serving.run)
+            for serving in self.serving.values():
+                await nursery.start(serving.run)
             async with trio.open_nursery() as background:
                 background.start_soon(self._consumer.run)
                 background.start_soon(self._totals.run)
@@ -118,7 +124,8 @@ class Logic:
                 await stopping.wait()
                 self._stopping = True
                 background.cancel_scope.cancel()
-            await self.serving.drain()
+            for serving in self.serving.values():
+                await serving.drain()
             await self.im.drained()
             await self.outgoing.drained()
             nursery.cancel_scope.cancel()

@@ -1,6 +1,7 @@
 """The figures of a node's end of the mesh for `/metrics`, read on each scrape."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeVar
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -8,6 +9,8 @@ from prometheus_client.registry import Collector
 from mesh.node import MeshNode
 from mesh.serving import Serving
 from proto.priorities import Priority
+
+Family = TypeVar("Family", CounterMetricFamily, GaugeMetricFamily)
 
 
 class MeshCollector(Collector):
@@ -70,23 +73,33 @@ class MeshCollector(Collector):
 
 
 class ServingCollector(Collector):
-    """Shows how the requests fare that a node serves."""
+    """Shows how the requests fare that a node serves, by service."""
 
-    def __init__(self, serving: Serving) -> None:
-        self._serving = serving
+    def __init__(self, serving: Mapping[bytes, Serving]) -> None:
+        self._serving = {key.decode(): each for key, each in serving.items()}
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics."""
-        serving, turns = self._serving, self._serving.turns
-        yield GaugeMetricFamily("relaymesh_serving_at_work", "Requests at work.", turns.at_work)
-        yield GaugeMetricFamily("relaymesh_serving_waiting", "Requests waiting.", turns.waiting)
         for name, text, value in (
-            ("answered", "Requests answered, errors included.", serving.answered),
-            ("failed", "Answers that are errors.", serving.failed),
-            ("broken", "Requests that ended in an exception.", serving.broken),
-            ("refused", "Requests beyond the bound.", turns.refused),
-            ("expired", "Requests whose askers had given up.", turns.expired),
-            ("bad", "Requests that can't be read.", serving.bad),
-            ("undelivered", "Answers whose relay was down.", serving.undelivered),
+            ("at_work", "Requests at work.", lambda each: each.turns.at_work),
+            ("waiting", "Requests waiting.", lambda each: each.turns.waiting),
         ):
-            yield CounterMetricFamily(f"relaymesh_serving_{name}", text, value)
+            yield self._filled(GaugeMetricFamily, name, text, value)
+        for name, text, value in (
+            ("answered", "Requests answered, errors included.", lambda each: each.answered),
+            ("failed", "Answers that are errors.", lambda each: each.failed),
+            ("broken", "Requests that ended in an exception.", lambda each: each.broken),
+            ("refused", "Requests beyond the bound.", lambda each: each.turns.refused),
+            ("expired", "Requests whose askers had given up.", lambda each: each.turns.expired),
+            ("bad", "Requests that can't be read.", lambda each: each.bad),
+            ("undelivered", "Answers whose relay was down.", lambda each: each.undelivered),
+        ):
+            yield self._filled(CounterMetricFamily, name, text, value)
+
+    def _filled(
+        self, kind: type[Family], name: str, text: str, value: Callable[[Serving], int]
+    ) -> Family:
+        family = kind(f"relaymesh_serving_{name}", text, labels=["service"])
+        for service, serving in self._serving.items():
+            family.add_metric([service], value(serving))
+        return family

@@ -20,7 +20,7 @@ from proto.headers import Hello, NodeRole, RequestHeader, decode_reply, encode_h
 from proto.identity import NodeIdentity
 from proto.priorities import Priority
 from proto.rendezvous import ranked
-from proto.services import SERVICE_LOGIC, Method
+from proto.services import Method
 
 RECONNECT_S = 0.05
 """Pause before a lost relay is dialled again; dialling itself waits until it is there."""
@@ -157,7 +157,7 @@ class MeshNode:
                 trace, uid, name, role, room,
             )  # fmt: skip
             try:
-                return encode(Kind.REQUEST, priority, SERVICE_LOGIC, encode_header(header), body)
+                return encode(Kind.REQUEST, priority, method.service, encode_header(header), body)
             except BadEnvelopeError as error:
                 raise RequestError(ErrorCode.TOO_LARGE, str(error)) from error
 

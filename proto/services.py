@@ -9,7 +9,11 @@ from enum import StrEnum
 import msgspec
 
 SERVICE_LOGIC = b"logic"
-"""The key of a REQUEST that any logic instance may answer."""
+"""The key of a REQUEST about rooms and pushes, which any logic instance may answer."""
+
+SERVICE_IM = b"im"
+"""The key of a REQUEST about instant messages: any logic instance may answer it, in places of its
+own, since many of them share a transaction that each of them waits for."""
 
 
 class Method(StrEnum):
@@ -46,6 +50,16 @@ class Method(StrEnum):
     def idempotent(self) -> bool:
         """Whether it may be repeated elsewhere without looking at the body."""
         return self not in (Method.PUBLISH, Method.PUSH)
+
+    @property
+    def service(self) -> bytes:
+        """The key of its requests."""
+        return SERVICE_IM if self in _OF_IM else SERVICE_LOGIC
+
+
+_OF_IM = frozenset(
+    (Method.IM, Method.OPEN, Method.SYNC, Method.TAILS, Method.CURSORS, Method.PRESENCE)
+)
 
 
 class FetchBody(msgspec.Struct, frozen=True, array_like=True):

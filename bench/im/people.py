@@ -14,6 +14,7 @@ from bench.crowd import Crowd, Viewer
 
 ACK_EVERY_S = 0.2
 ASK_LIMIT_S = 20.0
+REPEATED = ("overloaded", "unavailable", "timeout", "rate_limited")
 OnMessage = Callable[[str, dict[str, Any], int], None]
 """Takes a uid, a message that it got, and the time in nanoseconds."""
 
@@ -66,16 +67,25 @@ class People:
         return number
 
     async def ask(self, who: str, /, **fields: Any) -> dict[str, Any]:
-        """Send a request of `who` and return its `ok`; raises `ClickException` for an error."""
+        """Send a request of `who`, again where it may be, and return its `ok`; raises
+        `ClickException` for any other error."""
+        with trio.move_on_after(ASK_LIMIT_S):
+            while True:
+                answer = await self._ask(who, fields)
+                if "ok" in answer:
+                    return dict(answer["ok"])
+                if answer["error"]["code"] not in REPEATED:
+                    raise click.ClickException(f"{fields['op']} of {who}: {answer['error']}")
+                await trio.sleep(answer["error"].get("retry_after_ms", 100) / 1000)
+        raise click.ClickException(f"{fields['op']} of {who}: no answer in {ASK_LIMIT_S:g} s")
+
+    async def _ask(self, who: str, fields: dict[str, Any]) -> dict[str, Any]:
         number = self.say(who, **fields)
         self._asked[number] = None
-        with trio.move_on_after(ASK_LIMIT_S):
-            while (answer := self._asked[number]) is None:
-                await trio.sleep(0.002)
-        if answer is None or "ok" not in answer:
-            raise click.ClickException(f"{fields['op']} of {who}: {answer or 'no answer'}")
+        while (answer := self._asked[number]) is None:
+            await trio.sleep(0.002)
         del self._asked[number]
-        return dict(answer["ok"])
+        return answer
 
     async def befriend(self, pairs: Iterable[tuple[str, str]]) -> None:
         """Make friends of each pair, some pairs at a time."""

@@ -4,6 +4,8 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from mesh.serving import Bounds
+
 
 class ImSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Instant messages: how many are committed together, what may be taken back, who is told."""
@@ -26,6 +28,25 @@ class ImSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             le=65_536,
         ),
     ] = 256
+    waiting: Annotated[
+        int,
+        Meta(
+            description="Requests about instant messages that wait for their turn; beyond that they"
+            " are answered `overloaded` at once. 2,048 are about a second of work.",
+            ge=0,
+            le=1_000_000,
+        ),
+    ] = 2048
+    wait_s: Annotated[
+        float,
+        Meta(
+            description="Seconds that such a request may wait: behind one that has waited for"
+            " longer, the next is answered `overloaded`. Half a second: refused early, a client"
+            " tries elsewhere.",
+            ge=0,
+            le=60,
+        ),
+    ] = 0.5
     recall_s: Annotated[
         float,
         Meta(
@@ -90,3 +111,8 @@ class ImSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             le=100_000,
         ),
     ] = 500
+
+    def bounds(self) -> Bounds:
+        """Return the places of requests about instant messages. How long they take is a matter of
+        the transaction that they share: fewer at once would make it no shorter."""
+        return Bounds(self.at_work, self.waiting, self.wait_s, target_s=float("inf"))

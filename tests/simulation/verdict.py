@@ -51,8 +51,8 @@ def _depths(process: Process) -> Iterator[tuple[str, int]]:
         yield "joining", process.access.rooms.joining
     if process.logic is not None:
         yield "outgoing", sum(process.logic.outgoing.depth(priority) for priority in Priority)
-        turns = process.logic.serving.turns
-        yield "serving", turns.at_work + turns.waiting
+        for serving in process.logic.serving.values():
+            yield "serving", serving.turns.at_work + serving.turns.waiting
 
 
 async def behind(cluster: Cluster, members: Sequence[Member]) -> list[str]:
@@ -77,7 +77,8 @@ async def judge(cluster: Cluster, ledger: Ledger, members: Sequence[Member]) -> 
     assert cluster.broker.dead == 0
     for process in cluster.running.values():
         assert process.access is None or process.access.counters.internal_errors == 0
-        assert process.logic is None or process.logic.serving.broken == 0
+        servings = process.logic.serving.values() if process.logic else ()
+        assert not any(serving.broken for serving in servings)
     await _judge_likes(cluster, ledger)
 
 
