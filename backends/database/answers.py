@@ -18,5 +18,5 @@ def remember(connection: Connection, uid: str, mid: str, answer: bytes, now_ms: 
     """Keep an answer, and say whether it is the first one; where the same request is answered
     elsewhere at this moment, wait for that."""
     row = {"uid": uid, "mid": mid, "answer": answer, "ts": now_ms}
-    kept = connection.execute(insert_or(connection, answers).on_conflict_do_nothing(), row)
-    return kept.rowcount == 1
+    insert = insert_or(connection, answers).values(row).on_conflict_do_nothing()
+    return connection.execute(insert.returning(answers.c.mid)).first() is not None
