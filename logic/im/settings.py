@@ -19,6 +19,16 @@ class ImSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             le=10_000,
         ),
     ] = 200
+    commit_pace_s: Annotated[
+        float,
+        Meta(
+            description="Seconds between the beginnings of two transactions: what comes meanwhile"
+            " shares the next one. Five thousandths: two hundred a second leave the processor to"
+            " the messages, and nobody sees the delay.",
+            ge=0,
+            le=1,
+        ),
+    ] = 0.005
     at_work: Annotated[
         int,
         Meta(

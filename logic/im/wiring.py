@@ -66,11 +66,13 @@ class InstantMessages:
             parts.database,
             lambda connection, sendings: committing.commit(connection, sendings, parts.now_ms()),
             most=settings.commit_most,
+            pace_s=settings.commit_pace_s,
         )
         self.reads: GroupCommit[reading.Reading, reading.Outcome] = GroupCommit(
             parts.database,
             lambda connection, reads: reading.commit(connection, reads, settings.receipts_members),
             most=settings.commit_most,
+            pace_s=settings.commit_pace_s,
         )
 
         self.mailboxes = Mailboxes(
