@@ -33,6 +33,7 @@ STREAM_PATTERN = rf"^(mailbox|hot:g:{_GROUP})\Z"
 
 _HOT = "hot:"
 _IS_CONVERSATION = re.compile(CONVERSATION_PATTERN)
+_IS_STREAM = re.compile(STREAM_PATTERN)
 
 
 class ConversationKind(StrEnum):
@@ -106,6 +107,11 @@ def hot_stream(conv: str) -> str:
 def hot_group(stream: str) -> str | None:
     """Return the group whose hot stream `stream` is, or `None` for the mailbox."""
     return stream.removeprefix(_HOT) if stream.startswith(_HOT) else None
+
+
+def is_hot_stream(stream: str) -> bool:
+    """Say whether `stream` is a well-formed hot stream."""
+    return stream.startswith(_HOT) and _IS_STREAM.match(stream) is not None
 
 
 def message_id(conv: str, seq: int) -> str:

@@ -153,7 +153,8 @@ class Forwarding:
         header, body = decode_spread(envelope.header), envelope.body
         lane = Priority(envelope.priority)
         for node, uids in header.nodes.items():
-            users = encode_header(UsersHeader(header.id, uids, header.ts_ms, header.trace))
+            seqs = header.seqs.get(node, [])
+            users = encode_header(UsersHeader(header.id, uids, header.ts_ms, header.trace, seqs))
             self._to_node(node, lane, encode(Kind.USERS, lane, node.encode(), users, body), touched)
 
     def _request(self, peer: Peer, envelope: Envelope, touched: Touched) -> None:

@@ -14,7 +14,7 @@ from router.counters import Counters
 from router.dispatch import Dispatch
 from router.plan import Cluster, Load, Mode, choose
 from router.presence import Presence
-from router.spread import by_relay, packed_bytes
+from router.spread import by_relay, packed_bytes, packed_number_bytes
 
 log = structlog.get_logger()
 
@@ -59,8 +59,9 @@ class Deliverer:
 
     def mode_of(self, record: Record, sharing: int = 1) -> Mode:
         """Return the way that `record`, one of `sharing` users' records of a delivery, goes now."""
-        uids = record.header.uids
-        load = Load(len(uids), sum(map(packed_bytes, uids)), len(record.body))
+        uids, seqs = record.header.uids, record.header.seqs
+        uid_bytes = sum(map(packed_bytes, uids)) + sum(map(packed_number_bytes, seqs))
+        load = Load(len(uids), uid_bytes, len(record.body))
         cluster = Cluster(self._presence.access_nodes, self._relays())
         settled = self._presence.settled
         return choose(load, cluster, self._costs, settled=settled, sharing=sharing).mode

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from proto.conversations import is_hot_stream
 from proto.envelopes import MAX_HEADER_BYTES, Kind, encode
 from proto.headers import HeadsHeader, RoomHeader, SpreadHeader, UsersHeader, encode_header
 from proto.ids import is_room, is_uid
 from proto.priorities import BY_LABEL, Priority
-from proto.records import MAX_RECORD_BODY_BYTES, MAX_UIDS_PER_RECORD, Record
-from router.spread import split_nodes, split_uids
+from proto.records import MAX_RECORD_BODY_BYTES, MAX_UIDS_PER_RECORD, Record, RecordHeader
+from router.spread import NO_NUMBERS, Numbers, split_nodes, split_uids
 
 MAX_ID_CHARACTERS = 256
 """Of a record's id, trace and epoch, which are ASCII: what is longer is no record of ours."""
@@ -27,9 +28,10 @@ def flaw(record: Record) -> str | None:
     if not (0 <= header.seq < _MAX_NUMBER and 0 <= header.ts_ms < _MAX_NUMBER):
         return "seq or ts_ms is negative or too large"
     if header.kind == "room":
-        return None if is_room(header.room) else "room is missing or no room's name"
+        fine = is_room(header.room) or is_hot_stream(header.room)
+        return None if fine else "room is missing or no room's name"
     if header.kind == "users":
-        return _flaw_of_uids(header.uids)
+        return _flaw_of_uids(header.uids) or _flaw_of_seqs(header)
     return f"kind {header.kind!r} is not for routers"
 
 
@@ -48,23 +50,30 @@ def heads(room_name: str, header: HeadsHeader, priority: Priority) -> bytes:
 
 def to_everyone(record: Record) -> Iterator[bytes]:
     """Yield the USERS envelopes that go to every access node, each with a part of the uids."""
-    limit = MAX_HEADER_BYTES - _header_bytes(record)
-    for uids in split_uids(list(dict.fromkeys(record.header.uids)), limit):
-        yield _users(record, uids)
+    limit, numbers = MAX_HEADER_BYTES - _header_bytes(record), _numbers(record)
+    for uids in split_uids(list(dict.fromkeys(record.header.uids)), limit, numbers):
+        yield _users(record, uids, numbers)
 
 
 def to_nodes(record: Record, nodes: Mapping[str, Sequence[str]]) -> Iterator[bytes]:
     """Yield the SPREAD envelopes for one relay, each with a part of `nodes` and their uids."""
-    header = record.header
-    for part in split_nodes(nodes, MAX_HEADER_BYTES - _header_bytes(record)):
-        packed = encode_header(SpreadHeader(header.id, part, header.ts_ms, header.trace))
+    header, numbers = record.header, _numbers(record)
+    for part in split_nodes(nodes, MAX_HEADER_BYTES - _header_bytes(record), numbers):
+        seqs = {node: [numbers[uid] for uid in uids] for node, uids in part.items() if numbers}
+        packed = encode_header(SpreadHeader(header.id, part, header.ts_ms, header.trace, seqs))
         yield encode(Kind.SPREAD, Priority.of(header.priority), b"", packed, record.body)
 
 
-def _users(record: Record, uids: list[str]) -> bytes:
+def _users(record: Record, uids: list[str], numbers: Numbers) -> bytes:
     header = record.header
-    packed = encode_header(UsersHeader(header.id, uids, header.ts_ms, header.trace))
+    seqs = [numbers[uid] for uid in uids] if numbers else []
+    packed = encode_header(UsersHeader(header.id, uids, header.ts_ms, header.trace, seqs))
     return encode(Kind.USERS, Priority.of(header.priority), b"", packed, record.body)
+
+
+def _numbers(record: Record) -> Numbers:
+    header = record.header
+    return dict(zip(header.uids, header.seqs, strict=True)) if header.seqs else NO_NUMBERS
 
 
 def _header_bytes(record: Record) -> int:
@@ -81,3 +90,10 @@ def _flaw_of_uids(uids: Sequence[str]) -> str | None:
     if not 0 < len(uids) <= MAX_UIDS_PER_RECORD:
         return f"{len(uids)} uids: 1 to {MAX_UIDS_PER_RECORD} are allowed"
     return None if all(map(is_uid, uids)) else "a uid is malformed"
+
+
+def _flaw_of_seqs(header: RecordHeader) -> str | None:
+    if header.seqs and len(header.seqs) != len(header.uids):
+        return f"{len(header.seqs)} seqs for {len(header.uids)} uids"
+    fine = all(0 < seq < _MAX_NUMBER for seq in header.seqs)
+    return None if fine else "a seq is not positive or too large"

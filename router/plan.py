@@ -33,7 +33,8 @@ class Mode(StrEnum):
 
 
 class Load(NamedTuple):
-    """What is to be delivered: how many uids, their bytes together, and the bytes of the body."""
+    """What is to be delivered: how many uids, their bytes together (with their numbers, where the
+    body is for mailboxes), and the bytes of the body."""
 
     uids: int
     uid_bytes: int

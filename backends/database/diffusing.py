@@ -27,6 +27,7 @@ from backends.database.dialects import NUMBER, TEXT, as_rows, columns, insert_in
 from backends.database.schema import (
     devices,
     diffusions,
+    groups,
     mailbox,
     mailboxes,
     members,
@@ -119,6 +120,24 @@ def read_new(connection: Connection, convs: Sequence[str], each: int, most: int)
     return [Stored._make(row) for row in rows]
 
 
+def read_sizes(connection: Connection, convs: Sequence[str]) -> dict[str, int]:
+    """Return about how many members each group has."""
+    if not convs:
+        return {}
+    g = groups.c
+    rows = connection.execute(select(g.conv, g.member_count).where(g.conv.in_(convs)))
+    return {row.conv: row.member_count for row in rows}
+
+
+def read_reachable(connection: Connection, uids: Iterable[str]) -> set[str]:
+    """Return those of `uids` who have a device to be notified on."""
+    rows = [(uid,) for uid in uids]
+    if not rows:
+        return set()
+    reachable = _reachable(connection.dialect.name)
+    return {row.uid for row in connection.execute(reachable, as_rows(rows))}
+
+
 def read_members(connection: Connection, convs: Sequence[str]) -> dict[str, list[Member]]:
     """Return the members of each group, also those that have left and may still get something."""
     found: dict[str, list[Member]] = {conv: [] for conv in convs}
@@ -155,8 +174,8 @@ def touch_sessions(connection: Connection, touched: Iterable[Touch]) -> None:
 
 
 def notify(connection: Connection, notices: Iterable[Notice], due_ms: int) -> None:
-    """Let those be notified at `due_ms` that have a device to be notified on. A notification that
-    waits already moves to the newest message and keeps its time."""
+    """Let those be notified at `due_ms`. A notification that waits already moves to the newest
+    message and keeps its time."""
     rows = [(*notice[:4], int(notice.mentioned)) for notice in sorted(notices)]
     if rows:
         connection.execute(_notify(connection.dialect.name), as_rows(rows) | {"due": due_ms})
@@ -176,6 +195,12 @@ def forget_left(connection: Connection, convs: Sequence[str]) -> None:
     """Delete the members of groups that have left and have got all that is theirs."""
     if convs:
         connection.execute(_FORGET_LEFT, {"convs": convs})
+
+
+@cache
+def _reachable(dialect: str) -> Select[tuple[str]]:
+    asked = select(*columns(dialect, TEXT))
+    return select(devices.c.uid).where(devices.c.uid.in_(asked), devices.c.token != "")
 
 
 @cache
@@ -206,13 +231,10 @@ def _touch(dialect: str) -> sqlite.Insert:
 @cache
 def _notify(dialect: str) -> sqlite.Insert:
     uid, conv, seq, n, mentioned = columns(dialect, TEXT, TEXT, NUMBER, NUMBER, NUMBER)
-    reachable = exists().where(devices.c.uid == uid, devices.c.token != "")
     # In a hot group whoever is named may be nobody of it; of a mailbox that is known.
     present = exists().where(members.c.conv == conv, members.c.uid == uid, members.c.left_seq == 0)
     due = bindparam("due", type_=NUMBER)
-    rows = select(uid, conv, seq, n, due, literal(0), mentioned == 1).where(
-        reachable, or_(n > 0, present)
-    )
+    rows = select(uid, conv, seq, n, due, literal(0), mentioned == 1).where(or_(n > 0, present))
     names = ["uid", "conv", "seq", "n", "due", "attempts", "mentioned"]
     into = insert_into(dialect, notifications).from_select(names, rows)
     newest = {

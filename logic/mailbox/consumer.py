@@ -15,8 +15,9 @@ from backends.bus.interface import Bus, BusUnavailableError, Delivery, Subscript
 from backends.database import poison
 from backends.database.database import Database
 from backends.errors import StoreRefusedError, StoreUnavailableError
+from logic.mailbox.bounds import Bounds
 from logic.mailbox.counters import MailboxCounters
-from logic.mailbox.diffusion import Bounds, Diffused, diffuse
+from logic.mailbox.diffusion import Diffused, diffuse
 from logic.mailbox.records import records
 from logic.mailbox.settings import MailboxSettings
 from logic.mailbox.waiting import Waiting

@@ -16,20 +16,13 @@ from backends.database import diffusing, hot_groups
 from backends.database.diffusing import Mailbox, Stored, Touch
 from backends.database.epoch import read_epoch
 from logic.mailbox import notices
+from logic.mailbox.bounds import Bounds, unfinished
 from logic.mailbox.frames import frame_of
 from logic.mailbox.notices import Notices
-from logic.mailbox.plan import Plan, make_plan
-from logic.mailbox.recipients import Group
+from logic.mailbox.plan import Plan
+from logic.mailbox.planning import read_plan
 from proto.conversations import ConversationKind, kind_of
 from proto.im_frames import MessageKind
-
-
-class Bounds(NamedTuple):
-    """How much one transaction takes: messages of each conversation and in all, and rows."""
-
-    each: int
-    messages: int
-    rows: int
 
 
 class Posted(NamedTuple):
@@ -60,7 +53,6 @@ class Diffused:
     unfinished: set[str] = field(default_factory=set)
     mailboxes: dict[str, Mailbox] = field(default_factory=dict)
     epoch: str = ""
-    rows: int = 0
     switches: int = 0
 
 
@@ -69,66 +61,71 @@ def diffuse(connection: Connection, convs: Sequence[str], bounds: Bounds, due_ms
     `due_ms`. Raises `ValueError` for what can't be diffused."""
     cursors = diffusing.lock(connection, convs)
     new = diffusing.read_new(connection, list(cursors), bounds.each, bounds.messages)
-    groups = _groups(connection, cursors, new)
-    plan = make_plan(cursors, new, groups, bounds.rows)
-    done = Diffused(rows=plan.rows, switches=len(plan.fences))
-    _post(connection, plan, done, due_ms)
+    plan = read_plan(connection, cursors, new, bounds)
+    done = Diffused(
+        switches=len(plan.fences),
+        reached={conv: plan.cursor(conv).seq if conv in cursors else 0 for conv in convs},
+        unfinished=unfinished(plan, new, bounds),
+    )
+    _post(connection, plan, done)
+    _stream(connection, plan, done)
+    _notify(connection, done, due_ms)
     _switch(connection, plan)
     diffusing.move(connection, plan.moved)
     diffusing.forget_left(connection, [conv for conv in plan.moved if _is_group(conv)])
-    done.reached = {conv: plan.cursor(conv).seq if conv in cursors else 0 for conv in convs}
-    done.unfinished = _unfinished(plan, new, bounds)
     return done
 
 
-def _groups(
-    connection: Connection, cursors: dict[str, diffusing.Cursor], new: Sequence[Stored]
-) -> dict[str, Group]:
-    """Read the members of the groups that go to mailboxes, now or after a fence."""
-    needed = {
-        each.conv
-        for each in new
-        if _is_group(each.conv) and (not cursors[each.conv].hot or each.kind == MessageKind.COOL)
-    }
-    found = diffusing.read_members(connection, sorted(needed))
-    return {conv: Group(members) for conv, members in found.items()}
-
-
-def _post(connection: Connection, plan: Plan, done: Diffused, due_ms: int) -> None:
+def _post(connection: Connection, plan: Plan, done: Diffused) -> None:
+    """Number the messages in each mailbox, in the order of the plan, and put them there."""
     counts: Counter[str] = Counter()
     for post in plan.posts:
         counts.update(post.uids)
     done.mailboxes = diffusing.raise_heads(connection, counts)
     last = {uid: done.mailboxes[uid].head - count for uid, count in counts.items()}
     rows: list[tuple[str, int, str, int]] = []
-    touched: dict[tuple[str, str], Touch] = {}
-    wanted: Notices = {}
     for message, uids in plan.posts:
-        conv, seq = message.conv, message.seq
         numbers = {uid: last[uid] + 1 for uid in uids}
         last |= numbers
-        rows += [(uid, n, conv, seq) for uid, n in numbers.items()]
+        rows += [(uid, n, message.conv, message.seq) for uid, n in numbers.items()]
         done.posted.append(Posted(message, numbers, frame_of(message)))
-        if kind_of(conv) is not ConversationKind.SYSTEM:
-            total, ts_ms = message.total, message.ts_ms
-            touched |= {(uid, conv): Touch(uid, conv, seq, total, ts_ms) for uid in uids}
-        if notices.is_worth(message):
-            notices.of_post(wanted, message, numbers)
-    _stream(connection, plan, done, wanted)
-    # By user, as the tables are: pages that lie together are written together.
+    # By user, as the table is: pages that lie together are written together.
     diffusing.put(connection, sorted(rows))
+    _touch(connection, done.posted)
+
+
+def _touch(connection: Connection, posted: Sequence[Posted]) -> None:
+    touched: dict[tuple[str, str], Touch] = {}
+    for message, numbers, _ in posted:
+        conv = message.conv
+        if kind_of(conv) is not ConversationKind.SYSTEM:
+            stand = message.seq, message.total, message.ts_ms
+            touched |= {(uid, conv): Touch(uid, conv, *stand) for uid in numbers}
     diffusing.touch_sessions(connection, touched.values())
+
+
+def _stream(connection: Connection, plan: Plan, done: Diffused) -> None:
+    if plan.streamed:
+        done.epoch = read_epoch(connection)
+    done.streamed = [Streamed(message, frame_of(message)) for message in plan.streamed]
+
+
+def _notify(connection: Connection, done: Diffused, due_ms: int) -> None:
+    named = {
+        uid
+        for message, _ in done.streamed
+        if notices.is_worth(message)
+        for uid in notices.mentions_of(message).mentions
+    }
+    worth = any(notices.is_worth(message) for message, _, _ in done.posted)
+    asked = sorted(named.union(done.mailboxes if worth else ()))
+    reachable = diffusing.read_reachable(connection, asked)
+    wanted: Notices = {}
+    for message, numbers, _ in done.posted if reachable else ():
+        notices.of_post(wanted, message, numbers, reachable)
+    for message, _ in done.streamed:
+        notices.of_streamed(wanted, message, reachable)
     diffusing.notify(connection, wanted.values(), due_ms)
-
-
-def _stream(connection: Connection, plan: Plan, done: Diffused, wanted: Notices) -> None:
-    if not plan.streamed:
-        return
-    done.epoch = read_epoch(connection)
-    for message in plan.streamed:
-        done.streamed.append(Streamed(message, frame_of(message)))
-        if notices.is_worth(message):
-            notices.of_streamed(wanted, message)
 
 
 def _switch(connection: Connection, plan: Plan) -> None:
@@ -137,19 +134,6 @@ def _switch(connection: Connection, plan: Plan) -> None:
             hot_groups.begin_span(connection, fence.conv, fence.seq + 1)
         else:
             hot_groups.end_span(connection, fence.conv, fence.seq, fence.total, fence.ts_ms)
-
-
-def _unfinished(plan: Plan, new: Sequence[Stored], bounds: Bounds) -> set[str]:
-    """Return the conversations that may have more: those that were read to a bound, or not
-    planned to the end."""
-    read = Counter(each.conv for each in new)
-    last = {each.conv: each.seq for each in new}
-    left = {conv for conv, seq in last.items() if plan.cursor(conv).seq < seq}
-    left |= {conv for conv, count in read.items() if count == bounds.each}
-    if len(new) == bounds.messages:
-        # The statement reads by conversation: those after the last one may not have had a turn.
-        left |= {conv for conv in plan.cursors if conv not in last} | {new[-1].conv}
-    return left
 
 
 def _is_group(conv: str) -> bool:

@@ -1,6 +1,6 @@
 """Which messages are worth a notification, and for whom. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import msgspec
 
@@ -14,13 +14,15 @@ NOTIFIED_BY_SYSTEM = frozenset((MessageKind.GROUP_JOINED,))
 """Kinds that are so where the cluster tells them to the one user whom they are about."""
 
 
-class _Mentions(msgspec.Struct):
+class Mentions(msgspec.Struct):
+    """The part of a body that says whom it is meant for."""
+
     mentions: list[str] = []
     mention_all: bool = False
 
 
-_decode = msgspec.json.Decoder(_Mentions).decode
-_NOBODY = _Mentions()
+_decode = msgspec.json.Decoder(Mentions).decode
+_NOBODY = Mentions()
 
 Notices = dict[tuple[str, str], Notice]
 """The newest notice of each user and conversation."""
@@ -35,20 +37,26 @@ def is_worth(message: Stored) -> bool:
     return message.kind in NOTIFIED
 
 
-def of_post(notices: Notices, message: Stored, numbers: Mapping[str, int]) -> None:
+def of_post(
+    notices: Notices, message: Stored, numbers: Mapping[str, int], reachable: Collection[str]
+) -> None:
     """Add the notices of a message that goes to mailboxes, where it has these `numbers`."""
-    named = _mentions(message)
-    for uid, n in numbers.items():
-        if uid != message.sender:
+    if not is_worth(message):
+        return
+    named = mentions_of(message)
+    for uid in reachable:
+        if uid in numbers and uid != message.sender:
             mentioned = named.mention_all or uid in named.mentions
-            _add(notices, Notice(uid, message.conv, message.seq, n, mentioned))
+            _add(notices, Notice(uid, message.conv, message.seq, numbers[uid], mentioned))
 
 
-def of_streamed(notices: Notices, message: Stored) -> None:
+def of_streamed(notices: Notices, message: Stored, reachable: Collection[str]) -> None:
     """Add the notices of a message of a hot group: for those whom it names. Naming all of them
     does not count there: it would be as many rows as the hot stream saves."""
-    for uid in _mentions(message).mentions:
-        if uid != message.sender:
+    if not is_worth(message):
+        return
+    for uid in mentions_of(message).mentions:
+        if uid in reachable and uid != message.sender:
             _add(notices, Notice(uid, message.conv, message.seq, 0, True))
 
 
@@ -59,7 +67,8 @@ def _add(notices: Notices, notice: Notice) -> None:
     notices[notice.uid, notice.conv] = notice
 
 
-def _mentions(message: Stored) -> _Mentions:
+def mentions_of(message: Stored) -> Mentions:
+    """Return whom a message names."""
     if b'"mention' not in message.body:
         return _NOBODY
     try:

@@ -80,11 +80,11 @@ class MailboxSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         int,
         Meta(
             description="Most rows of mailboxes that one transaction writes, unless one message"
-            " takes more. 2,000 take about ten milliseconds, for which senders on SQLite wait.",
+            " takes more. 1,000 take about ten milliseconds, for which senders on SQLite wait.",
             ge=1,
             le=100_000,
         ),
-    ] = 2000
+    ] = 1000
     conversations: Annotated[
         int,
         Meta(

@@ -151,7 +151,23 @@ async def test_a_spread_becomes_one_envelope_a_node(cluster: Cluster) -> None:
     assert await got_one.until(1) == await got_two.until(1) == [b"body"]
     assert decode_users(got_one.received[0][1].header).uids == ["a", "b"]
     assert decode_users(got_two.received[0][1].header).uids == ["c"]
+    assert decode_users(got_two.received[0][1].header).seqs == []
     assert cluster.relays["relay-1"].drops["no_such_node", Priority.NORMAL] == 1
+
+
+async def test_a_spread_takes_each_node_the_numbers_of_its_users(cluster: Cluster) -> None:
+    cluster.start_relay(1)
+    router, _ = cluster.node("router-1", "router")
+    one, got_one = cluster.node("access-1", "access")
+    two, got_two = cluster.node("access-2", "access")
+    await cluster.all_up(router, one, two)
+    nodes = {"access-1": ["a", "b"], "access-2": ["c"]}
+    header = SpreadHeader("m1", nodes, 7, "t", {"access-1": [4, 70_000], "access-2": [1]})
+    spread = encode(Kind.SPREAD, Priority.NORMAL, b"", encode_header(header), b"body")
+    await router.send("relay-1", Priority.NORMAL, spread)
+    assert await got_one.until(1) == await got_two.until(1) == [b"body"]
+    assert decode_users(got_one.received[0][1].header).seqs == [4, 70_000]
+    assert decode_users(got_two.received[0][1].header).seqs == [1]
 
 
 async def echo(header: RequestHeader, body: bytes) -> bytes:

@@ -116,7 +116,18 @@ def room_record(room: str, seq: int, priority: str = "normal", **fields: Any) ->
 
 
 def users_record(
-    record_id: str, uids: Sequence[str], priority: str = "normal", body: bytes = b"hi"
+    record_id: str,
+    uids: Sequence[str],
+    priority: str = "normal",
+    body: bytes = b"hi",
+    seqs: Sequence[int] = (),
 ) -> Record:
-    header = RecordHeader(id=record_id, kind="users", ts_ms=0, priority=priority, uids=tuple(uids))
+    header = RecordHeader(
+        id=record_id,
+        kind="users",
+        ts_ms=0,
+        priority=priority,
+        uids=tuple(uids),
+        seqs=tuple(seqs),
+    )
     return Record(header, body)

@@ -235,6 +235,17 @@ async def test_what_comes_again_while_open_is_not_settled_before_the_first(
         assert len(world.mesh.sent) == 1
 
 
+async def test_a_hot_group_is_a_room_for_those_who_want_its_stream(
+    autojump_clock: object,
+) -> None:
+    stream = "hot:g:" + "a" * 64
+    async with running() as world:
+        await world.publish(room_record(stream, 7))
+        ((_, lane, envelope),) = world.mesh.sent
+        assert (envelope.kind, envelope.key.decode(), lane) == (Kind.ROOM, stream, Priority.NORMAL)
+        assert decode_room(envelope.header).seq == 7
+
+
 POISON = {
     "no room": room_record("", 1),
     "a name that is none": room_record("two words", 1),
@@ -246,6 +257,9 @@ POISON = {
     "a negative number": room_record("lobby", -1),
     "a trace that is not ASCII": room_record("lobby", 1, trace="é"),
     "a huge trace": room_record("lobby", 1, trace="t" * 70_000),
+    "a hot stream of no group": room_record("hot:g:", 1),
+    "a number for nobody": users_record("u", ["ann"], seqs=[1, 2]),
+    "a number that none can be": users_record("u", ["ann"], seqs=[0]),
 }
 
 
