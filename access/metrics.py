@@ -12,6 +12,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from access.counters import LATENCY_BUCKETS_MS, Histogram
+from access.im import metrics as im_metrics
 from access.node import AccessNode
 from proto.priorities import LABELS
 
@@ -76,6 +77,7 @@ class AccessCollector(Collector):
             yield _by_name(PREFIX + name, label, text, getattr(counters, name))
         yield self._drops()
         yield from self._gauges()
+        yield from im_metrics.collect(node.messaging)
         yield _histogram(counters.latency)
 
     def _drops(self) -> Metric:

@@ -35,6 +35,7 @@ from proto.priorities import Priority
 log = structlog.get_logger()
 
 LIKES_DRAIN_S = 1.0
+CURSORS_DRAIN_S = 1.0
 ABLE_POLL_S = 0.02
 
 
@@ -173,6 +174,8 @@ async def drain(node: AccessNode, server: Server, within_s: float) -> None:
     await node.lease.renew()
     await server.drain(within_s)
     await node.like_reports.drain(LIKES_DRAIN_S)
+    with trio.move_on_after(CURSORS_DRAIN_S):
+        await node.messaging.cursors.report()
     await node.lease.resign()
 
 

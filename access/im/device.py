@@ -29,7 +29,8 @@ MESSAGE_BYTES = 16 * 1024
 """Frames are joined up to here: an urgent message waits behind at most one such message."""
 RETRY_S = 1.0
 """At least so long until a page that did not come is asked for again; up to twice, at random."""
-NO_LONGER = frozenset((ErrorCode.NOT_MEMBER, ErrorCode.NOT_FOUND, ErrorCode.FORBIDDEN))
+NO_LONGER = frozenset((ErrorCode.NOT_MEMBER, ErrorCode.NOT_FOUND, ErrorCode.BAD_CURSOR))
+"""What ends a hot stream: logic has no more of it for this user."""
 
 
 class HotGroups(Protocol):
@@ -111,7 +112,7 @@ class Device:
             order.open_hot(hot.conv, hot.start, hot.head, known_hot=True)
         for conv, since in given.items():
             if conv not in order.hot:
-                order.open_hot(conv, since, since, known_hot=False)
+                order.drain_hot(conv, since)
         self._work()
 
     def end(self) -> None:
@@ -284,8 +285,7 @@ class Device:
         if self.order is None:
             return
         if page.epoch != self.epoch:
-            around.counters.stale_epoch += 1
-            self.connection.close(CloseCode.RESTARTING, "the numbering is new; connect anew")
+            self._begin_anew()
             return
         stream.answered(page.frames, page.head)
         self.order.paged(stream)
@@ -293,15 +293,24 @@ class Device:
         self._work()
 
     def _no_page(self, stream: Stream, error: RequestError) -> None:
-        if self.order is None:
+        order, code = self.order, error.body.code
+        if order is None:
             return
+        log.info("sync_failed", uid=self.uid, stream=stream.name, error=str(error))
         wait_s = max(RETRY_S, error.body.retry_after_ms / 1000) * (1 + self._around.random())
         stream.failed(trio.current_time() + wait_s)
-        log.info("sync_failed", uid=self.uid, stream=stream.name, error=str(error))
-        if isinstance(stream, HotStream) and error.body.code in NO_LONGER and not stream.ended:
-            self.order.end(stream)
-        self.order.due[stream] = None
+        if isinstance(stream, HotStream):
+            if code in NO_LONGER and not stream.ended:
+                order.end(stream)
+        elif code is ErrorCode.BAD_CURSOR:
+            self._begin_anew()
+        order.due[stream] = None
         self._work()
+
+    def _begin_anew(self) -> None:
+        """Have the device come back: its numbers are none of this database's."""
+        self._around.counters.stale_epoch += 1
+        self.connection.close(CloseCode.RESTARTING, "the numbering is new; connect anew")
 
     # -- time
 

@@ -48,13 +48,12 @@ class Line:
         for n, frame in frames:
             if n > self.position:
                 self._frames.setdefault(n, frame)
-        through = frames[-1][0] if frames else head
-        self._through = max(self._through, through)
-        if self.head > asked_head:
-            self.head = max(self.head, head)  # more came while the page was on its way
+        self._through = max(self._through, frames[-1][0] if frames else head)
+        if frames or self.head > asked_head:
+            self.head = max(self.head, head)  # the page may be cut, or older than what came since
         else:
             # A number that was announced and is beyond the stream's end does not exist.
-            self.head = max(self.position, self._through, head, *self._frames)
+            self.head = max(self.position, self._through, *self._frames)
 
     def next(self) -> Numbered | None:
         """Return the next message, or `None` where it is not here."""

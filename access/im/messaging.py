@@ -71,7 +71,7 @@ class Messaging:
             self.devices, delivering, self.cursors, mesh, self.counters, new_trace
         )
         self._requests = ImRequests(mesh, replies, tasks, new_trace)
-        self._watching = Watching(mesh, self.counters, new_trace, offline_s=settings.offline_s)
+        self.watching = Watching(mesh, self.counters, new_trace, offline_s=settings.offline_s)
 
     async def run(self) -> None:
         """Run all that goes on by itself, until cancelled."""
@@ -79,7 +79,7 @@ class Messaging:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.tails.run, settings.tails_s)
             nursery.start_soon(self.cursors.run, settings.cursors_s)
-            nursery.start_soon(self._watching.run, settings.presence_s)
+            nursery.start_soon(self.watching.run, settings.presence_s)
 
     def receive(self, header: UsersHeader, body: bytes) -> bool:
         """Take a message with its receivers and its numbers in their mailboxes; false where these
@@ -106,7 +106,7 @@ class Messaging:
     def request(self, session: Session, request: Watch | ImRequest, text: bytes) -> None:
         """Take a request, the client's frame `text`; answers later. Raises `overloaded`."""
         if isinstance(request, Watch):
-            self._watching.watch(session, request)
+            self.watching.watch(session, request)
             self._replies.ok(session, request.id)
         else:
             self._requests.request(session, request, text)
@@ -114,7 +114,7 @@ class Messaging:
     def closed(self, session: Session) -> None:
         """Learn that a session is gone."""
         if session.im is not None:
-            self._watching.close(session)
+            self.watching.close(session)
             self.opening.close(session)
 
     def status(self) -> dict[str, Any]:
@@ -122,7 +122,7 @@ class Messaging:
         return {
             "devices": len(self.devices),
             "hot_groups": len(self.hot_groups),
-            "watched": len(self._watching),
+            "watched": len(self.watching),
             "in_flight": self.counters.in_flight,
             "resends": self.counters.resends,
             "syncs": self.counters.syncs,

@@ -17,7 +17,16 @@ MAX_PAST = 200
 class HotStream(Stream):
     """A group's hot stream on one connection."""
 
-    __slots__ = ("_asked_before", "before", "conv", "ended", "known_hot", "last", "revive")
+    __slots__ = (
+        "_asked_before",
+        "before",
+        "conv",
+        "drains",
+        "ended",
+        "known_hot",
+        "last",
+        "revive",
+    )
 
     def __init__(self, conv: str, start: int, head: int, limits: WindowLimits) -> None:
         super().__init__(hot_stream(conv), start, head, limits)
@@ -30,6 +39,9 @@ class HotStream(Stream):
         """The last number when the connection began, if the group was hot then."""
         self.revive = False
         """Whether it goes on when the mailbox is level: the group has become hot again."""
+        self.drains = False
+        """Whether only pages are asked for, which logic gives to members alone, until there are no
+        more: nothing is taken live."""
         self.last: int | None = None
         """The last number that is for a user who has left: the stream ends there."""
         self._asked_before: int | None = None
@@ -41,14 +53,15 @@ class HotStream(Stream):
 
     def takes(self, n: int) -> bool:
         """Say whether message `n`, as it comes live, is for this user."""
-        return not self.ended and (self.last is None or n <= self.last)
+        return not (self.drains or self.ended) and (self.last is None or n <= self.last)
 
     @property
     def nothing_before(self) -> bool:
         """Whether a page that was asked for since a message of the mailbox waits has brought
         nothing that is before it."""
-        found = self.line.next() is None and not self.line.missing
-        return found and self.before is not None and self._asked_before == self.before
+        nothing = self.line.next() is None and not self.line.missing
+        asked = self.before is not None and self._asked_before == self.before
+        return nothing and (asked or self.drains)
 
     @property
     def left(self) -> bool:
@@ -87,18 +100,26 @@ class Order:
         return next((each for each in self.hot.values() if each.name == name), None)
 
     def open_hot(self, conv: str, start: int, head: int, *, known_hot: bool) -> HotStream:
-        """Begin a hot stream after number `start`; `known_hot`: the group is hot now."""
+        """Begin a hot stream after number `start`; `known_hot`: the group is hot now, and the user
+        in it."""
         stream = self.hot[conv] = HotStream(conv, start, head, self._limits)
         stream.window.sent = max(start, self.past.pop(stream.name, 0))
         stream.known_hot = head if known_hot else 0
-        self.opened.append(conv)
-        self.due[stream] = None
+        self._enter(stream, certain=known_hot)
         return stream
+
+    def drain_hot(self, conv: str, start: int) -> None:
+        """Bring what is left of a hot stream that a client says to have up to `start`: the group
+        may have cooled, and the user may never have been in it."""
+        stream = self.hot[conv] = HotStream(conv, start, start, self._limits)
+        stream.drains = stream.must_ask = True
+        self.due[stream] = None
 
     def may_send(self, stream: Stream, n: int, frame: bytes) -> bool:
         """Say whether the next message of `stream` may go out before anything else has."""
         if isinstance(stream, HotStream):
-            return not stream.ended and (self._level_at is None or n < (stream.before or 0))
+            free = self._level_at is None or stream.drains or n < (stream.before or 0)
+            return free and not stream.ended
         return not self.hot or self._mailbox_may_send(frame)
 
     def sent(self, stream: Stream, frame: bytes) -> None:
@@ -201,10 +222,18 @@ class Order:
             if stream.revive:
                 self._begin_anew(stream)
                 stream.line.learn(stream.known_hot)
+            elif not (stream.drains or stream.ended):
+                self._enter(stream)
             self.due[stream] = None
 
     def _begin_anew(self, stream: HotStream) -> None:
-        stream.ended = stream.revive = False
+        stream.ended = stream.revive = stream.drains = False
         stream.last = stream.before = None
-        self.opened.append(stream.conv)
+        self._enter(stream)
+
+    def _enter(self, stream: HotStream, *, certain: bool = False) -> None:
+        """Take the stream live, but not while the mailbox may still bring word that the user has
+        left the group: nothing of it goes out before that anyway."""
+        if certain or self._level_at is None:
+            self.opened.append(stream.conv)
         self.due[stream] = None

@@ -137,15 +137,19 @@ class ImLogic:
         conv = hot_group(body.stream)
         if conv is None:
             return self._sync_mailbox(uid, body)
-        group = self.groups[conv]
+        group = self.groups.get(conv, Group([]))
         if uid not in group.members:
             raise RequestError(ErrorCode.NOT_MEMBER)
+        if body.since > group.head:
+            raise RequestError(ErrorCode.BAD_CURSOR)
         numbers = sorted(seq for seq in group.on_hot if seq > body.since)[: body.limit]
         return SyncAnswer(self.epoch, group.head, 1, [(n, group.frames[n - 1]) for n in numbers])
 
     def _sync_mailbox(self, uid: str, body: services.SyncBody) -> SyncAnswer:
         assert body.stream == MAILBOX
         frames, oldest = self.mailboxes[uid], self.oldest.get(uid, 1)
+        if body.since > len(frames):
+            raise RequestError(ErrorCode.BAD_CURSOR)
         first = max(body.since + 1, oldest)
         found = [(n, frames[n - 1]) for n in range(first, len(frames) + 1)]
         return SyncAnswer(self.epoch, len(frames), oldest, found[: body.limit])

@@ -95,7 +95,7 @@ async def test_lost_fences_and_messages_are_found_in_order(
     make_world: MakeWorld, autojump_clock: MockClock
 ) -> None:
     kinds = ["message", "hot", "message", "cool"]
-    for seed in range(12):
+    for seed in range(5):
         world = make_world(im=ImSettings(in_flight=8))
         group(world, "ann")
         phone = Phone(world)
@@ -117,7 +117,7 @@ async def test_lost_fences_and_messages_are_found_in_order(
 async def test_a_device_resumes_hot_streams_over_connections(
     make_world: MakeWorld, autojump_clock: MockClock
 ) -> None:
-    for seed in range(12):
+    for seed in range(5):
         world = make_world()
         group(world, "ann")
         phone = Phone(world)
@@ -218,6 +218,22 @@ async def test_who_joins_a_hot_group_hears_it_and_who_leaves_does_not(
     assert phone.got[KEY] == [joined, joined + 1, left]
     assert world.mesh.wanted == set()
     assert phone.client.connection.closed_with is None
+
+
+async def test_a_hot_group_that_a_client_names_without_being_in_it_is_not_heard(
+    world: World, autojump_clock: MockClock
+) -> None:
+    group(world, "bob")
+    world.mesh.im.groups[GROUP].hot = True
+    bob, eve = Phone(world, "bob"), Phone(world, "eve")
+    await bob.hello()
+    await eve.hello(epoch="d1", since=0, hot={GROUP: 0, "g:none": 3})
+    for _ in range(3):
+        say(world)
+        await eve.live(0.5)
+    await bob.live(0.1)
+    assert (bob.got, eve.got) == ({KEY: [1, 2, 3]}, {})
+    assert eve.client.connection.closed_with is None
 
 
 async def test_a_message_that_speaks_of_turns_in_its_body_turns_nothing(

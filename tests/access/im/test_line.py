@@ -63,11 +63,13 @@ def test_what_was_passed_on_or_waits_is_no_news() -> None:
     assert not line.missing
 
 
-def test_a_number_that_was_announced_and_does_not_exist_is_forgotten_with_the_next_page() -> None:
+def test_a_number_that_was_announced_and_does_not_exist_is_forgotten_with_an_empty_page() -> None:
     line = Line(0, 9)
     asked_head = line.head
     line.page([(1, b"1")], 1, asked_head)
     assert drain(line) == [1]
+    assert line.missing, "the page may have been cut"
+    line.page([], 1, line.head)
     assert not line.missing
 
 
