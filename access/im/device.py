@@ -192,6 +192,8 @@ class Device:
         if ack.n > stream.acked:
             stream.acked = ack.n
             self._around.cursors.acknowledged(self, stream.name, ack.n)
+        if stream.idle and stream is order.mailbox and not self._starved:
+            return  # the usual case: nothing waits for the room
         order.due[stream] = None
         if self._starved:
             order.due.update(dict.fromkeys(order.streams()))

@@ -22,8 +22,8 @@ KEY_PREFIX = b"hot:"
 """What the keys of their envelopes begin with; no room's name does."""
 MAX_GATHERED = 1000
 """Messages of a group that wait to be handed out; beyond it devices ask for them."""
-DEVICES_AT_ONCE = 128
-"""So many get their messages without a pause: about a millisecond."""
+DEVICES_AT_ONCE = 32
+"""So many get their messages without a pause: a millisecond, or a few where messages are joined."""
 
 
 class HotGroup:

@@ -79,7 +79,7 @@ class Line:
         return self.next() is None and self.head > self.position
 
     def restart(self, position: int) -> None:
-        """Go on after `position`, which may be before or after the present one."""
+        """Go on after `position`, which is not before the present one."""
         self._frames.clear()
         self.position = self._through = position
         self.head = max(self.head, position)

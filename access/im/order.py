@@ -102,8 +102,9 @@ class Order:
     def open_hot(self, conv: str, start: int, head: int, *, known_hot: bool) -> HotStream:
         """Begin a hot stream after number `start`; `known_hot`: the group is hot now, and the user
         in it."""
+        # Who comes back to a group may have had messages of the time between.
+        start = max(start, self.past.pop(hot_stream(conv), 0))
         stream = self.hot[conv] = HotStream(conv, start, head, self._limits)
-        stream.window.sent = max(start, self.past.pop(stream.name, 0))
         stream.known_hot = head if known_hot else 0
         self._enter(stream, certain=known_hot)
         return stream
@@ -197,8 +198,8 @@ class Order:
             self.end(stream)  # left and come back
         if stream is None:
             self.open_hot(conv, seq, seq, known_hot=False)
-        elif stream.ended and seq >= stream.line.position:
-            stream.line.restart(seq)
+        elif stream.ended:
+            stream.line.restart(max(seq, stream.line.position))
             self._begin_anew(stream)
 
     def _cooled(self, stream: HotStream, seq: int) -> None:

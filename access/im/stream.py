@@ -49,6 +49,11 @@ class Stream:
         """How many messages a page has: the same for all connections, so that they share it."""
         return max(self._limits.max_messages // 2, 1)
 
+    @property
+    def idle(self) -> bool:
+        """Whether all that is known of has gone out."""
+        return self.line.head <= self.line.position and not self.must_ask
+
     def live(self, n: int, frame: bytes, now: float, wait_s: float) -> bool:
         """Take a message that was pushed; a gap before it may close by itself for `wait_s`. Says
         whether it is new."""

@@ -46,8 +46,9 @@ class _Flight:
 class Window:
     """Takes what is sent, what is acknowledged and the time. Times are seconds of one clock.
 
-    The oldest message's time runs: when it ends, every message that is as old is sent again and the
-    time doubles. A peer that leaves the oldest one unacknowledged through all resends is dead.
+    The oldest message's time runs: when it ends, every message that is at least half as old is sent
+    again (where one was lost, those beside it were) and the time doubles. A peer that leaves the
+    oldest one unacknowledged through all resends is dead.
     """
 
     __slots__ = ("_expiries", "_flights", "_limits", "_timer", "bytes", "dead", "due_at", "sent")
@@ -123,7 +124,7 @@ class Window:
             return []
         again: list[bytes] = []
         for flight in self._flights.values():
-            if now - flight.sent_at >= self._timer.rto_s or not again:
+            if 2 * (now - flight.sent_at) >= self._timer.rto_s or not again:
                 flight.sent_at, flight.resent = now, True
                 again.append(flight.frame)
         self._timer.back_off()

@@ -105,3 +105,14 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         """Raise `ValueError` that names the key whose value does not fit to another's."""
         if self.workers > 1 and self.edge.port == 0:
             raise ValueError("edge.port: expected a port of its own for several workers, got 0")
+        if self.im.in_flight_bytes > self.edge.max_queued_bytes // 2:
+            raise ValueError(
+                "im.in_flight_bytes: expected at most half of edge.max_queued_bytes"
+                f" ({self.edge.max_queued_bytes // 2}), got {self.im.in_flight_bytes}: a device"
+                " that reads slowly would be closed for what it is sent"
+            )
+        if self.im.min_resend_s > self.im.max_resend_s:
+            raise ValueError(
+                "im.min_resend_s: expected at most im.max_resend_s"
+                f" ({self.im.max_resend_s:g}), got {self.im.min_resend_s:g}"
+            )

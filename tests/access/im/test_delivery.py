@@ -1,13 +1,15 @@
 import random
 
+import pytest
 import trio
 from trio.testing import MockClock
 
-from access.settings import ImSettings
+from access.metrics import AccessCollector
+from access.settings import EdgeSettings, ImSettings, Settings
 from proto.close_codes import CloseCode
 from proto.errors import ErrorCode, RequestError
 from proto.services import Method
-from tests.access.cluster import MakeWorld, World, token
+from tests.access.cluster import SECRET, MakeWorld, World, token
 from tests.access.im.phone import DIRECT, Phone
 
 BOTH = ["ann", "bob"]
@@ -468,3 +470,28 @@ async def test_one_envelope_for_ten_thousand_reaches_those_that_are_here(
 
 
 _TOKEN = token()
+
+
+async def test_metrics_and_the_status_tell_what_happened(
+    world: World, autojump_clock: MockClock
+) -> None:
+    phone = Phone(world)
+    await phone.hello()
+    say(world)
+    say(world, lost=True)
+    say(world)
+    await world.settle(2)
+    values = {
+        sample.name.removeprefix("relaymesh_access_im_"): sample.value
+        for metric in AccessCollector(world.node).collect()
+        for sample in metric.samples
+    }
+    assert (values["devices"], values["in_flight"], values["in_flight_bytes"] > 0) == (1, 3, True)
+    assert (values["opens_total"], values["sent_total"], values["syncs_total"]) == (1, 3, 1)
+    assert values["resends_total"] == 3
+    assert world.node.status()["im"]["in_flight"] == 3
+
+
+def test_what_may_be_in_flight_is_less_than_what_closes_a_slow_reader() -> None:
+    with pytest.raises(ValueError, match=r"im\.in_flight_bytes: expected at most half of"):
+        Settings(token_secret=SECRET, edge=EdgeSettings(max_queued_bytes=64 * 1024))

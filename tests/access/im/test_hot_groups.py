@@ -220,6 +220,32 @@ async def test_who_joins_a_hot_group_hears_it_and_who_leaves_does_not(
     assert phone.client.connection.closed_with is None
 
 
+async def test_who_leaves_and_comes_back_at_once_hears_each_message_once(
+    world: World, autojump_clock: MockClock
+) -> None:
+    group(world, "bob", "ann")
+    world.mesh.im.groups[GROUP].hot = True
+    phone = Phone(world)
+    await phone.hello()
+    say(world)
+    left = say(world, "group_left")
+    say(world)
+    joined = say(world, "group_joined")
+    say(world)
+    await phone.live(0.5)
+    for kind, body in (
+        ("group_left", {"conv": GROUP, "left": left}),
+        ("group_joined", {"conv": GROUP, "joined": joined, "hot": True}),
+    ):
+        frame = world.mesh.im.system("ann", kind, body)
+        world.mesh.numbered({"ann": len(world.mesh.im.mailboxes["ann"])}, frame)
+    await phone.live(0.5)
+    say(world)
+    await phone.live(2)
+    assert phone.got[KEY] == [1, 2, 3, 4, 5, 6]
+    assert phone.client.connection.closed_with is None
+
+
 async def test_a_hot_group_that_a_client_names_without_being_in_it_is_not_heard(
     world: World, autojump_clock: MockClock
 ) -> None:

@@ -214,10 +214,10 @@ def test_a_message_that_was_sent_again_says_nothing_of_the_round_trip() -> None:
     assert window.srtt_s == pytest.approx(0.2)
 
 
-def test_all_that_is_as_old_is_sent_again_and_what_is_fresh_is_not() -> None:
+def test_all_that_is_half_as_old_is_sent_again_and_what_is_fresh_is_not() -> None:
     window = Window(0, LIMITS)
     window.send(1, b"1", 0.0)
-    window.send(2, b"2", 0.0)
-    window.send(3, b"3", 0.9)
+    window.send(2, b"2", 0.5)
+    window.send(3, b"3", 0.6)
     assert window.expire(1.0) == [b"1", b"2"]
     assert window.due_at == 3.0
