@@ -81,7 +81,8 @@ class Hellos:
         self._users.add(claims.sub, session.connection)
         if request.im is not None:
             self._opening.register(session, request.im)
-        written = self._routes.add(claims.sub, session.connection.id)
+        device = request.im.device if request.im is not None else ""
+        written = self._routes.add(claims.sub, session.connection.id, device)
         self._replies.later(session, request.id, lambda: self._answer(session, request, written))
 
     async def _answer(self, session: Session, request: Hello, written: trio.Event) -> None:

@@ -40,6 +40,8 @@ async def test_a_hello_with_im_is_answered_with_where_the_mailbox_is(
     }
     (asked,) = world.mesh.asked_for(Method.OPEN)
     assert asked.facts["uid"] == "ann"
+    (routes,) = await world.store.routes.lookup(["ann"])
+    assert [route.device for route in routes] == ["phone"]
 
 
 async def test_a_push_comes_with_its_number_and_is_forgotten_when_acknowledged(
