@@ -11,11 +11,12 @@ import msgspec
 import pytest
 
 from backends.bus.settings import BusSettings
+from backends.database.settings import DatabaseSettings
 from backends.redis.server import Redis
 from bench.cluster import free_port_base
 from ops.cluster.broker import require_broker, require_client
 from ops.cluster.free_ports import require_free_ports
-from ops.cluster.node_tables import Shared
+from ops.cluster.node_tables import Shared, node_tables
 from ops.cluster.options import UpOptions
 from ops.cluster.plan import plan
 from ops.cluster.state_dir import StateDir
@@ -147,6 +148,18 @@ def test_clusters_that_share_a_broker_have_topics_of_their_own(tmp_path: Path) -
         assert msgspec.convert(bus, BusSettings).kind == "rocketmq"
         prefixes.append(bus["prefix"])
     assert prefixes[0] == prefixes[2] != prefixes[1]
+
+
+def test_the_database_is_a_file_of_the_folder_unless_another_is_named(tmp_path: Path) -> None:
+    state = StateDir(tmp_path)
+    redis = tuple(Redis(f"redis-{name}", (), tmp_path, "secret") for name in ("store", "bus"))
+    elsewhere = "postgresql+psycopg://db.example/relaymesh"
+    urls = []
+    for options in (UpOptions(), UpOptions(database_url=elsewhere)):
+        shared = Shared.of(options, options.plan(), state, redis)
+        tables = node_tables(options.plan().of("logic")[0], shared)
+        urls.append(msgspec.convert(tables["logic"]["database"], DatabaseSettings).url)
+    assert urls == [f"sqlite:///{tmp_path}/database/relaymesh.db", elsewhere]
 
 
 def test_a_missing_client_of_the_broker_is_one_line(

@@ -125,7 +125,8 @@ async def test_nothing_is_acknowledged_that_a_full_disk_did_not_take(database: D
 @pytest.fixture
 def mortal_postgresql() -> Iterator[PostgresqlServer]:
     """A server of this test's own, with all tables, that may be killed."""
-    with running_postgresql(FAST | {"fsync": "on", "synchronous_commit": "on"}) as server:
+    # What a process has written outlives it without fsync.
+    with running_postgresql(FAST | {"synchronous_commit": "on"}) as server:
         make_tables(server.url())
         yield server
 
@@ -194,3 +195,15 @@ def test_a_url_that_is_none_is_named_without_its_password(url: str) -> None:
     with pytest.raises(ValueError, match=r"logic\.database\.url: is not a URL") as refused:
         Database(DatabaseSettings(url=url))
     assert "secret" not in str(refused.value)
+
+
+@pytest.mark.postgresql
+async def test_a_server_that_reads_only_is_left_for_the_one_that_took_over(
+    mortal_postgresql: PostgresqlServer,
+) -> None:
+    settings = DatabaseSettings(url=mortal_postgresql.url())
+    with closing(Database(settings, run_inline)) as database:
+        await database.write(lambda c: c.exec_driver_sql("SET default_transaction_read_only = on"))
+        # The next connection is to a server that writes.
+        await database.write(put("1"))
+        assert await database.read(kept) == (1, 1)
