@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 
 from backends.database.database import Database
 from backends.database.dialects import insert_or
@@ -13,6 +13,8 @@ from proto.requests.devices import DeviceRemove, DeviceSet
 
 MAX_TOKENS = 10
 """Devices of a user that are notified; with one more, the one heard least recently is not."""
+MAX_DEVICES = 20
+"""Devices of a user that are known at all, as for those that connect."""
 OK = b"{}"
 _D = devices.c
 
@@ -40,7 +42,7 @@ class DeviceHandlers:
     async def remove(self, asker: Asker, request: DeviceRemove) -> bytes:
         """Forget a device of the asker's; one that is not known is forgotten already."""
         device = _named(request.device or asker.device)
-        await self._database.write(lambda connection: remove(connection, asker.uid, device))
+        await self._database.write(lambda connection: forget(connection, asker.uid, device))
         return OK
 
 
@@ -63,20 +65,32 @@ def set_token(connection: Connection, uid: str, device: str, provider: str, toke
 
 
 def _trim(connection: Connection, uid: str, device: str) -> None:
-    """Take the tokens of those devices that are too many, `device` aside."""
-    has_one = (_D.uid == uid) & (_D.token != "")
-    count = connection.execute(select(func.count()).where(has_one)).scalar_one()
-    if count <= MAX_TOKENS:
-        return
-    others = select(_D.device).where(has_one, _D.device != device)
-    oldest = connection.execute(others.order_by(_D.seen).limit(count - MAX_TOKENS)).scalars()
-    names = list(oldest)
-    connection.execute(
-        update(devices).where(_D.uid == uid, _D.device.in_(names)).values(provider="", token="")
-    )
+    """Keep the devices, and among them those with a token, from being too many; `device` stays."""
+    of_user = _D.uid == uid
+    notified = of_user & (_D.token != "")
+    spare = _oldest(connection, notified, _D.device != device, MAX_TOKENS)
+    if spare:
+        chosen = of_user & _D.device.in_(spare)
+        connection.execute(update(devices).where(chosen).values(provider="", token=""))
+    for each in _oldest(connection, of_user, _D.token == "", MAX_DEVICES):
+        forget(connection, uid, each)
 
 
-def remove(connection: Connection, uid: str, device: str) -> None:
+def _oldest(
+    connection: Connection, counted: ColumnElement[bool], spare: ColumnElement[bool], most: int
+) -> list[str]:
+    """Return as many devices as those `counted` are more than `most`: of the `spare` among them
+    those heard least recently."""
+    count = connection.execute(
+        select(func.count()).select_from(devices).where(counted)
+    ).scalar_one()
+    if count <= most:
+        return []
+    query = select(_D.device).where(counted, spare).order_by(_D.seen).limit(count - most)
+    return list(connection.execute(query).scalars())
+
+
+def forget(connection: Connection, uid: str, device: str) -> None:
     """Forget the device and its positions."""
     for table in (devices, hot_cursors):
         connection.execute(delete(table).where(table.c.uid == uid, table.c.device == device))
