@@ -136,8 +136,6 @@ class Notifier:
             return self._cancelled(facts.row, "recalled")
         try:
             return await self._told_in_time(facts.row, content, decided)
-        except StoreUnavailableError:
-            raise
         except Exception:
             # One that breaks must not hold up the others, nor come back without end.
             log.exception("notification_broke", uid=facts.row.uid, conv=facts.row.conv)
