@@ -75,17 +75,19 @@ def claim(connection: Connection, now_ms: int, most: int) -> list[Row]:
 def conclude(connection: Connection, conclusions: Sequence[Conclusion]) -> list[bool]:
     """Write what has come of rows, in one transaction; `True` for each."""
     done = [_fence(each.row) for each in conclusions if each.due_ms is None]
-    again = [
-        _fence(each.row) | {"its_due": each.due_ms, "its_attempts": each.attempts}
-        for each in conclusions
-        if each.due_ms is not None
-    ]
+    again = [_fence(each.row) | _due(each) for each in conclusions if each.due_ms is not None]
+    overtaken = [_fence(each.row) | _due(each) for each in conclusions]
     gone = [
         {"its_uid": each.row.uid, **{f"its_{k}": v for k, v in token._asdict().items()}}
         for each in conclusions
         for token in each.gone
     ]
-    for statement, values in ((_DONE, done), (_AGAIN, again), (_OVERTAKEN, done), (_GONE, gone)):
+    for statement, values in (
+        (_DONE, done),
+        (_AGAIN, again),
+        (_OVERTAKEN, overtaken),
+        (_GONE, gone),
+    ):
         if values:
             connection.execute(statement, values)
     return [True] * len(conclusions)
@@ -93,6 +95,10 @@ def conclude(connection: Connection, conclusions: Sequence[Conclusion]) -> list[
 
 def _key(row: Row) -> dict[str, Any]:
     return {"its_uid": row.uid, "its_conv": row.conv}
+
+
+def _due(conclusion: Conclusion) -> dict[str, Any]:
+    return {"its_due": conclusion.due_ms or 0, "its_attempts": conclusion.attempts}
 
 
 def _fence(row: Row) -> dict[str, Any]:
@@ -113,7 +119,7 @@ _AGAIN = (
 _OVERTAKEN = (
     update(notifications)
     .where(_CLAIMED & (_N.seq != bindparam("its_seq")))
-    .values(due=0, attempts=0)
+    .values(due=bindparam("its_due"), attempts=bindparam("its_attempts"))
 )
 _D = devices.c
 _GONE = (

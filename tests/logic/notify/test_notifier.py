@@ -354,6 +354,21 @@ async def test_a_newer_message_during_the_sending_is_told_too(world, autojump_cl
     assert await world.rows() == []
 
 
+async def test_a_newer_message_during_a_failure_waits_no_longer_than_that(world, autojump_clock):
+    await world.device()
+    world.fcm.takes_s, world.fcm.answer = 2, lambda _: LATER
+    await world.says("one")
+    async with world.running():
+        await trio.sleep(1)
+        (row,) = await world.rows()
+        await world.says("two", n=2)
+        await world.do(update(schema.notifications).values(due=row.due))
+        await trio.sleep(2)
+        world.fcm.answer = lambda _: Outcome(Verdict.SENT)
+        await trio.sleep(20)
+    assert [each.body for each in world.fcm.sent] == ["two"]
+
+
 async def test_the_database_may_be_away_for_a_minute(world, autojump_clock):
     await world.device()
     await world.says()
