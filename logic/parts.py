@@ -1,6 +1,6 @@
 """What logic works with, all of it from outside."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from backends.answers.interface import Answers
@@ -8,6 +8,7 @@ from backends.bus.interface import Bus
 from backends.database.database import Database
 from backends.leases.interface import Duties, Registry
 from backends.likes.interface import Census, ChangedRooms, Likes
+from backends.push.interface import Provider
 from backends.rate_limit.interface import RateLimit
 from backends.room_log.interface import RoomLog
 from backends.routes.interface import Routes
@@ -29,5 +30,6 @@ class Parts:
     answers: Answers
     database: Database
     routes: Routes
+    providers: Mapping[str, Provider]
     now_ms: Callable[[], int]
     random_bits: RandomBits

@@ -2,8 +2,8 @@
 
 import random
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import trio
 
@@ -16,6 +16,8 @@ from backends.leases.redis import RedisDuties, RedisRegistry
 from backends.likes.redis import RedisCensus, RedisChangedRooms, RedisLikes
 from backends.links.interface import Links
 from backends.links.nng import NngLinks
+from backends.push.connect import open_providers
+from backends.push.interface import Provider
 from backends.rate_limit.interface import Rate
 from backends.rate_limit.redis import RedisRateLimit
 from backends.redis.client import RedisClient, open_redis
@@ -40,8 +42,8 @@ async def run(
 ) -> None:
     """Run a logic node until `stopping`, then drain it.
 
-    Raises `ValueError` for an address that can't be one. A bus, store or relay that is away is
-    waited for.
+    Raises `ValueError` for an address that can't be one, and for a push provider that is set up
+    wrongly. A bus, store or relay that is away is waited for.
     """
     async with _opened(settings, node, NngLinks()) as (logic, mesh):
         task_status.started(logic)
@@ -61,6 +63,7 @@ async def _opened(
 
     mesh = MeshNode(node, "logic", settings.mesh, links, receive)
     async with (
+        _providers(settings) as providers,
         open_redis(settings.store) as redis,
         open_redis(settings.store) as urgent,
         open_bus(settings.bus) as bus,
@@ -68,7 +71,7 @@ async def _opened(
         trio.open_nursery() as nursery,
     ):
         collectors = [MeshCollector(mesh), BusCollector(bus.counters), StoreCollector(redis)]
-        parts = parts_of(settings, redis, urgent, bus, database)
+        parts = parts_of(settings, redis, urgent, bus, database, providers)
         logic = Logic(settings, node, parts, mesh, collectors)
         inbound.append(logic)
         nursery.start_soon(mesh.run)
@@ -76,8 +79,18 @@ async def _opened(
         nursery.cancel_scope.cancel()
 
 
+def _providers(settings: Settings) -> AbstractAsyncContextManager[Mapping[str, Provider]]:
+    push = settings.push
+    return open_providers(push.fcm, push.webhook, push.timeout_s, time.time)
+
+
 def parts_of(
-    settings: Settings, redis: RedisClient, urgent: RedisClient, bus: Bus, database: Database
+    settings: Settings,
+    redis: RedisClient,
+    urgent: RedisClient,
+    bus: Bus,
+    database: Database,
+    providers: Mapping[str, Provider],
 ) -> Parts:
     """Return the parts, of which most live in Redis, with the real time and randomness."""
     random_bits = random.SystemRandom().getrandbits
@@ -96,6 +109,7 @@ def parts_of(
         answers=RedisAnswers(redis, settings.room_log.dedup_s),
         database=database,
         routes=RedisRoutes(redis),
+        providers=providers,
         now_ms=now_ms,
         random_bits=random_bits,
     )

@@ -25,10 +25,9 @@ from logic.im.sweeper import Sweeper
 from logic.im.typing import TypingHandler
 from logic.living import Living
 from logic.mailbox.wiring import Mailboxes
+from logic.notify.wiring import OfflinePush
 from logic.outgoing import Outgoing
 from logic.parts import Parts
-from logic.presence.handler import PresenceHandler
-from logic.presence.presence import Presence
 from logic.sessions import handlers as sessions
 from logic.settings import Settings
 from logic.signals import Signals
@@ -83,21 +82,21 @@ class InstantMessages:
             committed=self.events.committed,
             now_ms=parts.now_ms,
         )
-        self.presence = Presence(parts.routes, living)
+        self.push = OfflinePush(whole.push, parts, living)
 
     def methods(self) -> Mapping[Method, Serve]:
         """Return what answers the methods of instant messaging."""
         return {
             Method.IM: ImHandler(self._handlers()).handle,
-            Method.PRESENCE: PresenceHandler(self.presence, self._parts.database).handle,
             **self.mailboxes.methods(),
+            **self.push.methods(),
         }
 
     def collectors(self) -> Sequence[Collector]:
         """Return the collectors of its figures."""
         commits: dict[str, GroupCommit[Any, Any]] = {"sends": self.sends, "reads": self.reads}
         own = ImCollector(commits, self.events, self.sweeper, self.signals, self._parts.database)
-        return [own, *self.mailboxes.collectors()]
+        return [own, *self.mailboxes.collectors(), *self.push.collectors()]
 
     def status(self) -> dict[str, Any]:
         """Return what goes on now."""
@@ -125,6 +124,7 @@ class InstantMessages:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.sweeper.run)
             nursery.start_soon(self.mailboxes.run)
+            nursery.start_soon(self.push.run)
 
     async def drained(self) -> None:
         """Give the bus what it does not have yet, for a while."""
@@ -145,6 +145,7 @@ class InstantMessages:
             **self._people(),
             **sessions.handlers(parts.database),
             **self.mailboxes.handlers(),
+            **self.push.handlers(),
         }
 
     def _people(self) -> dict[type, Handle]:

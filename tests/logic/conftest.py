@@ -100,6 +100,7 @@ class World:
             answers=MemoryAnswers(),
             database=database,
             routes=MemoryRoutes(),
+            providers={},
             now_ms=now_ms,
             random_bits=bits,
         )

@@ -157,6 +157,7 @@ async def run_logic(outside: Outside, process: Process) -> None:
         parts = LogicParts(
             bus=bus,
             database=outside.database,
+            providers={},
             now_ms=now_ms,
             random_bits=random_bits,
             **clients,

@@ -164,7 +164,8 @@ async def test_a_push_between_the_route_and_the_answer_is_not_lost(
     async with trio.open_nursery() as nursery:
         nursery.start_soon(phone.hello)
         await head_was_read.wait()
-        assert (await world.store.routes.lookup(["ann"]))[0]
+        (route,) = (await world.store.routes.lookup(["ann"]))[0]
+        assert route.device == "phone"
         # The answer of before knows nothing of it.
         frame = world.mesh.im.direct(DIRECT, [])
         world.mesh.numbered({"ann": 1}, frame)
