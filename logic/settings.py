@@ -12,8 +12,8 @@ from logic.contacts.settings import ContactSettings
 from logic.groups.settings import GroupSettings
 from logic.im.settings import ImSettings
 from logic.mailbox.settings import MailboxSettings
-from mesh.serving import Bounds
 from logic.notify.settings import PushSettings
+from mesh.serving import Bounds
 from mesh.settings import MeshSettings
 
 
@@ -133,8 +133,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     mailbox: MailboxSettings = MailboxSettings()
     contacts: ContactSettings = ContactSettings()
     groups: GroupSettings = GroupSettings()
+    push: PushSettings = PushSettings()
 
     def bounds(self) -> Bounds:
         """Return the places of requests about rooms and pushes."""
         return Bounds(self.at_work, self.waiting, self.wait_s, self.target_ms / 1000)
-    push: PushSettings = PushSettings()

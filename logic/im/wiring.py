@@ -16,7 +16,6 @@ from logic.im import committing, reading
 from logic.im.events import Events
 from logic.im.history import HistoryHandler
 from logic.im.metrics import ImCollector
-from logic.im.placeholder import not_yet
 from logic.im.read import ReadHandler
 from logic.im.recall import RecallHandler
 from logic.im.send import SendHandler
@@ -31,7 +30,6 @@ from logic.parts import Parts
 from logic.sessions import handlers as sessions
 from logic.settings import Settings
 from logic.signals import Signals
-from proto.client_requests import IM_REQUESTS
 from proto.requests.messages import History, Read, Recall, Send, Typing
 from proto.services import Method
 
@@ -134,7 +132,7 @@ class InstantMessages:
     def _handlers(self) -> dict[type, Handle]:
         parts, settings, now_ms = self._parts, self._settings, self._parts.now_ms
         committed = self.events.committed
-        return dict.fromkeys(IM_REQUESTS, not_yet) | {
+        return {
             Send: SendHandler(self.sends, committed).handle,
             Recall: RecallHandler(parts.database, committed, settings.recall_s, now_ms).handle,
             Read: ReadHandler(self.reads, self.signals, now_ms).handle,

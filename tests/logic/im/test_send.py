@@ -128,7 +128,8 @@ async def test_who_may_not_say_anything_in_a_group(
     await people.join("g:1", "cleo", muted_until=world.parts.now_ms() + 5000)
     with pytest.raises(RequestError) as caught:
         await ask_im("cleo", "send", conv="g:1", mid="m", text="x")
-    assert (caught.value.body.code, caught.value.body.retry_after_ms) == ("muted", 5000)
+    assert caught.value.body.code == "muted"
+    assert 4900 <= caught.value.body.retry_after_ms <= 5000
     await trio.sleep(5)
     await ask_im("cleo", "send", conv="g:1", mid="m", text="x")
     await people.group("g:2", "ann", "bob", dissolved=True)
