@@ -1,10 +1,12 @@
 """Instant messaging on SQLite in a fresh file, with virtual time; people and groups by hand."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import pytest
+import trio
+import trio.testing
 from sqlalchemy import Connection, insert, select
 
 from backends.database.schema import contacts, groups, members
@@ -51,10 +53,13 @@ def people(database: Any) -> People:
 
 
 @pytest.fixture
-async def im(running: Any) -> AsyncIterator[Logic]:
-    """A running node."""
-    node, _ = await running()
-    yield node
+async def im(world: Any, nursery: trio.Nursery) -> Logic:
+    """A node that answers and feeds the bus, and does nothing by itself: no mailbox is filled."""
+    node = world.logic()
+    nursery.start_soon(node.im.serve)
+    nursery.start_soon(node.outgoing.run)
+    await trio.testing.wait_all_tasks_blocked()
+    return node
 
 
 @pytest.fixture
