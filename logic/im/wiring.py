@@ -1,6 +1,7 @@
 """Instant messaging as one part of a logic node: its subjects put together, and their tasks."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import structlog
@@ -106,12 +107,14 @@ class InstantMessages:
         }
 
     async def serve(self) -> None:
-        """Bring the tables to their version, then do what requests wait for, until cancelled.
+        """Bring the tables to their version, and do what requests wait for, until cancelled.
 
         Raises as `backends.database.versions.prepare`.
         """
-        await prepare(self._parts.database, may_migrate=self._whole.database.migrate)
+        may_migrate = self._whole.database.migrate
         async with trio.open_nursery() as nursery:
+            # Beside the others: while the database is away, they refuse what comes.
+            nursery.start_soon(partial(prepare, self._parts.database, may_migrate=may_migrate))
             nursery.start_soon(self.mailboxes.serve)
             nursery.start_soon(self.events.run)
             nursery.start_soon(self.sends.run)
