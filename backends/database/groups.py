@@ -45,11 +45,6 @@ def change_group(connection: Connection, conv: str, **values: Any) -> None:
     connection.execute(update(groups).where(groups.c.conv == conv).values(values))
 
 
-def make_hot(connection: Connection, conv: str) -> None:
-    """Let what follows in a group go to its hot stream; the caller has appended `hot`."""
-    connection.execute(update(conversations).where(conversations.c.conv == conv).values(hot=True))
-
-
 def diffused_seq(connection: Connection, conv: str) -> int:
     """Return up to which message the conversation is in the mailboxes."""
     query = select(diffusions.c.seq).where(diffusions.c.conv == conv)

@@ -43,13 +43,14 @@ class Activity(NamedTuple):
 def read_activity(
     connection: Connection, convs: Sequence[str], back: tuple[int, int]
 ) -> list[Activity]:
-    """Return what speaks for and against a switch of those of `convs` that are groups."""
+    """Return what speaks for and against a switch of those of `convs` that are groups, and not
+    dissolved."""
     c, g = conversations.c, groups.c
     sent = [_sent(bindparam(name, type_=BigInteger)) for name in ("back", "further_back")]
     query = (
         select(c.conv, c.hot, g.member_count, g.tagged_hot, *sent)
         .join(groups, g.conv == c.conv)
-        .where(c.conv.in_(convs))
+        .where(c.conv.in_(convs), ~g.dissolved)
     )
     rows = connection.execute(query, {"back": back[0], "further_back": back[1]})
     return [

@@ -61,14 +61,16 @@ def add_members(
 
 
 def remove_members(connection: Connection, told: Appended, uids: Iterable[str]) -> None:
-    """Let members out with the message `told`, the last that they get."""
+    """Let members out with the message `told`, the last that they get and the last of their
+    sessions: those of a hot group do not follow it message by message."""
     names = sorted(uids)
+    last = {"last_seq": told.seq, "last_count": told.count, "last_ts": told.ts_ms}
     m, s = members.c, sessions.c
     connection.execute(
         update(members).where(m.conv == told.conv, m.uid.in_(names)).values(left_seq=told.seq)
     )
     connection.execute(
-        update(sessions).where(s.conv == told.conv, s.uid.in_(names)).values(left=True)
+        update(sessions).where(s.conv == told.conv, s.uid.in_(names)).values(left=True, **last)
     )
 
 

@@ -35,7 +35,8 @@ def page(connection: Connection, uid: str, after: Position | None, limit: int) -
     """Return at most `limit` sessions of `uid` after a position, in order, as rows.
 
     A row has the columns of `sessions`, `last_*` as they are now, and (None where there is none)
-    the group's `group_name` and the last message's columns, which begin with `message_`.
+    the group's `group_name` and `group_dissolved`, and the last message's columns, which begin
+    with `message_`.
     """
     values: Row = {"uid": uid, "limit": limit}
     if after is None:
@@ -101,7 +102,8 @@ def _statement(*, after: bool) -> Select[Any]:
     )
     said = [column.label(f"message_{column.name}") for column in _MESSAGE]
     ordered = (p.pinned.desc(), p.last_ts.desc(), p.conv)
-    return select(found, _g.name.label("group_name"), *said).select_from(joined).order_by(*ordered)
+    group = (_g.name.label("group_name"), _g.dissolved.label("group_dissolved"))
+    return select(found, *group, *said).select_from(joined).order_by(*ordered)
 
 
 _MESSAGE = (_m.seq, _m.sender, _m.name, _m.kind, _m.mid, _m.ts, _m.recalled, _m.body)

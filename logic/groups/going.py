@@ -3,6 +3,7 @@
 from typing import Any
 
 from backends.database.groups import change_group
+from backends.database.hot_groups import switch
 from backends.database.members import remove_members
 from logic.groups import rules
 from logic.groups.turn import Done, GroupOk, Turn
@@ -26,8 +27,12 @@ def kick(turn: Turn, request: GroupKick) -> Done:
 def dissolve(turn: Turn, _: GroupDissolve) -> Done:
     """End the group. Its members are not touched, however many: the message tells them, and that
     the group is dissolved is looked up where it matters."""
-    change_group(turn.connection, turn.group.conv, dissolved=True)
-    return turn.done(MessageKind.GROUP_DISSOLVED, {})
+    conv = turn.group.conv
+    change_group(turn.connection, conv, dissolved=True, tagged_hot=False)
+    done = turn.done(MessageKind.GROUP_DISSOLVED, {})
+    # Nothing follows: a hot stream ends, so that nobody goes on asking where it does.
+    cool = switch(turn.connection, conv, False, turn.act.now_ms)
+    return done._replace(appended=[*done.appended, cool]) if cool else done
 
 
 def _go(turn: Turn, uids: list[str], by: dict[str, Any]) -> Done:

@@ -2,10 +2,10 @@
 
 from sqlalchemy import Connection
 
-from backends.database.groups import change_group, lock_group, make_hot
+from backends.database.groups import change_group, lock_group
+from backends.database.hot_groups import switch
 from logic.groups.turn import Act, Done, GroupOk
 from proto.errors import ErrorCode, RequestError
-from proto.im_frames import MessageKind
 from proto.requests.groups import GroupTag
 
 
@@ -16,8 +16,7 @@ def tag(connection: Connection, act: Act, request: GroupTag) -> Done:
     if group is None or group.dissolved:
         raise RequestError(ErrorCode.NOT_FOUND, "conv: there is no such group", field="conv")
     change_group(connection, group.conv, tagged_hot=request.hot)
-    if group.hot or not request.hot:
+    told = switch(connection, group.conv, True, act.now_ms) if request.hot else None
+    if told is None:
         return Done(GroupOk(group.conv, 0), [])
-    (told,) = act.append(connection, [act.message(group.conv, MessageKind.HOT, {})])
-    make_hot(connection, group.conv)
     return Done(GroupOk(group.conv, told.seq), [told])

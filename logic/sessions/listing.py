@@ -79,7 +79,7 @@ def _session(row: Any) -> Session:
         muted=row.muted,
         pinned=row.pinned,
         hot=bool(row.hot),
-        left=row.left,
+        left=row.left or bool(row.group_dissolved),
         last=_last(row),
         name=row.group_name or "",
     )

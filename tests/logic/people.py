@@ -15,6 +15,7 @@ from logic.contacts.settings import ContactSettings
 from logic.groups.service import GroupsService
 from logic.groups.settings import GroupSettings
 from logic.im.service import Asker
+from logic.sessions.handlers import handlers as sessions_handlers
 from proto.client_requests import parse_im
 from proto.conversations import system
 from proto.errors import ErrorBody, RequestError
@@ -39,6 +40,7 @@ class People:
                 database, self._take, GroupSettings(max_members=max_members), **time
             ).handlers()
         )
+        self._handlers |= sessions_handlers(database)
 
     async def ask(self, who: str, op: str, *, token_role: str = "viewer", **fields: Any) -> Any:
         """Return the `ok`; raises `RequestError`."""

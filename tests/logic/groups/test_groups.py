@@ -98,7 +98,8 @@ async def test_a_group_that_is_full_takes_nobody(people, conv):
 async def test_who_leaves_gets_the_message_that_says_so_and_no_more(people, conv):
     done = await people.ask("cid", "group_leave", conv=conv)
     assert (await people.member("cid", conv)).left_seq == done["seq"]
-    assert (await people.session("cid", conv)).left
+    session = await people.session("cid", conv)
+    assert (session.left, session.last_seq) == (True, done["seq"])
     assert (await people.told(conv))[-1] == ("group_left", "cid", {"uids": ["cid"]})
     assert (await people.told_user("cid"))[-1] == (
         "group_left",
@@ -266,8 +267,18 @@ async def test_a_group_ends_with_a_message_and_touches_no_member(people, conv):
     assert [(each.conv, each.seq) for each in people.committed] == [(conv, done["seq"])]
     assert len(await people.present(conv)) == 3
     assert (await people.ask("ann", "group_dissolve", conv=conv))["seq"] == 0
+    (session,) = (await people.ask("cid", "sessions"))["sessions"]
+    assert (session["conv"], session["left"]) == (conv, True)
     for who, op in (("ann", "group_info"), ("cid", "group_leave"), ("bob", "group_dissolve")):
         assert (await people.refused(who, op, conv=conv)).code is ErrorCode.NOT_MEMBER
+
+
+async def test_the_hot_stream_of_a_group_ends_with_it(people, conv):
+    await people.ask("shop", "group_tag", token_role="server", conv=conv, hot=True)
+    await people.ask("ann", "group_dissolve", conv=conv)
+    assert [kind for kind, _, _ in await people.told(conv)][-2:] == ["group_dissolved", "cool"]
+    assert not (await people.row(conversations, conv=conv)).hot
+    assert not (await people.group(conv)).tagged_hot
 
 
 async def test_members_see_what_the_group_is(people, conv):
