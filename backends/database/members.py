@@ -4,12 +4,13 @@ At most a request's worth of rows is read or written at once, however many membe
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Select, and_, bindparam, select, update
 
 from backends.database.appending import Appended
-from backends.database.dialects import insert_or
+from backends.database.dialects import TEXT, as_rows, columns, insert_or
 from backends.database.schema import members, sessions
 
 
@@ -25,8 +26,9 @@ class Member(NamedTuple):
 
 def read_members(connection: Connection, conv: str, uids: Collection[str]) -> dict[str, Member]:
     """Return those of `uids` that are members of `conv`, or have just left."""
-    query = _members(conv).where(members.c.uid.in_(sorted(uids)))
-    return {row.uid: Member(*row) for row in connection.execute(query)}
+    statement = _named_members(connection.dialect.name)
+    rows = connection.execute(statement, as_rows([[uid] for uid in sorted(uids)]) | {"its": conv})
+    return {row.uid: Member(*row) for row in rows if row.role is not None}
 
 
 def page_of_members(connection: Connection, conv: str, after: str, limit: int) -> Sequence[Member]:
@@ -64,14 +66,10 @@ def remove_members(connection: Connection, told: Appended, uids: Iterable[str]) 
     """Let members out with the message `told`, the last that they get and the last of their
     sessions: those of a hot group do not follow it message by message."""
     names = sorted(uids)
-    last = {"last_seq": told.seq, "last_count": told.count, "last_ts": told.ts_ms}
-    m, s = members.c, sessions.c
-    connection.execute(
-        update(members).where(m.conv == told.conv, m.uid.in_(names)).values(left_seq=told.seq)
-    )
-    connection.execute(
-        update(sessions).where(s.conv == told.conv, s.uid.in_(names)).values(left=True, **last)
-    )
+    last = {"seq": told.seq, "counted": told.count, "ts_ms": told.ts_ms}
+    # One by one by the whole key: for a list PostgreSQL may go through all members of a group.
+    connection.execute(_REMOVE, [{"its": told.conv, "who": uid, "seq": told.seq} for uid in names])
+    connection.execute(_LEAVE, [{"its": told.conv, "who": uid, **last} for uid in names])
 
 
 def change_member(connection: Connection, conv: str, uid: str, **values: Any) -> None:
@@ -87,6 +85,37 @@ def has_left(connection: Connection, conv: str, uid: str) -> bool:
     return bool(connection.execute(query).scalar())
 
 
+_REMOVE = (
+    update(members)
+    .where(members.c.conv == bindparam("its"), members.c.uid == bindparam("who"))
+    .values(left_seq=bindparam("seq"))
+)
+_LEAVE = (
+    update(sessions)
+    .where(sessions.c.conv == bindparam("its"), sessions.c.uid == bindparam("who"))
+    .values(
+        left=True,
+        last_seq=bindparam("seq"),
+        last_count=bindparam("counted"),
+        last_ts=bindparam("ts_ms"),
+    )
+)
+
+
+@cache
+def _named_members(dialect: str) -> Select[Any]:
+    """Look each user up by the whole key: for a list of them PostgreSQL, which expects groups to be
+    small, goes through all members."""
+    m, named = members.c, select(columns(dialect, TEXT)[0].label("uid")).subquery("named")
+    is_it = and_(m.conv == bindparam("its"), m.uid == named.c.uid)
+    columns_of_it = (m.role, m.joined_seq, m.left_seq, m.muted_until)
+    looked_up = [
+        select(each).where(is_it).correlate(named).scalar_subquery().label(each.name)
+        for each in columns_of_it
+    ]
+    return select(named.c.uid, *looked_up)
+
+
 def _members(conv: str) -> Any:
     m = members.c
     return select(m.uid, m.role, m.joined_seq, m.left_seq, m.muted_until).where(m.conv == conv)
@@ -97,5 +126,5 @@ def _upsert(connection: Connection, table: Any, rows: list[dict[str, Any]], **sa
     rows = [row | same for row in rows]
     insert = insert_or(connection, table)
     keys = list(table.primary_key.columns)
-    columns = {name: insert.excluded[name] for name in rows[0] if name not in ("conv", "uid")}
-    connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=columns), rows)
+    newest = {name: insert.excluded[name] for name in rows[0] if name not in ("conv", "uid")}
+    connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=newest), rows)
