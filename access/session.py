@@ -85,6 +85,10 @@ class Session:
             retry_after_ms=self._bucket.wait_ms(),
         )
 
+    def uncounted(self) -> None:
+        """Do not count the last frame: something else bounds how many such ones there can be."""
+        self._bucket.give_back()
+
     def bad_frame(self, now: float) -> None:
         """Count a frame that could not be read; raises `CloseError` when it is one too many."""
         if self._bad is None:

@@ -151,7 +151,8 @@ class Sessions:
             messaging.request(session, request, text)
             return
         try:
-            messaging.acknowledge(session, request)
+            if messaging.acknowledge(session, request):
+                session.uncounted()  # there are no more of these than messages that were sent
         except RequestError:
             self._counters.requests["bad"] += 1
             session.bad_frame(trio.current_time())

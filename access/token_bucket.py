@@ -23,6 +23,10 @@ class TokenBucket:
         self._tokens -= 1
         return True
 
+    def give_back(self) -> None:
+        """Give back a token that was taken."""
+        self._tokens = min(self._burst, self._tokens + 1)
+
     def wait_ms(self) -> int:
         """Return how long it takes until there is a token again."""
         return max(1, round((1 - self._tokens) / self._rate * 1000))

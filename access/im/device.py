@@ -153,8 +153,9 @@ class Device:
         if self.order is not None and stream is not None and stream.takes(n):
             self._learn(self.order, stream, n)
 
-    def acknowledge(self, ack: Ack) -> None:
-        """Take an acknowledgement; raises `RequestError` `bad_frame` for what was never sent."""
+    def acknowledge(self, ack: Ack) -> bool:
+        """Take an acknowledgement and say whether something was in flight until now; raises
+        `RequestError` `bad_frame` for what was never sent."""
         order = self.order
         if order is None:
             raise _never_sent("stream", "nothing was sent yet")
@@ -162,8 +163,8 @@ class Device:
         if stream is None:
             if ack.n > order.past.get(ack.stream, -1):
                 raise _never_sent("stream", f"nothing of {ack.stream} was sent")
-            return
-        self._acknowledge(order, stream, ack)
+            return False
+        return self._acknowledge(order, stream, ack)
 
     def _take(self, order: Order, stream: Stream, messages: Sequence[Numbered]) -> None:
         now, counters = trio.current_time(), self._around.counters
@@ -179,7 +180,7 @@ class Device:
         order.due[stream] = None
         self._work()
 
-    def _acknowledge(self, order: Order, stream: Stream, ack: Ack) -> None:
+    def _acknowledge(self, order: Order, stream: Stream, ack: Ack) -> bool:
         before = stream.window.bytes
         try:
             taken = stream.window.acknowledge(ack.n, ack.also, trio.current_time())
@@ -192,12 +193,11 @@ class Device:
         if ack.n > stream.acked:
             stream.acked = ack.n
             self._around.cursors.acknowledged(self, stream.name, ack.n)
-        if stream.idle and stream is order.mailbox and not self._starved:
-            return  # the usual case: nothing waits for the room
-        order.due[stream] = None
-        if self._starved:
-            order.due.update(dict.fromkeys(order.streams()))
-        self._work()
+        # The usual case: nothing waits for the room.
+        if self._starved or not stream.idle or stream is not order.mailbox:
+            order.due.update(dict.fromkeys(order.streams() if self._starved else [stream]))
+            self._work()
+        return taken > 0
 
     # -- what goes out
 

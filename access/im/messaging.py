@@ -94,14 +94,15 @@ class Messaging:
         self.counters.elsewhere += not somebody
         return True
 
-    def acknowledge(self, session: Session, ack: Ack) -> None:
-        """Take an acknowledgement; raises `bad_frame` for what was never sent."""
+    def acknowledge(self, session: Session, ack: Ack) -> bool:
+        """Take an acknowledgement and say whether it is news; raises `bad_frame` for what was never
+        sent."""
         device = session.im.device if session.im is not None else None
         if device is None:
             raise RequestError(
                 ErrorCode.BAD_FRAME, "op: this connection takes no instant messages", field="op"
             )
-        device.acknowledge(ack)
+        return device.acknowledge(ack)
 
     def request(self, session: Session, request: Watch | ImRequest, text: bytes) -> None:
         """Take a request, the client's frame `text`; answers later. Raises `overloaded`."""

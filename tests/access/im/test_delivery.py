@@ -272,6 +272,22 @@ async def test_an_ack_for_what_was_never_sent_is_a_bad_frame_without_a_request(
     assert phone.client.connection.closed_with == CloseCode.TOO_MANY_ERRORS
 
 
+async def test_acks_of_many_messages_one_by_one_are_not_too_many_frames(
+    world: World, autojump_clock: MockClock
+) -> None:
+    phone = Phone(world)
+    await phone.hello()
+    for n in range(1, 1001):
+        say(world)
+        phone.acknowledge("mailbox", n)
+    assert phone.client.replies(None) == []
+    for _ in range(1000):
+        phone.acknowledge("mailbox", 1000)
+    codes = {reply["error"]["code"] for reply in phone.client.replies(None)}
+    assert codes == {"rate_limited"}
+    assert phone.client.connection.closed_with == CloseCode.TOO_MANY_ERRORS
+
+
 async def test_an_ack_without_im_is_a_bad_frame(world: World, autojump_clock: MockClock) -> None:
     client = world.client()
     await client.hello("ann")
