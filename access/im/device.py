@@ -1,69 +1,29 @@
 """One connection that takes instant messages: writes what its streams let out, and keeps time."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Sequence
 
 import structlog
 import trio
 
-from access.alarms import Alarms
 from access.edge.interface import Connection
-from access.im.counters import ImCounters
+from access.im.delivering import Delivering
+from access.im.hot_stream import HotStream
 from access.im.line import Numbered
-from access.im.order import HotStream, Order
-from access.im.pages import Pages
+from access.im.order import Order
+from access.im.outflow import Outflow
 from access.im.stream import Stream
-from access.im.window import BadAckError, WindowLimits
-from access.tasks import Tasks
-from proto import server_frames
+from access.im.window import BadAckError
 from proto.close_codes import CloseCode
 from proto.errors import ErrorCode, RequestError
-from proto.priorities import Priority
 from proto.requests.messages import Ack
 from proto.services import OpenAnswer
 
 log = structlog.get_logger()
 
-MESSAGE_BYTES = 16 * 1024
-"""Frames are joined up to here: an urgent message waits behind at most one such message."""
 RETRY_S = 1.0
 """At least so long until a page that did not come is asked for again; up to twice, at random."""
 NO_LONGER = frozenset((ErrorCode.NOT_MEMBER, ErrorCode.NOT_FOUND, ErrorCode.BAD_CURSOR))
 """What ends a hot stream: logic has no more of it for this user."""
-
-
-class HotGroups(Protocol):
-    """Who hands hot groups' messages out."""
-
-    def enter(self, conv: str, device: "Device") -> None:
-        """Let `device` have the group's messages from now on."""
-
-    def leave(self, conv: str, device: "Device") -> None:
-        """Let it have no more."""
-
-
-class Cursors(Protocol):
-    """Who reports how far devices are."""
-
-    def acknowledged(self, device: "Device", stream: str, n: int) -> None:
-        """Report that `device` has all of `stream` up to `n`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Delivering:
-    """What all devices share."""
-
-    limits: WindowLimits
-    pages: Pages
-    alarms: Alarms
-    tasks: Tasks
-    counters: ImCounters
-    cursors: Cursors
-    hot_groups: HotGroups
-    reorder_s: float
-    tail_s: float
-    random: Callable[[], float]
 
 
 class Device:
@@ -74,8 +34,7 @@ class Device:
         "_around",
         "_busy",
         "_early_head",
-        "_in_flight_bytes",
-        "_starved",
+        "_outflow",
         "connection",
         "epoch",
         "gone",
@@ -96,8 +55,7 @@ class Device:
         self._alarm_at: float | None = None
         self._busy = False
         self._early_head = 0
-        self._in_flight_bytes = 0
-        self._starved = False
+        self._outflow = Outflow(connection, around.limits.max_bytes, around.counters)
 
     # -- its life
 
@@ -121,8 +79,7 @@ class Device:
         order, self.order = self.order, None
         if order is not None:
             for stream in order.streams():
-                self._around.counters.in_flight -= len(stream.window)
-                self._around.counters.in_flight_bytes -= stream.window.bytes
+                self._outflow.left(len(stream.window), stream.window.bytes)
             for conv in order.hot:
                 self._around.hot_groups.leave(conv, self)
 
@@ -186,16 +143,15 @@ class Device:
             taken = stream.window.acknowledge(ack.n, ack.also, trio.current_time())
         except BadAckError as error:
             raise _never_sent(error.field, str(error)) from None
-        counters = self._around.counters
-        counters.acknowledged += taken
-        counters.in_flight -= taken
-        self._freed(before - stream.window.bytes)
+        self._around.counters.acknowledged += taken
+        self._outflow.left(taken, before - stream.window.bytes)
         if ack.n > stream.acked:
             stream.acked = ack.n
             self._around.cursors.acknowledged(self, stream.name, ack.n)
         # The usual case: nothing waits for the room.
-        if self._starved or not stream.idle or stream is not order.mailbox:
-            order.due.update(dict.fromkeys(order.streams() if self._starved else [stream]))
+        starved = self._outflow.starved
+        if starved or not stream.idle or stream is not order.mailbox:
+            order.due.update(dict.fromkeys(order.streams() if starved else [stream]))
             self._work()
         return taken > 0
 
@@ -206,7 +162,7 @@ class Device:
         order = self.order
         if self._busy or order is None:
             return
-        self._busy, self._starved = True, False
+        self._busy, self._outflow.starved = True, False
         try:
             while order.due and not self.gone:
                 stream = next(iter(order.due))
@@ -221,49 +177,21 @@ class Device:
         frames: list[bytes] = []
         while (found := stream.line.next()) is not None:
             n, frame = found
-            if not self._fits(stream, len(frame)) or not order.may_send(stream, n, frame):
+            if not self._outflow.fits(stream, len(frame)) or not order.may_send(stream, n, frame):
                 break
             stream.line.take()
             stream.window.send(n, frame, now)
-            self._in_flight_bytes += len(frame)
+            self._outflow.entered(len(frame))
             frames.append(frame)
             order.sent(stream, frame)
         if frames:
-            counters = self._around.counters
-            counters.sent += len(frames)
-            counters.in_flight += len(frames)
-            counters.in_flight_bytes += sum(map(len, frames))
-            self._write(frames)
+            self._outflow.write(frames)
         order.settle(stream)
         if stream.wants_page(now, self._around.reorder_s):
             self._around.tasks.start(self._page, stream, stream.ask())
         ask_at = stream.ask_at if not stream.asking else None
         self._wake_at(stream.window.due_at)
         self._wake_at(ask_at if ask_at is not None and ask_at > now else None)
-
-    def _fits(self, stream: Stream, size_bytes: int) -> bool:
-        """Say whether there is room, in the window and in what all windows of the connection may
-        have in flight together: it is less than what closes a slow reader."""
-        total = self._in_flight_bytes + size_bytes
-        fits = total <= self._around.limits.max_bytes or not self._in_flight_bytes
-        self._starved |= not fits
-        return fits and stream.window.fits(size_bytes)
-
-    def _write(self, frames: Sequence[bytes]) -> None:
-        start = size = 0
-        for end, frame in enumerate(frames):
-            if size and size + len(frame) > MESSAGE_BYTES:
-                self._write_one(frames[start:end])
-                start, size = end, 0
-            size += len(frame)
-        self._write_one(frames[start:])
-
-    def _write_one(self, frames: Sequence[bytes]) -> None:
-        self.connection.send(server_frames.message(frames), Priority.NORMAL)
-
-    def _freed(self, size_bytes: int) -> None:
-        self._in_flight_bytes -= size_bytes
-        self._around.counters.in_flight_bytes -= size_bytes
 
     def _tell_hot_groups(self, order: Order) -> None:
         closed, order.closed = order.closed, []
@@ -327,24 +255,9 @@ class Device:
             return
         self._alarm_at = None
         for stream in order.streams():
-            self._send_again(stream, now)
+            self._outflow.send_again(stream, now)
             order.due[stream] = None
         self._work()
-
-    def _send_again(self, stream: Stream, now: float) -> None:
-        due_at = stream.window.due_at
-        if due_at is None or now < due_at:
-            return
-        if self.connection.queued_bytes:
-            stream.window.postpone(now)  # it has not left this node yet
-            return
-        frames = stream.window.expire(now)
-        if stream.window.dead:
-            self._around.counters.dead += 1
-            self.connection.close(CloseCode.UNACKNOWLEDGED, f"{stream.name}: not acknowledged")
-        elif frames:
-            self._around.counters.resends += len(frames)
-            self._write(frames)
 
 
 def _never_sent(field: str, message: str) -> RequestError:

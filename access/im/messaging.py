@@ -9,7 +9,7 @@ from access.alarms import Alarms
 from access.edge.interface import Connection
 from access.im.counters import ImCounters
 from access.im.cursors import CursorReports
-from access.im.device import Delivering
+from access.im.delivering import Delivering
 from access.im.devices import Devices
 from access.im.ends import Ends
 from access.im.hot_groups import HotGroups

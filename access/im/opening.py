@@ -7,7 +7,8 @@ import structlog
 
 from access.im.counters import ImCounters
 from access.im.cursors import CursorReports
-from access.im.device import Delivering, Device
+from access.im.delivering import Delivering
+from access.im.device import Device
 from access.im.devices import Devices
 from access.session import Session
 from mesh.interface import Mesh
