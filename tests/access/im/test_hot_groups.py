@@ -95,7 +95,7 @@ async def test_lost_fences_and_messages_are_found_in_order(
     make_world: MakeWorld, autojump_clock: MockClock
 ) -> None:
     kinds = ["message", "hot", "message", "cool"]
-    for seed in range(5):
+    for seed in range(3):
         world = make_world(im=ImSettings(in_flight=8))
         group(world, "ann")
         phone = Phone(world)
@@ -117,7 +117,7 @@ async def test_lost_fences_and_messages_are_found_in_order(
 async def test_a_device_resumes_hot_streams_over_connections(
     make_world: MakeWorld, autojump_clock: MockClock
 ) -> None:
-    for seed in range(5):
+    for seed in range(3):
         world = make_world()
         group(world, "ann")
         phone = Phone(world)

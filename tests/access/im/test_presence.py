@@ -1,4 +1,4 @@
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
@@ -96,6 +96,7 @@ FOUND = st.tuples(
 
 
 @given(st.lists(FOUND, min_size=1, max_size=60))
+@settings(deadline=None)
 def test_nobody_is_told_gone_before_its_time_and_what_lasts_is_told(
     found: list[UserPresence],
 ) -> None:
