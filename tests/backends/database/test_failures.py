@@ -18,6 +18,7 @@ from backends.database.schema import messages, outbox
 from backends.database.settings import DatabaseSettings
 from backends.errors import StoreRefusedError, StoreUnavailableError
 from tests.conftest import make_tables, run_inline
+from tests.full_disk import full_disk
 
 NOW_MS = 1_790_000_000_000
 
@@ -67,25 +68,6 @@ async def test_a_database_locked_for_too_long(impatient: Database, database_url:
     assert await impatient.read(kept) == (2, 2)
 
 
-async def fill_up(database: Database, full: bool) -> None:
-    """Let the disk be full, or have room again."""
-
-    def sqlite(connection: Connection) -> None:
-        pages = connection.exec_driver_sql("PRAGMA page_count").scalar() if full else 1 << 30
-        connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
-
-    def postgresql(connection: Connection) -> None:
-        # What PostgreSQL says when it can't make a table's file longer.
-        raising = "BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END"
-        function = f"CREATE OR REPLACE FUNCTION no_room() RETURNS trigger AS $${raising}$$"
-        trigger = "CREATE TRIGGER no_room BEFORE INSERT ON outbox EXECUTE FUNCTION no_room()"
-        filling = [f"{function} LANGUAGE plpgsql", trigger]
-        for statement in filling if full else ["DROP TRIGGER no_room ON outbox"]:
-            connection.exec_driver_sql(statement)
-
-    await database.write(sqlite if database.is_sqlite else postgresql)
-
-
 async def test_nothing_is_acknowledged_that_a_full_disk_did_not_take(database: Database) -> None:
     commit = GroupCommit[int, int](
         database,
@@ -107,13 +89,12 @@ async def test_nothing_is_acknowledged_that_a_full_disk_did_not_take(database: D
         async with trio.open_nursery() as sending:
             for number in range(10):
                 sending.start_soon(send, number)
-        await fill_up(database, full=True)
-        async with trio.open_nursery() as sending:
-            for number in range(10, 60):
-                sending.start_soon(send, number)
-        assert refused
-        assert await database.read(kept) == (len(acked), len(acked))
-        await fill_up(database, full=False)
+        async with full_disk(database):
+            async with trio.open_nursery() as sending:
+                for number in range(10, 60):
+                    sending.start_soon(send, number)
+            assert refused
+            assert await database.read(kept) == (len(acked), len(acked))
         async with trio.open_nursery() as sending:
             for number in refused:
                 sending.start_soon(send, number)

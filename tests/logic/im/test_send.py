@@ -6,6 +6,7 @@ from backends.database.schema import messages, outbox, sessions
 from proto.conversations import direct, message_id
 from proto.errors import RequestError
 from proto.topics import Topic
+from tests.full_disk import full_disk
 
 CHAT = direct("ann", "bob")
 
@@ -172,7 +173,7 @@ async def test_without_the_database_nothing_is_acknowledged(
     autojump_clock, im, refused, people, database, rows
 ):
     await people.befriend("ann", "bob")
-    full = "CREATE TRIGGER full BEFORE INSERT ON messages BEGIN SELECT RAISE(ABORT, 'full'); END"
-    await database.write(lambda c: c.exec_driver_sql(full) and None)
-    assert (await refused("ann", "send", conv=CHAT, mid="m", text="x"))[0] == "unavailable"
+    async with full_disk(database):
+        code, *_ = await refused("ann", "send", conv=CHAT, mid="m", text="x" * 4000)
+    assert code == "unavailable"
     assert await rows(messages) == []
