@@ -1,4 +1,5 @@
-"""A trio client for relaymesh live rooms: resumes, repairs gaps, repeats until answered.
+"""A trio client for relaymesh, its live rooms and instant messages: resumes, repairs gaps, repeats
+until answered.
 
 async with connect(gateway("http://localhost:8700"), token) as client:
     events = client.events("lobby")
@@ -29,31 +30,63 @@ from relaymesh_client.events import (
     Skipped,
 )
 from relaymesh_client.gateway import EndpointSource, fixed, gateway
+from relaymesh_client.im.events import (
+    Acknowledged,
+    DevicePresence,
+    Draft,
+    ImEvent,
+    ImPosition,
+    ImUnavailable,
+    MailboxOpened,
+    MailboxReset,
+    Message,
+    NotSent,
+    Presence,
+    Receipt,
+    Sent,
+    Typing,
+)
+from relaymesh_client.im.messenger import Messenger
 
 __all__ = [
+    "Acknowledged",
     "Client",
     "Closed",
     "Connected",
+    "DevicePresence",
     "Direct",
     "Disconnected",
+    "Draft",
     "Dropped",
     "Endpoint",
     "EndpointSource",
     "Event",
     "EventQueue",
+    "ImEvent",
+    "ImPosition",
+    "ImUnavailable",
     "Joined",
     "Left",
     "Lost",
+    "MailboxOpened",
+    "MailboxReset",
+    "Message",
+    "Messenger",
+    "NotSent",
     "OutboxFull",
     "Position",
+    "Presence",
     "Priority",
     "Published",
     "Push",
+    "Receipt",
     "Refused",
     "RelaymeshError",
     "Reset",
+    "Sent",
     "Skipped",
     "TokenSource",
+    "Typing",
     "Unanswered",
     "connect",
     "fixed",

@@ -13,6 +13,8 @@ from relaymesh_client.errors import Closed
 from relaymesh_client.event_queue import EventQueue
 from relaymesh_client.events import Connected, Event, Frame, Priority
 from relaymesh_client.gateway import EndpointSource
+from relaymesh_client.im.events import ImPosition
+from relaymesh_client.im.messenger import Messenger
 from relaymesh_client.protocol import Protocol
 
 CONNECT_S = 30.0
@@ -40,28 +42,26 @@ class Client:
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
         self._protocol = driver.protocol
+        self.im = Messenger(driver)
+        """Instant messages; they come where `connect` was given a device."""
 
     def events(self, room: str | None = None, *, capacity: int = 10_000) -> EventQueue:
         """Return an iterator over all events from now on, or over those of one `room`.
 
         Its queue is bounded by `capacity`; see `EventQueue` for what goes when it is full.
         """
-        queue = EventQueue(lambda event: room is None or _room_of(event) == room, capacity)
-        if self._driver.closed is not None:
-            queue.end(self._driver.closed)
-        self._driver.queues.append(queue)
-        return queue
+        return self._driver.listen(lambda event: room is None or _room_of(event) == room, capacity)
 
     def forget(self, events: EventQueue) -> None:
         """Stop filling an iterator that `events` returned."""
-        self._driver.queues.remove(events)
+        self._driver.listeners.remove(events)
 
     async def join(self, room: str, *, history: int = 0, timeout_s: float = 30.0) -> Frame:
         """Join `room` and stay in it over reconnects; returns what the server says of the room.
 
         Up to `history` (0–100) older messages of urgent and normal come first.
         """
-        self._require_open()
+        self._driver.require_open()
         self._driver.room_hint = self._driver.room_hint or room
         now = trio.current_time()
         ticket = self._protocol.join(room, now=now, history=history, give_up_s=timeout_s)
@@ -69,7 +69,7 @@ class Client:
 
     async def leave(self, room: str) -> None:
         """Leave `room`."""
-        self._require_open()
+        self._driver.require_open()
         await self._driver.answer(self._protocol.leave(room, now=trio.current_time()))
 
     async def chat(
@@ -101,7 +101,7 @@ class Client:
 
     def like(self, room: str, count: int = 1) -> None:
         """Like `room`; likes are merged and sent within 200 ms, and never counted twice."""
-        self._require_open()
+        self._driver.require_open()
         self._protocol.like(room, count, now=trio.current_time())
         self._driver.flush()
 
@@ -135,7 +135,7 @@ class Client:
         return self._protocol.uncertain_likes
 
     async def _publish(self, op: str, fields: Frame, mid: str, timeout_s: float) -> Published:
-        self._require_open()
+        self._driver.require_open()
         fields = {**fields, "mid": mid} if mid else fields
         now = trio.current_time()
         ok = await self._driver.answer(
@@ -144,13 +144,9 @@ class Client:
         return Published(*(ok[name] for name in Published._fields))
 
     async def _request(self, op: str, fields: Frame) -> Frame:
-        self._require_open()
+        self._driver.require_open()
         now = trio.current_time()
         return await self._driver.answer(self._protocol.request(op, fields, now=now))
-
-    def _require_open(self) -> None:
-        if self._driver.closed is not None:
-            raise self._driver.closed
 
 
 @asynccontextmanager
@@ -159,6 +155,9 @@ async def connect(
     token: TokenSource,
     *,
     rooms: Sequence[str] = (),
+    device: str = "",
+    position: ImPosition | None = None,
+    manual_ack: bool = False,
     connect_timeout_s: float = CONNECT_S,
     seed: random.Random | None = None,
 ) -> AsyncIterator[Client]:
@@ -168,10 +167,14 @@ async def connect(
     gives a fresh one for each connection). `rooms` are joined with `hello`. `seed` decides the
     jitter and the ids of messages. Raises `Closed` when the cluster refuses the client, or can't be
     reached in `connect_timeout_s`.
+
+    `device` (`[A-Za-z0-9_-]{1,64}`) turns instant messages on: choose one for each installation,
+    and keep it. `position` is where an earlier client was (`client.im.position`). A message is
+    acknowledged when it was put into a queue of events, or with `manual_ack` by `client.im.ack`.
     """
     chance = seed or random.SystemRandom()
-    protocol = Protocol(chance)
-    driver = Driver(protocol, source, token, chance)
+    protocol = Protocol(chance, device=device, position=position)
+    driver = Driver(protocol, source, token, chance, manual_ack=manual_ack)
     for room in rooms:
         driver.room_hint = driver.room_hint or room
         protocol.join(room, now=trio.current_time(), give_up_s=math.inf)

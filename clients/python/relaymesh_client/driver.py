@@ -13,6 +13,7 @@ from relaymesh_client.errors import Closed, Refused
 from relaymesh_client.event_queue import EventQueue
 from relaymesh_client.events import Frame
 from relaymesh_client.gateway import EndpointSource
+from relaymesh_client.listeners import Listeners, Wants
 from relaymesh_client.outbox import Answer
 from relaymesh_client.protocol import Protocol
 
@@ -47,10 +48,16 @@ class Driver:
     """Connects, reads, writes, keeps time and comes back, until it is told to end or may not."""
 
     def __init__(
-        self, protocol: Protocol, source: EndpointSource, token: TokenSource, random: Random
+        self,
+        protocol: Protocol,
+        source: EndpointSource,
+        token: TokenSource,
+        random: Random,
+        *,
+        manual_ack: bool = False,
     ) -> None:
         self.protocol = protocol
-        self.queues: list[EventQueue] = []
+        self.listeners = Listeners(self.flush)
         self.connected = trio.Event()
         """`hello` was accepted once, or the client is closed for good."""
         self.closed: Closed | None = None
@@ -58,6 +65,7 @@ class Driver:
         """The room that the gateway is asked for."""
         self.last_failure = ""
         """Why the last attempt to connect failed, for a person."""
+        self._manual_ack = manual_ack
         self._source = source
         self._token = token
         self._backoff = Backoff(random)
@@ -87,17 +95,26 @@ class Driver:
             self.closed = problem
             self.protocol.end(problem)
             self.flush()
-            for queue in self.queues:
-                queue.end(problem)
+            self.listeners.end(problem)
             self.connected.set()
+
+    def require_open(self) -> None:
+        """Raise `Closed` where the client is closed for good."""
+        if self.closed is not None:
+            raise self.closed
+
+    def listen(self, wants: Wants, capacity: int) -> EventQueue:
+        """Return a queue of the events from now on that `wants` agrees with."""
+        return self.listeners.add(wants, capacity)
 
     def flush(self) -> None:
         """Hand on what the protocol has put out: events, answers, messages."""
         protocol = self.protocol
         events, protocol.events = protocol.events, []
         for event in events:
-            for queue in self.queues:
-                queue.put(event)
+            self.listeners.put(event)
+        if self.listeners.have_room and not self._manual_ack:
+            protocol.im.take_all(trio.current_time())
         answers, protocol.answers = protocol.answers, []
         for answer in answers:
             if answer.id in self._answers:

@@ -7,8 +7,11 @@ import trio
 
 from relaymesh_client.errors import Closed
 from relaymesh_client.events import Dropped, Event, Push
+from relaymesh_client.im.events import Kept, Signal
 
-_BULK, _NORMAL, _REST = range(3)
+MAX_KEPT = 1000
+"""Instant messages waiting in a queue beyond which none are acknowledged: a few windows' worth."""
+_BULK, _NORMAL, _REST, _KEPT = range(4)
 _LANE = {"bulk": _BULK, "normal": _NORMAL}
 _NAMES = ("bulk", "normal", "urgent")
 
@@ -19,15 +22,18 @@ class EventQueue:
     When `capacity` events wait, the oldest of the least urgent kind goes: bulk, then normal, then
     the rest. The next event that is read is then a `Dropped` that says how many went. So a slow
     reader costs bounded memory and never holds the connection or its own requests.
+
+    Instant messages are never dropped: while more than `MAX_KEPT` wait, none are acknowledged, and
+    the server sends no more than a window. `on_room` is called when they are that few again.
     """
 
-    def __init__(self, wants: Callable[[Event], bool], capacity: int = 10_000) -> None:
-        """Take the events that `wants` agrees with; `capacity` must be at least 1."""
+    def __init__(self, capacity: int = 10_000, on_room: Callable[[], None] = lambda: None) -> None:
+        """Begin empty; `capacity` must be at least 1."""
         if capacity < 1:
             raise ValueError(f"capacity must be at least 1: {capacity}")
-        self._wants = wants
+        self._on_room = on_room
         self._capacity = capacity
-        self._lanes: tuple[deque[tuple[int, Event]], ...] = (deque(), deque(), deque())
+        self._lanes: tuple[deque[tuple[int, Event]], ...] = (deque(), deque(), deque(), deque())
         self._count = 0
         self._dropped: dict[str, int] = {}
         self._ended: Closed | None = None
@@ -36,14 +42,18 @@ class EventQueue:
     def __len__(self) -> int:
         return sum(len(lane) for lane in self._lanes)
 
+    @property
+    def has_room(self) -> bool:
+        """Whether instant messages that come now may be acknowledged."""
+        return len(self._lanes[_KEPT]) <= MAX_KEPT
+
     def put(self, event: Event) -> None:
-        """Add `event`, if it is wanted; drops one when the queue is full."""
-        if not self._wants(event):
-            return
-        if len(self) >= self._capacity:
+        """Add `event`; drops one when the queue is full."""
+        lane = _lane_of(event)
+        if lane != _KEPT and len(self) - len(self._lanes[_KEPT]) >= self._capacity:
             self._drop_one()
         self._count += 1
-        self._lanes[_lane_of(event)].append((self._count, event))
+        self._lanes[lane].append((self._count, event))
         self._wake()
 
     def end(self, problem: Closed | None) -> None:
@@ -74,15 +84,19 @@ class EventQueue:
         if self._dropped:
             dropped, self._dropped = self._dropped, {}
             return Dropped(dropped)
+        had_room = self.has_room
         lane = min((lane for lane in self._lanes if lane), key=lambda lane: lane[0][0])
-        return lane.popleft()[1]
+        event = lane.popleft()[1]
+        if self.has_room and not had_room:
+            self._on_room()
+        return event
 
     def _wake(self) -> None:
         changed, self._changed = self._changed, trio.Event()
         changed.set()
 
     def _drop_one(self) -> None:
-        for name, lane in zip(_NAMES, self._lanes, strict=True):
+        for name, lane in zip(_NAMES, self._lanes, strict=False):
             if lane:
                 lane.popleft()
                 self._dropped[name] = self._dropped.get(name, 0) + 1
@@ -90,4 +104,8 @@ class EventQueue:
 
 
 def _lane_of(event: Event) -> int:
+    if isinstance(event, Kept):
+        return _KEPT
+    if isinstance(event, Signal):
+        return _BULK
     return _LANE.get(event.priority, _REST) if isinstance(event, Push) else _REST

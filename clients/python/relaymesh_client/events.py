@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from relaymesh_client.errors import Refused
+from relaymesh_client.im.events import ImEvent
 
 Priority = Literal["urgent", "normal", "bulk"]
 PRIORITIES: tuple[Priority, ...] = ("urgent", "normal", "bulk")
@@ -123,4 +124,4 @@ class Dropped:
 
 
 RoomEvent = Push | Skipped | Lost | Reset | Joined | Left
-Event = RoomEvent | Direct | Connected | Disconnected | Dropped
+Event = RoomEvent | ImEvent | Direct | Connected | Disconnected | Dropped

@@ -12,6 +12,8 @@ from relaymesh_client.catalogue import NOT_DONE
 from relaymesh_client.errors import Closed, Refused, RelaymeshError, Unanswered, refused
 from relaymesh_client.events import Connected, Direct, Disconnected, Event, Frame
 from relaymesh_client.frames import frames_of, is_of_stream
+from relaymesh_client.im.core import InstantMessages
+from relaymesh_client.im.events import Draft, ImPosition
 from relaymesh_client.keepalive import Keepalive, Verdict
 from relaymesh_client.likes import LikeMerger
 from relaymesh_client.membership import Membership
@@ -30,7 +32,14 @@ KNOWN_DIRECTS = 1000
 class Protocol:
     """One user's client over all of its connections."""
 
-    def __init__(self, random: Random, *, name: str = "relaymesh-python/0.1") -> None:
+    def __init__(
+        self,
+        random: Random,
+        *,
+        name: str = "relaymesh-python/0.1",
+        device: str = "",
+        position: ImPosition | None = None,
+    ) -> None:
         self.outgoing: list[str] = []
         self.events: list[Event] = []
         self.answers: list[Answer] = []
@@ -48,6 +57,7 @@ class Protocol:
         self._random = random
         self._name = name
         self._outbox = Outbox()
+        self.im = InstantMessages(self._outbox, random, device=device, position=position)
         self._rooms = Membership(self._outbox.new_id)
         self._repairs = Repairs(self._outbox, random)
         self._likes = LikeMerger()
@@ -84,8 +94,18 @@ class Protocol:
         if not 0 < give_up_s <= REPEAT_WITHIN_S:
             raise ValueError(f"give_up_s must be over 0, at most {REPEAT_WITHIN_S}: {give_up_s}")
         if not fields.get("mid"):
-            fields = {**fields, "mid": f"{self._random.getrandbits(96):024x}"}
+            fields = {**fields, "mid": self.new_mid()}
         return self.request(op, fields, now=now, give_up_s=give_up_s)
+
+    def send(self, draft: Draft, *, now: float, give_up_s: float) -> int:
+        """Send an instant message, repeated until it is answered. Raises `OutboxFull`."""
+        ticket = self.im.sending.add(draft, now + give_up_s)
+        self.tick(now)
+        return ticket
+
+    def new_mid(self) -> str:
+        """Return an id for a message that no other one has."""
+        return f"{self._random.getrandbits(96):024x}"
 
     def request(self, op: str, fields: Frame, *, now: float, give_up_s: float = 10.0) -> int:
         """Send a request that may be repeated without harm, as `fetch`. Raises `OutboxFull`."""
@@ -115,6 +135,7 @@ class Protocol:
         self.hello_error, self.must_drop = None, False
         self._keepalive.opened(now)
         frame = {"op": "hello", "id": self._hello, "token": token, "client": self._name}
+        frame |= self.im.spec()
         join = self._rooms.for_hello()
         self.outgoing.append(encode(frame | ({"join": join} if join else {})))
 
@@ -127,7 +148,7 @@ class Protocol:
                 self._reply(frame, now)
             elif frame.get("push") == "direct":
                 self._direct(frame)
-            else:
+            elif not self.im.push(frame, now):
                 self._push(frame, now)
         self.tick(now)
 
@@ -138,20 +159,25 @@ class Protocol:
         self._keepalive.closed()
         self._repairs.forget_all()
         self._rooms.disconnected()
+        self.im.disconnected()
         self._finish(self._outbox.disconnected(now), now)
         self.events.append(Disconnected(code, reason, reconnecting))
 
     def end(self, problem: Closed) -> None:
         """Nothing will be sent any more: answer everything that is still open."""
         self._rooms.end(problem)
-        self.answers += self._rooms.answers + self._outbox.end(problem)
+        self.im.end(problem)
+        self.answers += self._outbox.end(problem)
+        self._collect()
 
     def tick(self, now: float) -> None:
         """Let time pass: repeats, time-outs, merged likes, a ping into the silence."""
         self._finish(self._outbox.expired(now), now)
         self._rooms.expire(now)
         self._watch(now)
+        acks = self.im.tick(now)
         if self.ready:
+            self.outgoing += map(encode, acks)
             self.outgoing += self._rooms.due(now)
             self._send_likes(now)
             self.outgoing += self._outbox.due(now, self._rooms.may_send)
@@ -164,13 +190,14 @@ class Protocol:
             self._outbox.next_due(may_send),
             self._rooms.next_due(self.ready),
             self._likes.next_due(may_send) if may_send else None,
+            self.im.next_due(ready=self.ready),
             self._keepalive.next_due(),
         ]
         return min((at for at in times if at is not None), default=None)
 
     def _watch(self, now: float) -> None:
         verdict = self._keepalive.check(now)
-        if verdict is Verdict.GIVE_UP:
+        if verdict is Verdict.GIVE_UP or self.im.is_to_reconnect(now):
             self.must_drop = True
         elif verdict is Verdict.PING:
             self.outgoing.append(encode({"op": "ping", "id": self._outbox.new_id()}))
@@ -209,6 +236,7 @@ class Protocol:
         for room, answer in ok.get("rooms", {}).items():
             failed = "error" in answer
             self._rooms.answered(room, answer if failed else {"ok": answer}, now)
+        self.im.greeted(ok.get("im"), now)
 
     def _finish(self, answers: list[Answer], now: float) -> None:
         for answer in answers:
@@ -217,7 +245,7 @@ class Protocol:
                 self.events += repaired
             elif answer.id in self._liking:
                 self._liked(self._liking.pop(answer.id)[1], answer.error)
-            else:
+            elif not self.im.answered(answer, now):
                 self.answers.append(answer)
 
     def _liked(self, count: int, error: RelaymeshError | None) -> None:
@@ -252,3 +280,6 @@ class Protocol:
         self.answers += self._rooms.answers
         self._rooms.events.clear()
         self._rooms.answers.clear()
+        events, answers = self.im.collect()
+        self.events += events
+        self.answers += answers

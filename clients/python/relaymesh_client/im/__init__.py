@@ -1,0 +1,1 @@
+"""Instant messages: streams and their order, acknowledgements, what waits to be sent."""
