@@ -54,3 +54,8 @@ class WebhookSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
             extra={SECRET_MARK: True},
         ),
     ] = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a webhook whose posts nobody could verify."""
+        if self.url and not self.secret:
+            raise ValueError("secret: must be given with url: it signs what is posted")

@@ -81,7 +81,7 @@ class InstantMessages:
             committed=self.events.committed,
             now_ms=parts.now_ms,
         )
-        self.push = OfflinePush(whole.push, parts, living)
+        self.push = OfflinePush(whole, parts, living)
 
     def methods(self) -> Mapping[Method, Serve]:
         """Return what answers the methods of instant messaging."""

@@ -1,20 +1,20 @@
 """The requests `device_set` and `device_remove`: where a user is notified."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from sqlalchemy import ColumnElement, Connection, delete, func, select, update
+from sqlalchemy import Connection, delete, select, update
 
+from backends.database import device_rows
 from backends.database.database import Database
 from backends.database.dialects import insert_or
 from backends.database.schema import devices, hot_cursors, mailboxes
 from logic.im.service import Asker, Handle
+from logic.notify.rows import Token
 from proto.errors import ErrorCode, RequestError
 from proto.requests.devices import DeviceRemove, DeviceSet
 
 MAX_TOKENS = 10
 """Devices of a user that are notified; with one more, the one heard least recently is not."""
-MAX_DEVICES = 20
-"""Devices of a user that are known at all, as for those that connect."""
 OK = b"{}"
 _D = devices.c
 
@@ -22,8 +22,10 @@ _D = devices.c
 class DeviceHandlers:
     """Keeps and forgets the tokens of devices."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, max_devices: int, now_ms: Callable[[], int]) -> None:
         self._database = database
+        self._max_devices = max_devices
+        self._now_ms = now_ms
 
     def handlers(self) -> Mapping[type, Handle]:
         """Return what answers each request."""
@@ -32,11 +34,13 @@ class DeviceHandlers:
     async def set(self, asker: Asker, request: DeviceSet) -> bytes:
         """Notify the asker's device at the token from now on, and nobody else there."""
         device = _named(asker.device)
-        await self._database.write(
-            lambda connection: set_token(
-                connection, asker.uid, device, request.provider, request.token
-            )
-        )
+        named = Token(device, request.provider, request.token)
+
+        def work(connection: Connection) -> None:
+            set_token(connection, asker.uid, named, self._now_ms())
+            device_rows.bound_devices(connection, asker.uid, device, self._max_devices)
+
+        await self._database.write(work)
         return OK
 
     async def remove(self, asker: Asker, request: DeviceRemove) -> bytes:
@@ -46,48 +50,33 @@ class DeviceHandlers:
         return OK
 
 
-def set_token(connection: Connection, uid: str, device: str, provider: str, token: str) -> None:
-    """Give `device` the token, and take it from whatever device had it: an app belongs to whoever
+def set_token(connection: Connection, uid: str, named: Token, now_ms: int) -> None:
+    """Give the device its token, and take it from whatever device had it: an app belongs to whoever
     has logged in last."""
-    had_it = (_D.provider == provider) & (_D.token == token)
+    place = {"provider": named.provider, "token": named.token}
+    had_it = (_D.provider == named.provider) & (_D.token == named.token)
     connection.execute(update(devices).where(had_it).values(provider="", token=""))
-    row = {"uid": uid, "device": device, "provider": provider, "token": token}
     # A device that is new here starts at the end of the mailbox, as `hello` would have it.
     head = select(mailboxes.c.head).where(mailboxes.c.uid == uid)
-    start = connection.execute(head).scalar() or 0
-    named = insert_or(connection, devices).values(**row, cursor=start, seen=0)
-    connection.execute(
-        named.on_conflict_do_update(
-            index_elements=["uid", "device"], set_={"provider": provider, "token": token}
-        )
+    row = {"uid": uid, "device": named.device, "seen": now_ms} | place
+    row["cursor"] = connection.execute(head).scalar() or 0
+    into = insert_or(connection, devices).values(row)
+    connection.execute(into.on_conflict_do_update(index_elements=["uid", "device"], set_=place))
+    _trim_tokens(connection, uid, named.device)
+
+
+def _trim_tokens(connection: Connection, uid: str, device: str) -> None:
+    """Take the tokens of those devices that are too many; `device` keeps its own."""
+    query = (
+        select(_D.device)
+        .where(_D.uid == uid, _D.token != "")
+        .order_by(_D.device != device, _D.seen.desc(), _D.device)
+        .offset(MAX_TOKENS)
     )
-    _trim(connection, uid, device)
-
-
-def _trim(connection: Connection, uid: str, device: str) -> None:
-    """Keep the devices, and among them those with a token, from being too many; `device` stays."""
-    of_user = _D.uid == uid
-    notified = of_user & (_D.token != "")
-    spare = _oldest(connection, notified, _D.device != device, MAX_TOKENS)
-    if spare:
-        chosen = of_user & _D.device.in_(spare)
+    surplus = list(connection.execute(query).scalars())
+    if surplus:
+        chosen = (_D.uid == uid) & _D.device.in_(surplus)
         connection.execute(update(devices).where(chosen).values(provider="", token=""))
-    for each in _oldest(connection, of_user, _D.token == "", MAX_DEVICES):
-        forget(connection, uid, each)
-
-
-def _oldest(
-    connection: Connection, counted: ColumnElement[bool], spare: ColumnElement[bool], most: int
-) -> list[str]:
-    """Return as many devices as those `counted` are more than `most`: of the `spare` among them
-    those heard least recently."""
-    count = connection.execute(
-        select(func.count()).select_from(devices).where(counted)
-    ).scalar_one()
-    if count <= most:
-        return []
-    query = select(_D.device).where(counted, spare).order_by(_D.seen).limit(count - most)
-    return list(connection.execute(query).scalars())
 
 
 def forget(connection: Connection, uid: str, device: str) -> None:

@@ -9,22 +9,22 @@ from logic.im.service import Handle
 from logic.living import Living
 from logic.notify.devices import DeviceHandlers
 from logic.notify.notifier import Notifier
-from logic.notify.settings import PushSettings
 from logic.parts import Parts
 from logic.presence.handler import PresenceHandler
 from logic.presence.presence import Presence
+from logic.settings import Settings
 from proto.services import Method
 
 
 class OfflinePush:
     """What a logic node runs of presence and offline push."""
 
-    def __init__(self, settings: PushSettings, parts: Parts, living: Living) -> None:
+    def __init__(self, whole: Settings, parts: Parts, living: Living) -> None:
         presence = Presence(parts.routes, living)
         self._presence = PresenceHandler(presence, parts.database)
-        self._devices = DeviceHandlers(parts.database)
+        self._devices = DeviceHandlers(parts.database, whole.mailbox.max_devices, parts.now_ms)
         self.notifier = Notifier(
-            settings,
+            whole.push,
             parts.database,
             presence,
             parts.providers,

@@ -4,15 +4,17 @@ from sqlalchemy import insert, select
 
 from backends.database import schema
 from logic.im.service import Asker
-from logic.notify.devices import MAX_DEVICES, MAX_TOKENS, DeviceHandlers
+from logic.notify.devices import MAX_TOKENS, DeviceHandlers
 from proto.errors import RequestError
 from proto.requests.devices import DeviceRemove, DeviceSet
+
+MAX_DEVICES = 20
 
 
 class Devices:
     def __init__(self, database) -> None:
         self.database = database
-        self.handlers = DeviceHandlers(database).handlers()
+        self.handlers = DeviceHandlers(database, MAX_DEVICES, lambda: 1000).handlers()
 
     async def set(self, uid: str, device: str, token: str, provider: str = "fcm") -> None:
         asker = Asker(uid, uid.title(), "viewer", device, "t")
