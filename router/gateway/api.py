@@ -109,7 +109,7 @@ class Api:
         """Mint a token for a visitor of the demo page."""
         body = decode(await read_body(request), DemoToken)
         now_s = int(self._now_s())
-        uid = f"demo-{new_id(self._random_bits)}"
+        uid = body.uid or f"demo-{new_id(self._random_bits)}"
         hosted = (body.room,) if body.host else ()
         claims = Claims(uid, now_s + DEMO_TOKEN_S, iat=now_s, name=body.name, host=hosted)
         return answer({"token": mint(claims, self._settings.token_secret), "uid": uid})

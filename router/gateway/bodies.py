@@ -19,6 +19,7 @@ MAX_DATA_BYTES = 32 * 1024
 """Of `data`: in base64, beside 1,000 uids of 64 characters, it fits a RocketMQ body of 128 KiB."""
 
 Mid = Annotated[str, msgspec.Meta(pattern=MESSAGE_ID_PATTERN)]
+DemoUid = Annotated[str, msgspec.Meta(pattern=r"^demo-[A-Za-z0-9_.:@\-]{1,59}\Z")]
 PriorityLabel = Annotated[str, msgspec.Meta(pattern=f"^({'|'.join(BY_LABEL)})\\Z")]
 Uid = Annotated[str, msgspec.Meta(pattern=UID_PATTERN)]
 Room = Annotated[str, msgspec.Meta(pattern=ROOM_PATTERN)]
@@ -39,11 +40,13 @@ class PublishToUsers(Publish, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 class DemoToken(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Whom the demo page's visitor wants to be."""
+    """Whom the demo page's visitor wants to be. Without a `uid` it is somebody new; with one it is
+    who came under that uid before: there are no passwords in a demo, and no uids but a demo's."""
 
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
-    room: Room
+    room: Room = "lobby"
     host: bool = False
+    uid: DemoUid | None = None
 
 
 Body = TypeVar("Body", bound=msgspec.Struct)

@@ -22,6 +22,8 @@ PAGE_HEADERS = {
 }
 
 LIBRARY = "relaymesh.js"
+MODULES = "relaymesh"
+"""What the library is made of."""
 DEMO = "demo"
 
 
@@ -42,12 +44,12 @@ class Files(StaticFiles):
 
 
 def pages(folder: str) -> list[BaseRoute]:
-    """Return the routes for `folder`: `demo/` at `/`, and `relaymesh.js` beside it.
+    """Return the routes for `folder`: `demo/` at `/`, and `relaymesh.js` with its modules beside it.
 
     Raises `OSError` when the folder does not hold them.
     """
     root = Path(folder).resolve()
-    for part in (root / LIBRARY, root / DEMO / "index.html"):
+    for part in (root / LIBRARY, root / MODULES / "client.js", root / DEMO / "index.html"):
         if not part.is_file():
             raise FileNotFoundError(f"router.gateway.pages: {part} is missing")
     library = Files(directory=root)
@@ -57,6 +59,7 @@ def pages(folder: str) -> list[BaseRoute]:
 
     return [
         Route(f"/{LIBRARY}", serve_library),
+        Mount(f"/{MODULES}", Files(directory=root / MODULES)),
         Mount("/", Files(directory=root / DEMO, html=True)),
     ]
 

@@ -327,10 +327,21 @@ async def test_demo_tokens_exist_only_in_a_demo() -> None:
         assert problem(bad) == (400, "bad_frame", "room")
 
 
+async def test_a_demo_visitor_comes_back_under_a_uid_of_the_demo() -> None:
+    async with gateway(*LEASES, demo=True) as it:
+        body = {"name": "Ann", "uid": "demo-ann"}
+        answer = (await it.client.post("/v1/demo/token", json=body)).json()
+        assert answer["uid"] == verify(answer["token"], SECRET, NOW_S).sub == "demo-ann"
+        foreign = await it.client.post("/v1/demo/token", json=body | {"uid": "ann"})
+        assert problem(foreign) == (400, "bad_frame", "uid")
+
+
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
     (tmp_path / "demo").mkdir()
+    (tmp_path / "relaymesh").mkdir()
     (tmp_path / "relaymesh.js").write_text("export {}")
+    (tmp_path / "relaymesh" / "client.js").write_text("export const client = 1")
     (tmp_path / "demo" / "index.html").write_text("<title>demo</title>")
     (tmp_path / "secret.txt").write_text("secret")
     return tmp_path
@@ -345,10 +356,13 @@ async def test_the_demo_page_and_the_library_are_served(site: Path) -> None:
         library = await it.client.get("/relaymesh.js")
         assert library.text == "export {}"
         assert library.headers["content-type"].startswith("text/javascript")
+        module = await it.client.get("/relaymesh/client.js")
+        assert module.text == "export const client = 1"
+        assert "default-src 'none'" in module.headers["content-security-policy"]
         assert (await it.client.get("/v1/status")).status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/secret.txt", "/../secret.txt", "/%2e%2e/secret.txt", "/x.js"])
+@pytest.mark.parametrize("path", ["/secret.txt", "/relaymesh/../secret.txt", "/../secret.txt", "/%2e%2e/secret.txt", "/x.js"])
 async def test_nothing_else_is_served(site: Path, path: str) -> None:
     async with gateway(*LEASES, pages=str(site)) as it:
         assert (await it.client.get(path)).status_code == 404
