@@ -8,6 +8,8 @@ import { showFailed, showMessage, showNote, showPending } from "./chat.js";
 import { fillTray, showGift } from "./gifts.js";
 import { startTotal, takeTotal, wireLikeButton } from "./hearts.js";
 import { byId, dressAvatar, replay } from "./look.js";
+import { wireTheme } from "./theme.js";
+import { demoToken } from "./token.js";
 import { countFault, showCarrier, showNode, showState, tookOwn, tookPush } from "./wire.js";
 
 const HISTORY = 30;
@@ -15,7 +17,7 @@ const asked = new URLSearchParams(location.search);
 const sentAt = new Map();
 let me = { uid: "", name: "", room: "", role: "viewer" };
 
-wireTheme();
+wireTheme(byId("theme"));
 wireTray();
 wireInvite();
 if (asked.get("name")) enter(asked.get("name"), asked.get("room") || "lobby", asked.get("host") === "1");
@@ -44,7 +46,7 @@ async function enter(name, room, host) {
   const client = new RelaymeshClient({
     gateway: location.origin,
     client: "relaymesh-demo/0.1",
-    token: () => demoToken(name, room, host),
+    token: () => demoToken({ name, room, host }),
     prefer: (endpoints) => nodeFirst(endpoints, asked.get("node")),
   });
   listen(client);
@@ -57,27 +59,6 @@ async function enter(name, room, host) {
   } catch (error) {
     showState("closed", error.message);
   }
-}
-
-/** A token lasts for hours; the same one keeps the same uid over reconnects. */
-const tokens = new Map();
-async function demoToken(name, room, host) {
-  const kept = tokens.get(room);
-  if (kept && kept.until > Date.now()) return kept.token;
-  const answer = await fetch("/v1/demo/token", {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ name, room, host }),
-  });
-  const body = await answer.json();
-  if (!answer.ok) throw new Error(body.error?.message ?? answer.statusText);
-  tokens.set(room, { token: body.token, until: expiryOf(body.token) - 60_000 });
-  return body.token;
-}
-
-function expiryOf(token) {
-  const payload = token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
-  return JSON.parse(atob(payload)).exp * 1000;
 }
 
 function nodeFirst(endpoints, node) {
@@ -214,16 +195,6 @@ function wireTray() {
   });
   addEventListener("pointerdown", (event) => {
     if (!tray.hidden && !event.target.closest("#tray, #gifts")) open(false);
-  });
-}
-
-function wireTheme() {
-  const root = document.documentElement;
-  root.style.colorScheme = localStorage.getItem("theme") ?? "";
-  byId("theme").addEventListener("click", () => {
-    const now = root.style.colorScheme || (matchMedia("(prefers-color-scheme: light)").matches ? "light" : "dark");
-    root.style.colorScheme = now === "dark" ? "light" : "dark";
-    localStorage.setItem("theme", root.style.colorScheme);
   });
 }
 
