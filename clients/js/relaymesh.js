@@ -18,7 +18,7 @@ export { Backoff } from "./relaymesh/backoff.js";
 export { RelaymeshClient } from "./relaymesh/client.js";
 export { EndpointChoice } from "./relaymesh/endpoints.js";
 export { Closed, Refused, Unanswered } from "./relaymesh/errors.js";
-export { Incoming } from "./relaymesh/im/incoming.js";
+export { everyNumber, Incoming, risingNumbers } from "./relaymesh/im/incoming.js";
 export { Outbox } from "./relaymesh/im/outbox.js";
 export { LikeMerger } from "./relaymesh/likes.js";
 export { Stream } from "./relaymesh/stream.js";

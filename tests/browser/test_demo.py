@@ -2,72 +2,18 @@
 
 import json
 import os
-import shutil
 import signal
-import subprocess
-import sys
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from bench.cluster import free_port_base
-
 playwright = pytest.importorskip("playwright.sync_api")
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
-CHROMIUM_FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 SEEN_MS = 8000
-UP_S = 30.0
-
-
-@pytest.fixture(scope="module")
-def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The state folder of the cluster."""
-    return tmp_path_factory.mktemp("demo") / "state"
-
-
-@pytest.fixture(scope="module")
-def gateway(state: Path) -> Iterator[str]:
-    """The gateway of a cluster that runs for this file."""
-    port = free_port_base()
-    flags = ["--port-base", str(port), "--state-dir", str(state)]
-    up_log = state.parent / "up.log"
-    with open(up_log, "wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "ops", "up", *flags], stdout=log, stderr=log
-        )
-    try:
-        url = f"http://127.0.0.1:{port}"
-        _wait_until_ready(url, process, up_log)
-        yield url
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(timeout=20)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator["playwright.Browser"]:
-    """Debian's Chromium, or whichever is on PATH."""
-    found = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
-    assert found, f"the browser tests need one of {', '.join(CHROMIUM_NAMES)} on PATH"
-    with playwright.sync_playwright() as engine:
-        chromium = engine.chromium.launch(executable_path=found, args=CHROMIUM_FLAGS)
-        yield chromium
-        chromium.close()
 
 
 class Page:
@@ -213,17 +159,3 @@ def _take_pictures(pages: tuple[Page, Page], tmp_path: Path, name: str) -> None:
         picture = folder / f"{name}-{who}.png"
         page.page.screenshot(path=str(picture))
         assert picture.stat().st_size > 10_000
-
-
-def _wait_until_ready(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + UP_S
-    while time.monotonic() < deadline:
-        assert process.poll() is None, log.read_text()
-        try:
-            with urllib.request.urlopen(f"{url}/v1/status", timeout=2) as answer:
-                if answer.read().count(b'"access"') >= 2:
-                    return
-        except OSError:
-            pass
-        time.sleep(0.1)
-    raise AssertionError(f"no cluster within {UP_S:g} s: {log.read_text()}")

@@ -1,0 +1,108 @@
+"""The rules of the JavaScript client, asked for in a page that has it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+playwright = pytest.importorskip("playwright.sync_api")
+
+pytestmark = pytest.mark.browser
+
+RECEIVE = """async ([position, hot, steps]) => {
+  const { Incoming, everyNumber, risingNumbers } = await import("/relaymesh.js");
+  const stream = new Incoming(position, hot ? risingNumbers : everyNumber);
+  const numbers = (frames) => frames.map(({ n }) => n);
+  const got = steps.map(([step, ...rest]) => {
+    if (step === "take") return numbers(stream.take(rest[0], { n: rest[0] }));
+    if (step === "page") return numbers(stream.page(rest[0].map((n) => ({ n })), rest[1]));
+    if (step === "behind") return stream.behind(rest[0]) ?? [];
+    return stream.disconnected() ?? [];
+  });
+  return { got, ack: stream.acknowledgement(), missingTo: stream.missingTo };
+}"""
+
+OUTBOX = """async () => {
+  const { Outbox } = await import("/relaymesh.js");
+  const kept = new Map();
+  const get = (key, other) => kept.get(key) ?? other;
+  const keeping = { get, set: (key, value) => kept.set(key, value) };
+  const outbox = new Outbox(keeping);
+  for (const [conv, mid] of [["a", "1"], ["a", "2"], ["b", "3"]]) outbox.add({ conv, mid });
+  const mids = (entries) => entries.map(({ mid }) => mid);
+  const rounds = [mids(outbox.next()), mids(outbox.next())];
+  outbox.answered("1");
+  rounds.push(mids(outbox.next()), mids(new Outbox(keeping).next()));
+  return rounds;
+}"""
+
+NAMES = """async (names) => {
+  const { uidOf, nameOf } = await import("/messenger/account.js");
+  return names.map((name) => [uidOf(name), nameOf(uidOf(name))]);
+}"""
+
+
+@pytest.fixture(scope="module")
+def page(gateway: str, browser: "playwright.Browser") -> Iterator["playwright.Page"]:
+    """A page of the gateway's that runs nothing by itself."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{gateway}/relaymesh.js")
+    yield page
+    context.close()
+
+
+def receive(
+    page: "playwright.Page", position: int, *steps: list[Any], hot: bool = False
+) -> dict[str, Any]:
+    """Have the receiving end at `position` take the steps; each step's answer is what came out."""
+    result: dict[str, Any] = page.evaluate(RECEIVE, [position, hot, list(steps)])
+    return result
+
+
+def test_each_number_comes_out_once_and_in_order(page: "playwright.Page") -> None:
+    seen = receive(page, 4, ["take", 5], ["take", 5], ["take", 3], ["take", 6])
+    assert seen["got"] == [[5], [], [], [6]]
+    assert seen["ack"] == {"n": 6}
+
+
+def test_what_stands_behind_a_gap_waits_for_the_pages(page: "playwright.Page") -> None:
+    held = receive(page, 4, ["take", 7], ["take", 8], ["take", 11])
+    assert (held["got"], held["missingTo"]) == ([[], [], []], 6)
+    assert held["ack"] == {"n": 4, "also": [[7, 8], [11, 11]]}
+    filled = receive(page, 4, ["take", 7], ["take", 8], ["page", [5, 6], False])
+    assert filled["got"] == [[], [], [5, 6, 7, 8]]
+    assert (filled["ack"], filled["missingTo"]) == ({"n": 8}, 0)
+
+
+def test_a_device_that_is_behind_pages_before_it_takes_what_is_new(
+    page: "playwright.Page",
+) -> None:
+    pages = [["page", [5, 6], False], ["page", [6, 7, 8], True]]
+    seen = receive(page, 4, ["behind", 8], ["take", 9], *pages, ["take", 10])
+    assert seen["got"] == [[], [], [5, 6], [7, 8, 9], [10]]
+
+
+def test_a_broken_connection_forgets_what_is_held(page: "playwright.Page") -> None:
+    seen = receive(page, 4, ["take", 7], ["cut"], ["take", 5], ["take", 6], ["take", 7])
+    assert seen["got"] == [[], [], [5], [6], [7]]
+
+
+def test_numbers_of_a_hot_stream_may_have_gaps(page: "playwright.Page") -> None:
+    seen = receive(page, 4, ["take", 9], ["take", 9], ["take", 12], hot=True)
+    assert (seen["got"], seen["missingTo"]) == ([[9], [], [12]], 0)
+    late = receive(page, 4, ["behind", 20], ["take", 25], ["page", [9, 17], True], hot=True)
+    assert late["got"] == [[], [], [9, 17, 25]]
+
+
+def test_the_outbox_sends_one_of_each_conversation_and_survives(page: "playwright.Page") -> None:
+    assert page.evaluate(OUTBOX) == [["1", "3"], [], ["2"], ["2", "3"]]
+
+
+def test_a_name_is_a_uid_however_it_is_written(page: "playwright.Page") -> None:
+    names = ["Ann Lee", "  ann lee ", "Zoë", "اسم", "x" * 40, "é" * 40]
+    told = page.evaluate(NAMES, names)
+    assert told[0] == told[1] == ["demo-ann_lee", "Ann Lee"]
+    assert told[2] == ["demo-zo.eb.", "Zoë"]
+    assert told[3][1] == "اسم"
+    assert all(len(uid) <= 64 and uid.isascii() for uid, _ in told)
