@@ -44,7 +44,7 @@ class Files(StaticFiles):
 
 
 def pages(folder: str) -> list[BaseRoute]:
-    """Return the routes for `folder`: `demo/` at `/`, and `relaymesh.js` with its modules beside it.
+    """Return the routes for `folder`: `demo/` at `/`, `relaymesh.js` and its modules beside it.
 
     Raises `OSError` when the folder does not hold them.
     """

@@ -61,6 +61,8 @@ export class Chats {
     if (message.seq <= chat.lastSeq) return;
     chat.lastSeq = message.seq;
     if (message.kind === "recall") return this.#recalled(chat, message.body.target);
+    // That a group became hot is nothing to show.
+    if (message.kind === "hot" || message.kind === "cool") return;
     Object.assign(chat, { last: message, lastTs: message.ts });
     if (message.body.name && message.kind.startsWith("group_")) chat.name = message.body.name;
     if (message.kind !== "message") return;
@@ -89,14 +91,16 @@ export class Chats {
 }
 
 function chatOf(item, known = blank(item.conv)) {
+  const readSeq = Math.max(item.read_seq, known.readSeq);
   return {
     ...known,
     name: item.name || known.name,
     last: item.last && { body: {}, ...item.last },
     lastSeq: item.last_seq,
     lastTs: item.last_ts,
-    unread: item.unread,
-    readSeq: Math.max(item.read_seq, known.readSeq),
+    // The list may be older than what this device has read since.
+    unread: readSeq < item.last_seq ? item.unread : 0,
+    readSeq,
     peerReadSeq: Math.max(item.peer_read_seq ?? 0, known.peerReadSeq),
     pinned: Boolean(item.pinned),
     muted: Boolean(item.muted),

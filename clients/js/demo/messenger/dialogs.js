@@ -111,7 +111,7 @@ async function showInfo(app) {
   const problem = form.querySelector(".problem");
   problem.hidden = true;
   try {
-    const members = await app.members(app.open);
+    const members = await app.loading.members(app.open);
     byId("info-about").textContent = `${members.length} ${members.length === 1 ? "member" : "members"}`;
     byId("info-members").replaceChildren(...members.map((member) => memberRow(app, member)));
   } catch (error) {

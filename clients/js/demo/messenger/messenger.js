@@ -35,7 +35,7 @@ function welcome() {
 function enter(given) {
   const node = asked.get("node");
   const prefer = (all) => [...all].sort((a, b) => (b.node === node) - (a.node === node));
-  const app = new App(given, { state: showState, outbox: showWaiting, problem }, prefer);
+  const app = new App(given, { state: showState, waiting: showWaiting, problem }, prefer);
   dressAvatar(byId("my-avatar"), app.me, given);
   byId("my-name").textContent = given;
   showWaiting(app.im.waiting.length);
@@ -57,7 +57,7 @@ function wireThread(app) {
     app.say(text.value);
     text.value = "";
   });
-  text.addEventListener("input", () => (text.value ? app.typed() : app.ownTyping.stopped()));
+  text.addEventListener("input", () => (text.value ? app.ownTyping.typed(app.open) : app.ownTyping.stopped()));
   text.addEventListener("blur", () => app.ownTyping.stopped());
   byId("back").addEventListener("click", () => app.choose(""));
   byId("talk").addEventListener("scroll", () => byId("talk").scrollTop < 120 && app.older());

@@ -6,6 +6,7 @@ export class Thread {
     this.conv = conv;
     /** Whether older messages may exist. */
     this.hasMore = true;
+    this.isFetching = false;
   }
 
   get oldest() {
@@ -31,11 +32,6 @@ export class Thread {
   waiting(entries) {
     const here = new Set([...this.#messages.values()].map(({ mid }) => mid));
     return entries.filter(({ conv, mid }) => conv === this.conv && !here.has(mid));
-  }
-
-  /** The newest number up to which nothing is missing from the newest message backwards. */
-  get newest() {
-    return this.#messages.size ? Math.max(...this.#messages.keys()) : 0;
   }
 
   #recall(target) {
