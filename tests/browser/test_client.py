@@ -22,6 +22,33 @@ RECEIVE = """async ([position, hot, steps]) => {
   return { got, ack: stream.acknowledgement(), missingTo: stream.missingTo };
 }"""
 
+STREAMS = """async ([kept, steps]) => {
+  const { Streams } = await import("/relaymesh/im/streams.js");
+  const messages = [], told = [], asked = [], resets = [];
+  let position = kept;
+  const keeping = {
+    get: (key, other) => position ?? other,
+    set: (key, value) => { position = structuredClone(value); },
+  };
+  const requests = {
+    add: (op, fields, answer) => asked.push({ op, fields, answer }),
+    forget() {},
+  };
+  const events = { emit: (type, detail) => resets.push([type, detail.stream]) };
+  const took = (stream, { conv, seq }) => messages.push([stream, conv, seq]);
+  const streams = new Streams(keeping, { requests, events, tell: (ack) => told.push(ack) }, took);
+  const standings = [];
+  for (const [step, detail] of steps) {
+    if (step === "opened") standings.push(streams.opened(detail));
+    if (step === "take") streams.take(detail);
+    if (step === "page") asked.shift().answer.resolve(detail);
+    if (step === "refuse") asked.shift().answer.reject(new Error("bad_cursor"));
+    if (step === "flush") streams.flush();
+  }
+  const syncs = asked.map(({ fields }) => fields);
+  return { messages, told, resets, standings, syncs, position, hello: streams.positions() };
+}"""
+
 OUTBOX = """async () => {
   const { Outbox } = await import("/relaymesh.js");
   const kept = new Map();
@@ -93,6 +120,76 @@ def test_numbers_of_a_hot_stream_may_have_gaps(page: "playwright.Page") -> None:
     assert (seen["got"], seen["missingTo"]) == ([[9], [], [12]], 0)
     late = receive(page, 4, ["behind", 20], ["take", 25], ["page", [9, 17], True], hot=True)
     assert late["got"] == [[], [], [9, 17, 25]]
+
+
+def mailbox(n: int, seq: int | None = None, stream: str = "mailbox") -> dict[str, Any]:
+    """Return a frame: number `n` of `stream`, which is number `seq` of a group."""
+    return {"stream": stream, "n": n, "push": "message", "conv": "g:a", "seq": seq or n}
+
+
+def follow(page: "playwright.Page", kept: dict[str, Any] | None, *steps: Any) -> dict[str, Any]:
+    """Have the streams of a device that has `kept` a position take the steps."""
+    result: dict[str, Any] = page.evaluate(STREAMS, [kept, list(steps)])
+    return result
+
+
+def opened(standing: str, start: int, epoch: str = "e1", **hot: dict[str, int]) -> Any:
+    """Return the step of a hello's answer."""
+    answer = {"epoch": epoch, "head": start, "start": start, "standing": standing, "hot": hot}
+    return ("opened", answer)
+
+
+KEPT = {"epoch": "e1", "n": 4, "hot": {}}
+
+
+def test_a_new_device_goes_on_where_the_server_says(page: "playwright.Page") -> None:
+    seen = follow(page, None, opened("level", 7), ("take", mailbox(8)), ("flush", None))
+    assert seen["messages"] == [["mailbox", "g:a", 8]]
+    assert seen["told"] == [{"op": "ack", "stream": "mailbox", "n": 8}]
+    assert seen["hello"] == {"epoch": "e1", "since": 8, "hot": {}}
+
+
+def test_a_device_that_was_away_for_long_syncs_by_pages_first(page: "playwright.Page") -> None:
+    behind = (opened("behind", 300), ("take", mailbox(301)), ("flush", None))
+    waiting = follow(page, KEPT, *behind)
+    assert waiting["messages"] == []
+    assert waiting["syncs"] == [{"stream": "mailbox", "since": 4, "limit": 200}]
+    assert waiting["told"] == [{"op": "ack", "stream": "mailbox", "n": 4, "also": [[301, 301]]}]
+    first = {"epoch": "e1", "head": 300, "oldest": 1, "frames": [mailbox(n) for n in range(5, 205)]}
+    rest = first | {"frames": [mailbox(n) for n in range(205, 301)]}
+    seen = follow(page, KEPT, *behind, ("page", first), ("page", rest), ("flush", None))
+    assert [seq for _, _, seq in seen["messages"]] == list(range(5, 302))
+    assert seen["position"]["n"] == 301
+    assert seen["told"][-1] == {"op": "ack", "stream": "mailbox", "n": 301}
+
+
+def test_what_can_not_be_had_is_told_and_what_is_new_goes_on(page: "playwright.Page") -> None:
+    seen = follow(page, KEPT, opened("behind", 9), ("take", mailbox(10)), ("refuse", None))
+    assert seen["messages"] == [["mailbox", "g:a", 10]]
+    assert seen["resets"] == [["mailboxreset", "mailbox"]]
+    trimmed = {"epoch": "e1", "head": 9, "oldest": 8, "frames": [mailbox(8), mailbox(9)]}
+    seen = follow(page, KEPT, opened("behind", 9), ("page", trimmed))
+    assert [seq for _, _, seq in seen["messages"]] == [8, 9]
+    assert seen["resets"] == [["mailboxreset", "mailbox"]]
+
+
+def test_another_epoch_begins_anew(page: "playwright.Page") -> None:
+    seen = follow(page, KEPT, opened("level", 2, epoch="e2"), ("take", mailbox(3)))
+    assert (seen["standings"], seen["messages"]) == (["reset"], [["mailbox", "g:a", 3]])
+    assert seen["hello"] == {"epoch": "e2", "since": 3, "hot": {}}
+
+
+def test_a_group_that_turns_hot_and_cool_is_told_once_and_in_order(
+    page: "playwright.Page",
+) -> None:
+    hot = "hot:g:a"
+    steps = [mailbox(5, 20), mailbox(21, 21, hot), mailbox(23, 23, hot), mailbox(6, 23)]
+    steps += [mailbox(7, 24), mailbox(23, 23, hot)]
+    taken = [("take", step) for step in steps]
+    seen = follow(page, KEPT, opened("level", 4), *taken, ("flush", None))
+    assert [seq for _, _, seq in seen["messages"]] == [20, 21, 23, 24]
+    assert {ack["stream"]: ack["n"] for ack in seen["told"]} == {"mailbox": 7, hot: 23}
+    assert seen["hello"] == {"epoch": "e1", "since": 7, "hot": {"g:a": 23}}
 
 
 def test_the_outbox_sends_one_of_each_conversation_and_survives(page: "playwright.Page") -> None:

@@ -24,6 +24,7 @@ export class App {
   #threads = new Map();
   #drawing = false;
   #toEnd = false;
+  #toText = false;
 
   /**
    * @param {string} name whom to log in as
@@ -75,6 +76,8 @@ export class App {
     if (conv === this.open) return;
     this.ownTyping.stopped();
     this.open = conv;
+    // On a phone the keyboard would cover what one wants to read first.
+    this.#toText = Boolean(conv) && matchMedia("(hover: hover)").matches;
     this.draw(true);
     if (conv) this.loading.history(this.thread);
   }
@@ -158,7 +161,8 @@ export class App {
       this.#drawing = false;
       drawList(this);
       drawThread(this, this.#toEnd);
-      this.#toEnd = false;
+      if (this.#toText) document.getElementById("text").focus();
+      this.#toEnd = this.#toText = false;
     }, DRAW_MS);
   }
 }
