@@ -49,6 +49,7 @@ function tookMessage(app, message) {
   app.typing.stopped(conv, uid);
   if (isSystem(conv)) return tookNews(app, message);
   if (isGroup(conv) && !app.chats.get(conv).name) app.loading.groupName(conv);
+  if (message.kind === "group_dissolved") app.chats.get(conv).left = true;
   app.threadOf(conv).take([message]);
   if (conv === app.open) app.look();
   app.draw();

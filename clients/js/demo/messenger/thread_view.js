@@ -52,7 +52,7 @@ function drawBar(app) {
 }
 
 function aboutOf(app, chat, peer) {
-  if (chat.left) return "You are no longer in this group";
+  if (chat.left) return "You are no longer in it, or it is no more";
   if (peer) return presenceWords(app.people.presence(peer));
   return "Group · show the members";
 }
