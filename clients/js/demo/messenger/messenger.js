@@ -47,6 +47,8 @@ function enter(given) {
   follow();
   app.draw();
   addEventListener("pagehide", () => app.client.close());
+  // The browser has kept the page, but its client is closed.
+  addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
 }
 
 function wireThread(app) {

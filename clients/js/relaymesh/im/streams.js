@@ -81,7 +81,7 @@ export class Streams {
 
   /** Sends what acks are due. */
   acknowledge(now) {
-    if (now < this.#ackAt) return;
+    if (now < this.#ackAt || !this.#unacknowledged.size) return;
     this.#keep();
     for (const name of this.#unacknowledged) {
       const stream = this.#streams.get(name);
