@@ -15,9 +15,9 @@ RECEIVE = """async ([position, hot, steps]) => {
   const numbers = (frames) => frames.map(({ n }) => n);
   const got = steps.map(([step, ...rest]) => {
     if (step === "take") return numbers(stream.take(rest[0], { n: rest[0] }));
-    if (step === "page") return numbers(stream.page(rest[0].map((n) => ({ n })), rest[1]));
-    if (step === "behind") return stream.behind(rest[0]) ?? [];
-    return stream.disconnected() ?? [];
+    if (step === "move") return numbers(stream.move(rest[0]));
+    if (step === "resume") return numbers(stream.resume());
+    return stream[step](...rest) ?? [];
   });
   return { got, ack: stream.acknowledgement(), missingTo: stream.missingTo };
 }"""
@@ -36,7 +36,8 @@ STREAMS = """async ([kept, steps]) => {
   };
   const events = { emit: (type, detail) => resets.push([type, detail.stream]) };
   const took = (stream, { conv, seq }) => messages.push([stream, conv, seq]);
-  const streams = new Streams(keeping, { requests, events, tell: (ack) => told.push(ack) }, took);
+  const link = { requests, events, tell: (ack) => told.push(ack), tick() {} };
+  const streams = new Streams(keeping, link, took);
   const standings = [];
   for (const [step, detail] of steps) {
     if (step === "opened") standings.push(streams.opened(detail));
@@ -44,6 +45,7 @@ STREAMS = """async ([kept, steps]) => {
     if (step === "page") asked.shift().answer.resolve(detail);
     if (step === "refuse") asked.shift().answer.reject(new Error("bad_cursor"));
     if (step === "flush") streams.flush();
+    await new Promise((resolve) => setTimeout(resolve));
   }
   const syncs = asked.map(({ fields }) => fields);
   return { messages, told, resets, standings, syncs, position, hello: streams.positions() };
@@ -97,29 +99,26 @@ def test_what_stands_behind_a_gap_waits_for_the_pages(page: "playwright.Page") -
     held = receive(page, 4, ["take", 7], ["take", 8], ["take", 11])
     assert (held["got"], held["missingTo"]) == ([[], [], []], 6)
     assert held["ack"] == {"n": 4, "also": [[7, 8], [11, 11]]}
-    filled = receive(page, 4, ["take", 7], ["take", 8], ["page", [5, 6], False])
-    assert filled["got"] == [[], [], [5, 6, 7, 8]]
+    filled = receive(page, 4, ["take", 7], ["take", 8], ["move", 5], ["move", 6])
+    assert filled["got"] == [[], [], [], [7, 8]]
     assert (filled["ack"], filled["missingTo"]) == ({"n": 8}, 0)
 
 
-def test_a_device_that_is_behind_pages_before_it_takes_what_is_new(
-    page: "playwright.Page",
-) -> None:
-    pages = [["page", [5, 6], False], ["page", [6, 7, 8], True]]
-    seen = receive(page, 4, ["behind", 8], ["take", 9], *pages, ["take", 10])
-    assert seen["got"] == [[], [], [5, 6], [7, 8, 9], [10]]
+def test_a_stream_waits_for_what_is_missing_and_for_another(page: "playwright.Page") -> None:
+    behind = receive(page, 4, ["behind", 8], ["take", 9], ["move", 6], ["move", 8], ["take", 10])
+    assert behind["got"] == [[], [], [], [9], [10]]
+    paused = receive(page, 4, ["pause"], ["take", 5], ["take", 9], ["resume"], hot=True)
+    assert (paused["got"], paused["missingTo"]) == ([[], [], [], [5, 9]], 0)
 
 
 def test_a_broken_connection_forgets_what_is_held(page: "playwright.Page") -> None:
-    seen = receive(page, 4, ["take", 7], ["cut"], ["take", 5], ["take", 6], ["take", 7])
+    seen = receive(page, 4, ["take", 7], ["disconnected"], ["take", 5], ["take", 6], ["take", 7])
     assert seen["got"] == [[], [], [5], [6], [7]]
 
 
 def test_numbers_of_a_hot_stream_may_have_gaps(page: "playwright.Page") -> None:
     seen = receive(page, 4, ["take", 9], ["take", 9], ["take", 12], hot=True)
     assert (seen["got"], seen["missingTo"]) == ([[9], [], [12]], 0)
-    late = receive(page, 4, ["behind", 20], ["take", 25], ["page", [9, 17], True], hot=True)
-    assert late["got"] == [[], [], [9, 17, 25]]
 
 
 def mailbox(n: int, seq: int | None = None, stream: str = "mailbox") -> dict[str, Any]:
@@ -161,6 +160,29 @@ def test_a_device_that_was_away_for_long_syncs_by_pages_first(page: "playwright.
     assert [seq for _, _, seq in seen["messages"]] == list(range(5, 302))
     assert seen["position"]["n"] == 301
     assert seen["told"][-1] == {"op": "ack", "stream": "mailbox", "n": 301}
+
+
+def test_what_a_hot_group_said_meanwhile_comes_in_its_place(page: "playwright.Page") -> None:
+    hot = "hot:g:a"
+    steps = [
+        opened("behind", 7, **{"g:a": {"head": 30, "start": 30}}),
+        ("take", mailbox(31, 31, hot)),
+        ("page", {"head": 7, "oldest": 1, "frames": [*was_hot(), mailbox(7, 26) | HOT_AGAIN]}),
+        ("page", {"head": 30, "oldest": 1, "frames": [mailbox(n, n, hot) for n in (21, 22, 27)]}),
+        ("page", {"head": 30, "oldest": 1, "frames": [mailbox(n, n, hot) for n in (27, 28, 30)]}),
+    ]
+    seen = follow(page, KEPT, *steps, ("flush", None))
+    assert [seq for _, _, seq in seen["messages"]] == [20, 21, 22, 25, 26, 27, 28, 30, 31]
+    assert (seen["syncs"], seen["resets"]) == ([], [])
+    assert {ack["stream"]: ack["n"] for ack in seen["told"]} == {"mailbox": 7, hot: 31}
+
+
+HOT_AGAIN = {"kind": "hot"}
+
+
+def was_hot() -> list[dict[str, Any]]:
+    """Return a mailbox in which a group becomes hot with 20, and is not hot with 25 any more."""
+    return [mailbox(5, 20) | HOT_AGAIN, mailbox(6, 25)]
 
 
 def test_what_can_not_be_had_is_told_and_what_is_new_goes_on(page: "playwright.Page") -> None:

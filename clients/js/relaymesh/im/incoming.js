@@ -14,6 +14,7 @@ export const risingNumbers = (position, n) => n > position;
 export class Incoming {
   #isNext;
   #held = new Map();
+  #isPaused = false;
 
   /** @param {number} position the last number that is taken */
   constructor(position, isNext) {
@@ -26,7 +27,7 @@ export class Incoming {
   /** Takes number `n`; returns the frames that are next, in order. */
   take(n, frame) {
     if (n <= this.position) return [];
-    if (this.missingTo || !this.#isNext(this.position, n)) {
+    if (this.#isPaused || this.missingTo || !this.#isNext(this.position, n)) {
       this.#hold(n, frame);
       return [];
     }
@@ -34,37 +35,34 @@ export class Incoming {
     return [frame];
   }
 
-  /** Has the pages of `sync` bring what lies between the position and `to`. */
-  behind(to) {
+  /** Has the pages of `sync` bring what lies between `position` and `to`. */
+  behind(to, position = this.position) {
+    this.position = position;
     this.missingTo = Math.max(this.missingTo, to);
   }
 
-  /**
-   * Takes a page of `sync` and returns the frames that are next. `isLast`: nothing follows it below
-   * the head.
-   */
-  page(frames, isLast) {
-    const next = [];
-    for (const frame of frames) {
-      if (frame.n <= this.position) continue;
-      this.position = frame.n;
-      next.push(frame);
-    }
-    if (isLast) this.position = Math.max(this.position, this.missingTo);
-    if (this.position >= this.missingTo) next.push(...this.#release());
-    return next;
+  /** Holds all that comes: another stream has to be whole first. */
+  pause() {
+    this.#isPaused = true;
   }
 
-  /** Goes on after `position`, whatever came before. */
+  /** Goes on; returns the frames that are next. */
+  resume() {
+    this.#isPaused = false;
+    return this.#release();
+  }
+
+  /** Goes on after `position`; returns what was held, if nothing is missing before it. */
   move(position) {
-    this.position = position;
-    return this.position >= this.missingTo ? this.#release() : [];
+    this.position = Math.max(this.position, position);
+    return this.#release();
   }
 
   /** Forgets what is held: the next connection brings it again. */
   disconnected() {
     this.#held.clear();
     this.missingTo = 0;
+    this.#isPaused = false;
   }
 
   /** Returns the `n` and `also` of an `ack`. */
@@ -81,11 +79,12 @@ export class Incoming {
   #hold(n, frame) {
     // What is not held is not acknowledged, and comes again.
     if (this.#held.size < MAX_HELD) this.#held.set(n, frame);
-    if (!this.missingTo) this.missingTo = n - 1;
+    if (!this.missingTo && !this.#isPaused) this.missingTo = n - 1;
   }
 
   #release() {
-    this.missingTo = 0;
+    if (this.position >= this.missingTo) this.missingTo = 0;
+    if (this.missingTo || this.#isPaused) return [];
     const held = [...this.#held].sort(([a], [b]) => a - b);
     this.#held.clear();
     return held.flatMap(([n, frame]) => this.take(n, frame));

@@ -1,41 +1,48 @@
-/** The mailbox and the hot streams of one device: positions, acks, and pages of what was missed. */
+/** The mailbox and the hot streams of one device: positions, order between them, and acks. */
 
-import { Backoff } from "../backoff.js";
 import { everyNumber, Incoming, risingNumbers } from "./incoming.js";
+import { hotGroup, hotStream, MAILBOX } from "./names.js";
+import { Pages } from "./pages.js";
 
-const MAILBOX = "mailbox";
-const HOT = "hot:";
 const ACK_MS = 50;
-const SYNC_PAGE = 200;
 const MAX_HOT_PER_HELLO = 200;
 
 export class Streams {
   #keeping;
   #link;
   #took;
+  #pages;
   #epoch = "";
   /** @type {Map<string, Incoming>} */
   #streams = new Map();
   /** Highest number of each conversation: the same message may come by the mailbox and hot. */
   #newest = new Map();
+  /** The same of groups for as long as they are hot. */
+  #hotSeq = new Map();
   #unacknowledged = new Set();
   #ackAt = Infinity;
   #connection = 0;
 
   /**
    * @param {import("./keeping.js").Keeping} keeping
-   * @param {{requests: object, tell: (frame: object) => void, events: object}} link
+   * @param {{requests: object, tell: (frame: object) => void, events: object, tick: () => void}} link
    * @param {(stream: string, frame: object) => void} took takes each message once, in order
    */
   constructor(keeping, link, took) {
     this.#keeping = keeping;
     this.#link = link;
     this.#took = took;
+    const add = (...request) => {
+      link.requests.add(...request);
+      link.tick();
+    };
+    this.#pages = new Pages(add, (name, frames) => this.#deliver(name, frames), this.#hotSeq);
     const { epoch = "", n = null, hot = {} } = keeping.get("position", {});
     this.#epoch = epoch;
     if (n !== null) this.#streams.set(MAILBOX, new Incoming(n, everyNumber));
     for (const [conv, at] of Object.entries(hot)) {
-      this.#streams.set(HOT + conv, new Incoming(at, risingNumbers));
+      this.#streams.set(hotStream(conv), new Incoming(at, risingNumbers));
+      this.#hotSeq.set(conv, at);
     }
   }
 
@@ -43,22 +50,22 @@ export class Streams {
   positions() {
     const mailbox = this.#streams.get(MAILBOX);
     if (!mailbox) return {};
-    const hot = this.#hotStreams().slice(-MAX_HOT_PER_HELLO);
-    const at = hot.map(([name, stream]) => [name.slice(HOT.length), stream.position]);
-    return { epoch: this.#epoch, since: mailbox.position, hot: Object.fromEntries(at) };
+    const hot = this.#hotPositions().slice(-MAX_HOT_PER_HELLO);
+    return { epoch: this.#epoch, since: mailbox.position, hot: Object.fromEntries(hot) };
   }
 
-  /** Takes the answer to `hello.im`. */
-  opened({ epoch, head, start, standing, hot = {} }) {
+  /** Takes the answer to `hello.im`; returns how the device stands. */
+  opened({ epoch, start, standing, hot = {} }) {
     this.#connection += 1;
     const isReset = standing === "reset" || (this.#epoch !== "" && epoch !== this.#epoch);
     this.#epoch = epoch;
-    if (isReset) this.#begin(start);
-    else this.#resume(MAILBOX, everyNumber, start);
+    if (isReset) this.#begin();
+    this.#open(MAILBOX, everyNumber, start);
     for (const [conv, at] of Object.entries(hot)) {
-      this.#resume(HOT + conv, risingNumbers, at.start);
+      this.#open(hotStream(conv), risingNumbers, at.start);
     }
     this.#keep();
+    this.#catchUp();
     return isReset ? "reset" : standing;
   }
 
@@ -67,7 +74,7 @@ export class Streams {
     const stream = this.#streams.get(frame.stream) ?? this.#begun(frame);
     const wasWhole = !stream.missingTo;
     this.#deliver(frame.stream, stream.take(frame.n, frame));
-    if (wasWhole && stream.missingTo) this.#sync(frame.stream, stream);
+    if (wasWhole && stream.missingTo) this.#catchUp();
     this.#owe(frame.stream);
   }
 
@@ -100,69 +107,78 @@ export class Streams {
     this.acknowledge(Infinity);
   }
 
-  #hotStreams() {
+  #hotEntries() {
     return [...this.#streams].filter(([name]) => name !== MAILBOX);
   }
 
-  #begin(start) {
-    this.#streams.clear();
-    this.#newest.clear();
-    this.#streams.set(MAILBOX, new Incoming(start, everyNumber));
+  #hotPositions() {
+    return this.#hotEntries().map(([name, { position }]) => [hotGroup(name), position]);
   }
 
-  /** A device that has less than the server goes on from pages in what lies between. */
-  #resume(name, isNext, start) {
+  #begin() {
+    this.#streams.clear();
+    this.#newest.clear();
+    this.#hotSeq.clear();
+  }
+
+  /** A stream that this device does not know begins where the server says. */
+  #open(name, isNext, start) {
     const stream = this.#streams.get(name) ?? new Incoming(start, isNext);
     this.#streams.set(name, stream);
-    if (stream.position >= start) return;
-    stream.behind(start);
-    this.#sync(name, stream);
+    if (stream.position < start) stream.behind(start);
   }
 
   /** A group that has just become hot begins with what comes. */
   #begun(frame) {
     const isNext = frame.stream === MAILBOX ? everyNumber : risingNumbers;
     const stream = new Incoming(frame.n - 1, isNext);
+    if (this.#streams.get(MAILBOX)?.missingTo) stream.pause();
     this.#streams.set(frame.stream, stream);
     return stream;
   }
 
-  /** Asks for the next page; no time-out ends this, only the connection. */
-  #sync(name, stream) {
+  /** Brings what is missing: of the mailbox first, which the hot streams wait for. */
+  async #catchUp() {
+    const mailbox = this.#streams.get(MAILBOX);
+    if (mailbox.missingTo) {
+      for (const [, stream] of this.#hotEntries()) stream.pause();
+      if (!(await this.#bring(MAILBOX, mailbox))) return;
+    }
+    for (const [name, stream] of this.#hotEntries()) {
+      // The mailbox has told since when a group is hot that was hot already.
+      const from = this.#hotSeq.get(hotGroup(name)) ?? stream.position;
+      if (from < stream.position) stream.behind(stream.position, from);
+      this.#deliver(name, stream.resume());
+      if (stream.missingTo) this.#bring(name, stream);
+    }
+  }
+
+  /** Says whether the connection still stands. */
+  async #bring(name, stream) {
     const connection = this.#connection;
-    const fields = { stream: name, since: stream.position, limit: SYNC_PAGE };
-    this.#link.requests.add("sync", fields, {
-      giveUpMs: Infinity,
-      stream,
-      backoff: new Backoff(),
-      resolve: (ok) => connection === this.#connection && this.#page(name, stream, ok),
-      reject: (error) => connection === this.#connection && this.#astray(name, stream, error),
-    });
-  }
-
-  #page(name, stream, { epoch, oldest, frames }) {
-    const isAnother = name === MAILBOX && epoch !== undefined && epoch !== this.#epoch;
-    if (isAnother) return this.#astray(name, stream, new Error("another epoch"));
-    const isTrimmed = name === MAILBOX && oldest > stream.position + 1;
-    if (isTrimmed) this.#deliver(name, stream.move(oldest - 1));
-    this.#deliver(name, stream.page(frames, frames.length < SYNC_PAGE));
-    if (stream.missingTo) this.#sync(name, stream);
+    let isMissing = false;
+    try {
+      isMissing = await this.#pages.bring(name, stream);
+    } catch (error) {
+      if (error.name === "Closed") return false;
+      // What lies between can't be had: the application begins from the session list.
+      isMissing = true;
+    }
+    if (connection !== this.#connection) return false;
+    this.#deliver(name, stream.move(stream.missingTo));
     this.#owe(name);
-    if (isTrimmed) this.#link.events.emit("mailboxreset", { stream: name });
-  }
-
-  /** What lies between can't be had: the application begins from the session list. */
-  #astray(name, stream, error) {
-    if (error.name === "Closed") return;
-    this.#deliver(name, stream.move(Math.max(stream.position, stream.missingTo)));
-    this.#owe(name);
-    this.#link.events.emit("mailboxreset", { stream: name });
+    if (isMissing) this.#link.events.emit("mailboxreset", { stream: name });
+    this.#link.tick();
+    return true;
   }
 
   #deliver(name, frames) {
     for (const frame of frames) {
-      if (frame.seq <= (this.#newest.get(frame.conv) ?? 0)) continue;
-      this.#newest.set(frame.conv, frame.seq);
+      const { conv, seq, kind } = frame;
+      if (name !== MAILBOX || kind === "hot") this.#hotSeq.set(conv, seq);
+      else this.#hotSeq.delete(conv);
+      if (seq <= (this.#newest.get(conv) ?? 0)) continue;
+      this.#newest.set(conv, seq);
       this.#took(name, frame);
     }
   }
@@ -173,9 +189,8 @@ export class Streams {
   }
 
   #keep() {
-    const mailbox = this.#streams.get(MAILBOX);
-    const hot = this.#hotStreams().map(([name, { position }]) => [name.slice(HOT.length), position]);
-    const position = { epoch: this.#epoch, n: mailbox.position, hot: Object.fromEntries(hot) };
-    this.#keeping.set("position", position);
+    const hot = Object.fromEntries(this.#hotPositions());
+    const { position: n } = this.#streams.get(MAILBOX);
+    this.#keeping.set("position", { epoch: this.#epoch, n, hot });
   }
 }
