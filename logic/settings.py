@@ -138,5 +138,3 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     def bounds(self) -> Bounds:
         """Return the places of requests about rooms and pushes."""
         return Bounds(self.at_work, self.waiting, self.wait_s, self.target_ms / 1000)
-
-    push: PushSettings = PushSettings()
