@@ -6,6 +6,9 @@ from typing import Any, NamedTuple
 from proto.client_requests import IM_REQUESTS, parse_im
 from proto.headers import RequestHeader
 
+MAX_NAME_CHARACTERS = 256
+"""As the tables have them. A token's name may be longer; what is cut is not shown."""
+
 
 class Asker(NamedTuple):
     """Who asks, as the access node has verified it: `role` is `viewer` or `server`, `device` the
@@ -34,5 +37,10 @@ class ImHandler:
         """Return the JSON of the `ok`; raises `RequestError` or `StoreUnavailableError`."""
         request = parse_im(body)
         # The key of these requests is no room: the access node puts the device there.
-        asker = Asker(header.uid, header.name, header.role, header.room, header.trace)
+        asker = Asker(header.uid, _kept(header.name), header.role, header.room, header.trace)
         return await self._handlers[type(request)](asker, request)
+
+
+def _kept(name: str) -> str:
+    # A NUL is the one character that PostgreSQL does not keep in a text.
+    return name[:MAX_NAME_CHARACTERS].replace("\0", "")

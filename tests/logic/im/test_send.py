@@ -177,3 +177,10 @@ async def test_without_the_database_nothing_is_acknowledged(
         code, *_ = await refused("ann", "send", conv=CHAT, mid="m", text="x" * 4000)
     assert code == "unavailable"
     assert await rows(messages) == []
+    assert await rows(outbox) == []
+
+
+async def test_a_name_that_no_table_takes_is_cut(autojump_clock, im, ask_im, people, rows):
+    await people.befriend("ann", "bob")
+    await ask_im("ann", "send", conv=CHAT, mid="m", text="x", called="A\0nn" + "n" * 300)
+    assert (await rows(messages))[0]["name"] == "Ann" + "n" * 252
