@@ -10,9 +10,20 @@ from pathlib import Path
 
 import pytest
 
+from proto.tokens import Claims, mint
+
 playwright = pytest.importorskip("playwright.sync_api")
 
 pytestmark = pytest.mark.browser
+
+MAKE_HOT = """async ([token, conv]) => {
+  const { RelaymeshClient } = await import("/relaymesh.js");
+  const client = new RelaymeshClient({ gateway: location.origin, token, im: { uid: "operator" } });
+  await client.im.groups.tag(conv, true);
+  client.close();
+}"""
+
+KEPT = "localStorage[Object.keys(localStorage).find((key) => key.endsWith('.position'))]"
 
 SEEN_MS = 10_000
 BACK_MS = 30_000
@@ -230,6 +241,39 @@ def test_what_was_written_offline_goes_out_after_a_restart(pair: tuple[Person, P
     bob.open(ann.name)
     bob.reads("one", "two", "three")
     bob.ticks("waiting", 0)
+
+
+def test_a_hot_group_goes_on_in_order_over_an_absence(
+    pair: tuple[Person, Person], state: Path
+) -> None:
+    ann, bob = pair
+    ann.page.click("#new-group")
+    ann.page.fill("#group-name", "Crowd")
+    ann.page.locator(".pick").filter(has_text=bob.name).click()
+    ann.page.click("#group-done")
+    bob.open("Crowd")
+    ann.say("normal")
+    bob.reads("normal")
+    secret = json.loads((state / "secrets.json").read_text())["token_secret"]
+    token = mint(Claims("operator", int(time.time()) + 600, role="server"), secret)
+    conv = ann.page.evaluate("decodeURIComponent(location.hash.slice(1))")
+    operator = ann.context.new_page()
+    operator.goto(ann.url.partition("messenger")[0] + "relaymesh.js")
+    operator.evaluate(MAKE_HOT, [token, conv])
+    ann.say("hot 1", "hot 2")
+    bob.say("hot 3")
+    for person in pair:
+        playwright.expect(person.page.locator(".bubble .text")).to_have_count(4, timeout=BACK_MS)
+    seen = bob.page.locator(".bubble .text").all_inner_texts()
+    assert conv in bob.page.evaluate(KEPT), "nothing came on the hot stream"
+    bob.context.set_offline(True)
+    ann.say("while away 1", "while away 2")
+    ann.ticks("waiting", 0)
+    bob.context.set_offline(False)
+    for person in pair:
+        person.reads(*seen, "while away 1", "while away 2")
+    bob.say("back")
+    ann.reads(*seen, "while away 1", "while away 2", "back")
 
 
 def test_nothing_is_missed_when_a_node_is_killed(pair: tuple[Person, Person], state: Path) -> None:

@@ -47,6 +47,11 @@ export class Groups {
     return this.#ask("group_dissolve", { conv });
   }
 
+  /** Keeps a group hot, or no longer; only a token of role `server` may. */
+  tag(conv, hot) {
+    return this.#ask("group_tag", { conv, hot });
+  }
+
   info(conv) {
     return this.#ask("group_info", { conv });
   }
