@@ -22,8 +22,9 @@ def machine(cluster: Cluster, supervisor: Supervisor) -> str:
 
 
 def demo_page(cluster: Cluster) -> str:
-    """Return the line with the demo page's address."""
-    return f"demo page  {cluster.plan.gateway}/"
+    """Return the lines with the addresses of the demo's live room and messenger."""
+    gateway = cluster.plan.gateway
+    return f"demo page  {gateway}/\nmessenger  {gateway}/messenger/"
 
 
 def human(cluster: Cluster) -> str:
