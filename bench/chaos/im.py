@@ -2,7 +2,8 @@
 
 Starts a cluster of its own with two logic nodes. Eight people, one of them on two devices, write in
 chats of two, in a group and in a hot group, each message with a `mid` and repeated until answered,
-while parts of the cluster are killed one after the other and come back. Prints
+while parts of the cluster are killed one after the other and come back; with `--database
+postgresql` the part `database` may be among them. Prints
 
 - `sent`, `acked`, `kills`, `killed` (by part); `reconnects` of all devices;
 - `lost`: acknowledged messages that a device of a recipient did not get, over all devices;
@@ -16,21 +17,28 @@ while parts of the cluster are killed one after the other and come back. Prints
 
 import random
 from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 import trio
-from relaymesh_client.conversations import direct
 
+from backends.database.postgresql_server import PostgresqlServer
+from bench import bus_choice, database_choice
 from bench.broker import Broker, script_option
-from bench.bus_choice import bus_options, up_options
+from bench.bus_choice import bus_options
 from bench.chaos.killing import PARTS, Killer, parts_option
 from bench.cluster import Cluster, running_cluster
+from bench.database_choice import chosen_database, database_option
 from bench.room import print_result
 from relaymesh_client import Client, Connected, Message, RelaymeshError, connect, gateway
+from relaymesh_client.conversations import direct
 
+DATABASE = "database"
+"""The part that is killed where it is PostgreSQL."""
 PEOPLE = [f"user-{number}" for number in range(8)]
 SECOND_DEVICE_OF = PEOPLE[0]
 CALM_S = 1.0
@@ -118,8 +126,10 @@ async def run(
     seed: int,
     options: list[str],
     broker: Broker | None = None,
+    others: Mapping[str, Callable[[], None]] | None = None,
 ) -> dict[str, Any]:
-    """Run the whole story; returns what is printed. `broker` is the bus, where `up` has none."""
+    """Run the whole story; returns what is printed. `broker` is the bus, where `up` has none, and
+    `others` kill what `up` does not run either."""
     chance, story = random.Random(seed), Story()
     async with (
         running_cluster("--logics", "2", *options) as cluster,
@@ -130,7 +140,7 @@ async def run(
             clients[uid] = await nursery.start(_live, cluster, story, uid, "phone")
         await nursery.start(_live, cluster, story, SECOND_DEVICE_OF, "laptop")
         await _get_acquainted(cluster, story, clients)
-        killer = Killer(cluster, chance, broker)
+        killer = Killer(cluster, chance, broker, others)
         began_s = trio.current_time()
         async with trio.open_nursery() as working:
             working.start_soon(_write, story, clients, messages, per_s, chance)
@@ -219,9 +229,10 @@ async def _kill(killer: Killer, order: list[str], within_s: float, chance: rando
 @click.command()
 @click.option("--messages", default=600, show_default=True, type=click.IntRange(1, 1_000_000))
 @click.option("--per-s", default=30.0, show_default=True, type=click.FloatRange(1, 2000))
-@parts_option(PARTS)
+@parts_option((*PARTS, DATABASE))
 @click.option("--kills", default=12, show_default=True, type=click.IntRange(1, 1000))
 @click.option("--seed", default=1, show_default=True)
+@database_option
 @bus_options
 @script_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON alone.")
@@ -231,6 +242,7 @@ def command(
     parts: list[str],
     kills: int,
     seed: int,
+    database: str,
     bus: str,
     bus_url: str,
     bus_script: Path,
@@ -240,7 +252,16 @@ def command(
     broker = Broker(bus_script) if bus == "rocketmq" and "bus" in parts else None
     if broker:
         broker.require(bus_url)
+    if DATABASE in parts and database == "sqlite":
+        raise click.BadParameter("database is a file here; it needs --database postgresql")
     kills = max(kills, len(parts))
-    options = up_options(bus, bus_url)
-    result = trio.run(run, messages, per_s, parts, kills, seed, options, broker)
+    with chosen_database(database) as server:
+        options = [*bus_choice.up_options(bus, bus_url), *database_choice.up_options(server)]
+        others = {DATABASE: partial(_bounce, server)} if server else {}
+        result = trio.run(run, messages, per_s, parts, kills, seed, options, broker, others)
     print_result(result, as_json)
+
+
+def _bounce(server: PostgresqlServer) -> None:
+    server.kill()
+    server.start()

@@ -6,8 +6,11 @@ from typing import Any
 import click
 import trio
 
-from bench.bus_choice import bus_options, up_options
+from backends.database.postgresql_server import PostgresqlServer
+from bench import bus_choice, database_choice
+from bench.bus_choice import bus_options
 from bench.cluster import Cluster, running_cluster
+from bench.database_choice import chosen_database, database_option
 from bench.im import chats, diffusion
 from bench.im.chats import Chats
 from bench.im.database_limit import rows_per_s
@@ -28,14 +31,15 @@ UNLIMITED = (
 
 
 async def measure(
-    per_s: float, seconds: float, members: int, options: list[str], url: str
+    per_s: float, seconds: float, members: int, options: list[str], server: PostgresqlServer | None
 ) -> dict[str, Any]:
     """Run all parts; returns what is printed."""
-    limit = await trio.to_thread.run_sync(rows_per_s, url or "sqlite:///")
+    url = server.url() if server else "sqlite:///"
+    limit = await trio.to_thread.run_sync(rows_per_s, url)
     async with running_cluster(*options, *UNLIMITED) as cluster:
         result = await _friends(cluster, per_s, seconds)
         result |= await _groups(cluster, members)
-    database = "postgresql" if url else "sqlite"
+    database = "postgresql" if server else "sqlite"
     return result | {
         "store_rows_per_s": round(limit),
         "database": database,
@@ -100,20 +104,20 @@ async def _written(cluster: Cluster, convs: list[str], members: int) -> dict[str
 @click.option("--per-s", default=2200.0, show_default=True, help="Single-chat messages a second.")
 @click.option("--seconds", default=10.0, show_default=True, type=click.FloatRange(1, 600))
 @click.option("--members", default=300, show_default=True, type=click.IntRange(3, 900))
-@click.option("--database-url", default="", help="A PostgreSQL database; default: SQLite, FULL.")
+@database_option
 @bus_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON alone.")
 def command(
     per_s: float,
     seconds: float,
     members: int,
-    database_url: str,
+    database: str,
     bus: str,
     bus_url: str,
     as_json: bool,
 ) -> None:
     """Instant messages: acknowledgements, deliveries, mailbox rows."""
-    options = up_options(bus, bus_url)
-    if database_url:
-        options += ["--database-url", database_url]
-    print_result(trio.run(measure, per_s, seconds, members, options, database_url), as_json)
+    with chosen_database(database) as server:
+        options = [*bus_choice.up_options(bus, bus_url), *database_choice.up_options(server)]
+        result = trio.run(measure, per_s, seconds, members, options, server)
+    print_result(result, as_json)

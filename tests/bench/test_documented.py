@@ -7,7 +7,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "measuring.md"
 
 
 EDGE = ["edge", "edge.slow", "edge.idle", "tls", "compression", "storm", "peers"]
-MESH = ["room", "isolation", "likes", "hop", "copies", "sessions", "chaos.room"]
+MESH = ["room", "isolation", "likes", "hop", "copies", "sessions", "chaos.room", "chaos.im", "im"]
 
 
 @pytest.mark.parametrize("name", [*EDGE, *MESH])
