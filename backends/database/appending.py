@@ -153,12 +153,12 @@ def read_heads(connection: Connection, convs: Sequence[str]) -> dict[str, Head]:
 
 def _standing(stand: dict[bytes, Appended], key: bytes, rows: dict[bytes, Row]) -> Appended:
     """Return where the message of `key` stands; from the second time on as one that stood there."""
-    if key not in stand:
+    found = stand.get(key)
+    if found is None:
         row = rows[key]
-        appended = Appended(row["conv"], row["seq"], row["ts"], row["count"], False)
-        stand[key] = replace(appended, again=True)
-        return appended
-    return stand[key]
+        stand[key] = found = Appended(row["conv"], row["seq"], row["ts"], row["count"], False)
+        return found
+    return found if found.again else replace(found, again=True)
 
 
 def _row(key: bytes, new: NewMessage, head: Head, now_ms: int) -> Row:
