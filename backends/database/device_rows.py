@@ -1,6 +1,6 @@
 """Devices: how far each has its streams, when it was seen last, and how many a user has."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -23,9 +23,11 @@ from backends.database.schema import devices, hot_cursors, mailboxes, members, s
 
 
 class HotPlace(NamedTuple):
-    """A hot group of a user: where its stream ends, and how far a device has it (`None`: new)."""
+    """A group of a user that is `hot`, or was: where its hot stream ends, and how far a device has
+    it (`None`: it has not begun)."""
 
     conv: str
+    hot: bool
     head: int
     cursor: int | None
 
@@ -65,20 +67,25 @@ def set_cursor(connection: Connection, uid: str, device: str, cursor: int) -> No
     )
 
 
-def read_hot_places(connection: Connection, uid: str, device: str) -> list[HotPlace]:
-    """Return the user's hot groups and how far `device` has them."""
-    s, h = sessions.c, hot_cursors.c
-    of_device = and_(h.uid == s.uid, h.device == device, h.conv == s.conv)
-    is_member = and_(members.c.conv == s.conv, members.c.uid == s.uid, members.c.left_seq == 0)
-    query = (
-        select(s.conv, h.seq)
-        .join(members, is_member)
-        .join(hot_cursors, of_device, isouter=True)
-        .where(s.uid == uid, s.hot)
-    )
-    cursors = {row.conv: row.seq for row in connection.execute(query)}
-    heads = read_hot_heads(connection, list(cursors))
-    return [HotPlace(conv, heads[conv], cursors[conv]) for conv in sorted(heads)]
+def read_hot_places(
+    connection: Connection, uid: str, device: str, said: Iterable[str] = ()
+) -> list[HotPlace]:
+    """Return the groups of the user that are hot, and those that were, whose streams `device` has
+    begun, or has `said` that it has."""
+    s, m = sessions.c, members.c
+    cursors = _hot_cursors(connection, uid, device)
+    hot = set(connection.execute(select(s.conv).where(s.uid == uid, s.hot)).scalars())
+    asked = sorted(hot.union(cursors, said))
+    is_member = select(m.conv).where(m.conv.in_(asked), m.uid == uid, m.left_seq == 0)
+    present = sorted(connection.execute(is_member).scalars()) if asked else []
+    heads = read_hot_heads(connection, present)
+    return [HotPlace(conv, conv in hot, heads[conv], cursors.get(conv)) for conv in heads]
+
+
+def _hot_cursors(connection: Connection, uid: str, device: str) -> dict[str, int]:
+    h = hot_cursors.c
+    query = select(h.conv, h.seq).where(h.uid == uid, h.device == device)
+    return {row.conv: row.seq for row in connection.execute(query)}
 
 
 def move_cursors(

@@ -168,7 +168,8 @@ def put(connection: Connection, rows: Sequence[tuple[str, int, str, int]]) -> No
 
 
 def touch_sessions(connection: Connection, touched: Iterable[Touch]) -> None:
-    """Move the sessions to their newest messages; those that are missing are made."""
+    """Move the sessions to their newest messages, and never back; those that are missing are
+    made."""
     if rows := sorted(touched):
         connection.execute(_touch(connection.dialect.name), as_rows(rows))
 
@@ -225,7 +226,8 @@ def _touch(dialect: str) -> sqlite.Insert:
     rows = select(*columns(dialect, TEXT, TEXT, NUMBER, NUMBER, NUMBER)).where(true())
     into = insert_into(dialect, sessions).from_select(names, rows)
     newest = {name: into.excluded[name] for name in names[2:]}
-    return into.on_conflict_do_update(index_elements=["uid", "conv"], set_=newest)
+    is_newer = into.excluded.last_seq > sessions.c.last_seq
+    return into.on_conflict_do_update(index_elements=["uid", "conv"], set_=newest, where=is_newer)
 
 
 @cache

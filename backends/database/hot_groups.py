@@ -7,20 +7,26 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
+    Select,
+    Update,
     and_,
     bindparam,
     exists,
     insert,
+    literal,
     or_,
     select,
     update,
 )
 
 from backends.database.appending import Appended, NewMessage, append, lock_heads
+from backends.database.dialects import insert_or
 from backends.database.schema import (
     conversations,
+    devices,
     diffusions,
     groups,
+    hot_cursors,
     hot_spans,
     members,
     messages,
@@ -82,21 +88,34 @@ def begin_span(connection: Connection, conv: str, first: int) -> None:
     """Note that the messages from `first` on are on the hot stream, in all members' sessions
     too."""
     connection.execute(insert(hot_spans).values(conv=conv, first=first, last=0))
-    connection.execute(_of_members(conv).values(hot=True))
+    connection.execute(_sessions_of_members(conv).values(hot=True))
+    start_cursors(connection, conv, first - 1, devices.c.uid.in_(_members_of(conv)))
 
 
-def end_span(connection: Connection, conv: str, last: int, count: int, ts_ms: int) -> None:
+def start_cursors(connection: Connection, conv: str, seq: int, whose: ColumnElement[bool]) -> None:
+    """Let the devices `whose` have the hot stream up to `seq`, where they have no place in it yet:
+    one that is away goes on from there when it comes back."""
+    d = devices.c
+    rows = select(d.uid, d.device, literal(conv), literal(seq)).where(whose)
+    into = insert_or(connection, hot_cursors).from_select(["uid", "device", "conv", "seq"], rows)
+    connection.execute(into.on_conflict_do_nothing())
+
+
+def end_span(connection: Connection, conv: str, last: int, total: int, ts_ms: int) -> None:
     """Note that the hot stream ends with message `last`, which becomes the last one of all
     members' sessions."""
     s = hot_spans.c
     connection.execute(update(hot_spans).where(s.conv == conv, s.last == 0).values(last=last))
-    newest = {"last_seq": last, "last_count": count, "last_ts": ts_ms}
-    connection.execute(_of_members(conv).values(hot=False, **newest))
+    newest = {"last_seq": last, "last_count": total, "last_ts": ts_ms}
+    connection.execute(_sessions_of_members(conv).values(hot=False, **newest))
 
 
-def _of_members(conv: str):  # type: ignore[no-untyped-def]
-    its_members = select(members.c.uid).where(members.c.conv == conv)
-    return update(sessions).where(sessions.c.conv == conv, sessions.c.uid.in_(its_members))
+def _members_of(conv: str) -> Select[tuple[str]]:
+    return select(members.c.uid).where(members.c.conv == conv)
+
+
+def _sessions_of_members(conv: str) -> Update:
+    return update(sessions).where(sessions.c.conv == conv, sessions.c.uid.in_(_members_of(conv)))
 
 
 def open_spans(connection: Connection, after: str, most: int) -> list[str]:

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from backends.database import diffusing, hot_groups
 from backends.database.diffusing import Mailbox, Stored, Touch
 from backends.database.epoch import read_epoch
-from logic.mailbox import notices
+from logic.mailbox import joining, notices
 from logic.mailbox.bounds import Bounds, unfinished
 from logic.mailbox.frames import frame_of
 from logic.mailbox.notices import Notices
@@ -69,8 +69,10 @@ def diffuse(connection: Connection, convs: Sequence[str], bounds: Bounds, due_ms
     )
     _post(connection, plan, done)
     _stream(connection, plan, done)
-    _notify(connection, done, due_ms)
     _switch(connection, plan)
+    _touch(connection, done.posted)
+    _notify(connection, done, due_ms)
+    joining.start_cursors(connection, [message for message, _, _ in done.posted])
     diffusing.move(connection, plan.moved)
     diffusing.forget_left(connection, [conv for conv in plan.moved if _is_group(conv)])
     return done
@@ -91,7 +93,6 @@ def _post(connection: Connection, plan: Plan, done: Diffused) -> None:
         done.posted.append(Posted(message, numbers, frame_of(message)))
     # By user, as the table is: pages that lie together are written together.
     diffusing.put(connection, sorted(rows))
-    _touch(connection, done.posted)
 
 
 def _touch(connection: Connection, posted: Sequence[Posted]) -> None:

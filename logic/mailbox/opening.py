@@ -1,6 +1,6 @@
 """`OPEN`: a device begins to take instant messages, and learns where it goes on."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -84,9 +84,9 @@ def open_device(
     if cursor is None:
         device_rows.bound_devices(connection, uid, body.device, settings.max_devices)
         device_rows.set_cursor(connection, uid, body.device, start)
-    places = device_rows.read_hot_places(connection, uid, body.device)
-    resumes = body.epoch == stand.epoch
-    hot = [hot_start(each, body.hot if resumes else {}) for each in places]
+    said = body.hot if body.epoch == stand.epoch else {}
+    places = device_rows.read_hot_places(connection, uid, body.device, said)
+    hot = hot_starts(places, said, settings.sync_threshold)
     return OpenAnswer(stand.epoch, stand.head, start, standing, hot)
 
 
@@ -103,8 +103,20 @@ def place(body: OpenBody, stand: Stand, cursor: int | None, threshold: int) -> t
     return since, "level"
 
 
-def hot_start(place: HotPlace, said: dict[str, int]) -> HotStart:
-    """Return where a device goes on in a hot group: where it says, else where it was, else now."""
-    since = said.get(place.conv, place.cursor)
-    start = place.head if since is None else min(since, place.head)
-    return HotStart(place.conv, place.head, start)
+def hot_starts(
+    places: Iterable[HotPlace], said: Mapping[str, int], threshold: int
+) -> list[HotStart]:
+    """Return where a device goes on in hot groups: where it says, else where it was, else now.
+
+    One that is not hot any more is there as long as the device lacks something of its stream. What
+    is more than `threshold` is not pushed: the device sees that the start is beyond its own place,
+    and asks for pages.
+    """
+    starts = []
+    for group in places:
+        since = said.get(group.conv, group.cursor)
+        since = group.head if since is None else min(since, group.head)
+        if group.hot or since < group.head:
+            start = since if group.head - since <= threshold else group.head
+            starts.append(HotStart(group.conv, group.head, start))
+    return starts

@@ -1,4 +1,5 @@
-"""Mailboxes on a database and a bus in memory, with virtual time."""
+"""Mailboxes on a database and a bus in memory. A test that lets time pass asks for
+`autojump_clock` itself: pytest-trio does not see it behind another fixture."""
 
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
@@ -41,7 +42,7 @@ def now_ms() -> int:
     return START_MS + round(trio.current_time() * 1000)
 
 
-def said(conv: str, sender: str, text: str, *, kind: str = "message", **body: Any) -> NewMessage:
+def said(conv: str, sender: str, text: str, /, *, kind: str = "message", **body: Any) -> NewMessage:
     content = msgspec.json.encode({"text": text} | body)
     return NewMessage(conv, sender, sender.title(), kind, f"{sender}-{text}", content)
 
@@ -150,7 +151,7 @@ class World:
 
 
 @pytest.fixture
-async def world(database: Database, autojump_clock: Any) -> AsyncIterator[World]:
+async def world(database: Database) -> AsyncIterator[World]:
     broker = MemoryBroker()
     values = update(settings).values(value=EPOCH)
     await database.write(lambda connection: connection.execute(values))
