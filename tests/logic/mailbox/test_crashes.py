@@ -1,7 +1,6 @@
 """An instance ends between any two steps, and events come twice, out of order or never."""
 
 import functools
-import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,18 +11,18 @@ import pytest
 import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, event, insert, select
+from sqlalchemy import Connection, Engine, StaticPool, create_engine, event, insert, select
 
 from backends.database.appending import NewMessage, append
 from backends.database.database import Database
 from backends.database.schema import mailbox, mailboxes, messages, metadata, outbox
 from backends.database.schema import settings as facts
 from backends.database.settings import DatabaseSettings
+from backends.errors import StoreUnavailableError
 from logic.mailbox.bounds import Bounds
 from logic.mailbox.diffusion import diffuse
 from logic.mailbox.wiring import Mailboxes
 from proto.conversations import direct
-from tests.conftest import run_inline
 from tests.logic.mailbox.conftest import START_MS, World, make_group, said
 
 CHATS = [direct("ann", "bob"), direct("ann", "cid")]
@@ -39,15 +38,13 @@ class KilledError(Exception):
 
 
 @contextmanager
-def fresh() -> Iterator[Database]:
-    with tempfile.TemporaryDirectory() as folder:
-        where = DatabaseSettings(url=f"sqlite:///{folder}/im.db", synchronous="NORMAL")
-        database = Database(where, run_inline)
-        trio.run(database.write, prepare)
-        try:
-            yield database
-        finally:
-            database.close()
+def fresh() -> Iterator[Engine]:
+    """A database in memory, with everything that the tests need."""
+    engine = create_engine("sqlite://", poolclass=StaticPool)
+    with engine.begin() as connection:
+        prepare(connection)
+    yield engine
+    engine.dispose()
 
 
 def prepare(connection: Connection) -> None:
@@ -68,16 +65,21 @@ def killed_at(connection: Connection, statement: int) -> None:
             raise KilledError
 
 
-def one_pass(database: Database, convs: Sequence[str], kill_at: int | None) -> None:
-    def work(connection: Connection) -> None:
-        if kill_at is not None:
-            killed_at(connection, kill_at)
-        diffuse(connection, convs, SMALL, 0)
-
+def one_pass(engine: Engine, convs: Sequence[str], kill_at: int | None) -> bool:
+    """Diffuse in one transaction; returns whether it was killed."""
     try:
-        trio.run(database.write, work)
+        with engine.begin() as connection:
+            if kill_at is not None:
+                killed_at(connection, kill_at)
+            diffuse(connection, convs, SMALL, 0)
     except KilledError:
-        pass
+        return True
+    return False
+
+
+def append_to(engine: Engine, new: list[NewMessage]) -> None:
+    with engine.begin() as connection:
+        append(connection, new, START_MS)
 
 
 def check(connection: Connection) -> None:
@@ -111,35 +113,33 @@ STEPS = st.lists(
 def test_whatever_is_killed_each_recipient_gets_each_message_once_and_in_order(
     steps: list[Any],
 ) -> None:
-    with fresh() as database:
+    with fresh() as engine:
         number = 0
         for kind, what, how in steps:
             if kind == "events":
-                one_pass(database, what, how)
+                one_pass(engine, what, how)
                 continue
-            new = []
-            for _ in range(how):
-                number += 1
-                new.append(said(what, "ann", f"{number}"))
-            trio.run(database.write, functools.partial(_append, new=new))
+            append_to(engine, [said(what, "ann", f"{number + n}") for n in range(how)])
+            number += how
         for _ in range(number + 1):
-            one_pass(database, CONVS, None)
-        trio.run(database.read, check)
-
-
-def _append(connection: Connection, new: list[NewMessage]) -> None:
-    append(connection, new, START_MS)
+            one_pass(engine, CONVS, None)
+        with engine.begin() as connection:
+            check(connection)
 
 
 def test_it_is_all_or_nothing_at_every_statement() -> None:
-    with fresh() as database:
-        new = [said(conv, "ann", f"{n}") for conv in CONVS for n in range(2)]
-        trio.run(database.write, functools.partial(_append, new=new))
-        for statement in range(40):
-            one_pass(database, CONVS, statement)
+    with fresh() as engine:
+        append_to(engine, [said(conv, "ann", f"{n}") for conv in CONVS for n in range(2)])
+        killed = 0
+        while one_pass(engine, CONVS, killed):
+            with engine.begin() as connection:
+                assert connection.execute(select(mailbox)).first() is None
+            killed += 1
+        assert killed > 8
         for _ in range(8):
-            one_pass(database, CONVS, None)
-        trio.run(database.read, check)
+            one_pass(engine, CONVS, None)
+        with engine.begin() as connection:
+            check(connection)
 
 
 class Dying:
@@ -200,7 +200,7 @@ def test_two_instances_in_threads_on_one_database(tmp_path: Path) -> None:
     async def speaker(database: Database) -> None:
         for number in range(30):
             new = [said(conv, "ann", f"{number}") for conv in CONVS]
-            await database.write(functools.partial(_append, new=new))
+            await database.write(functools.partial(append, new=new, now_ms=START_MS))
 
     async def main() -> None:
         databases = [Database(where) for _ in range(3)]
@@ -235,8 +235,6 @@ class Away(Dying):
     """A database that is away for its first transactions."""
 
     async def write(self, work: Any) -> Any:
-        from backends.errors import StoreUnavailableError
-
         self._left -= 1
         if self._left >= 0:
             raise StoreUnavailableError("away")
