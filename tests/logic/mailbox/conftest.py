@@ -44,7 +44,7 @@ def now_ms() -> int:
 
 def said(conv: str, sender: str, text: str, /, *, kind: str = "message", **body: Any) -> NewMessage:
     content = msgspec.json.encode({"text": text} | body)
-    return NewMessage(conv, sender, sender.title(), kind, f"{sender}-{text}", content)
+    return NewMessage(conv, sender, sender.title(), kind, f"{sender}-{text}"[:64], content)
 
 
 def fence(conv: str, kind: str, number: int) -> NewMessage:
