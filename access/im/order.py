@@ -98,7 +98,7 @@ class Order:
 
     def end(self, stream: HotStream) -> None:
         """Pass over to the mailbox."""
-        stream.ended, stream.before = True, None
+        stream.ended, stream.before, stream.must_ask = True, None, False
         stream.line.cut(stream.line.position)
         self.closed.append(stream.conv)
         self.due[self.mailbox] = None
