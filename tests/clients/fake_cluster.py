@@ -11,6 +11,7 @@ from typing import Any
 
 import trio
 import trio_websocket as tws
+from fake_messages import FakeMessages
 
 Frame = dict[str, Any]
 PRIORITY = {"chat": "normal", "speech": "urgent", "gift": "normal"}
@@ -50,6 +51,7 @@ class Connection:
         self.ws = ws
         self.node = node
         self.uid = ""
+        self.device = ""
         self.lose = 0
         """So many pushes are lost from now on."""
 
@@ -72,6 +74,7 @@ class FakeCluster:
     def __init__(self) -> None:
         self.urls: list[str] = []
         self.rooms: dict[str, FakeRoom] = {}
+        self.messages = FakeMessages()
         self.connections: list[Connection] = []
         self.requests: list[Frame] = []
         self.swallow: Callable[[Frame], bool] = lambda _: False
@@ -119,7 +122,10 @@ class FakeCluster:
             while True:
                 frame = json.loads(await connection.ws.get_message())
                 self.requests.append(frame)
-                await self._serve(connection, frame)
+                if frame["op"] == "ack":
+                    self.messages.acknowledge(connection.device, frame)
+                else:
+                    await self._serve(connection, frame)
         except tws.ConnectionClosed:
             pass
         finally:
@@ -133,7 +139,8 @@ class FakeCluster:
         if error is not None:
             await connection.send({"reply": frame["id"], "error": error})
             return
-        ok, pushes = await getattr(self, f"_{frame['op']}")(connection, frame)
+        serve = getattr(self, f"_{frame['op']}", self._nothing)
+        ok, pushes = await serve(connection, frame)
         if not self.swallow(frame):
             await connection.send({"reply": frame["id"], **ok}, *pushes)
 
@@ -151,6 +158,10 @@ class FakeCluster:
             rooms[spec["room"]] = answer["ok"]
             pushes += backlog
         ok = {"uid": connection.uid, "node": connection.node, "session": "s"}
+        if "im" in frame:
+            connection.device = frame["im"]["device"]
+            ok["im"], missed = self.messages.open(connection.uid, frame["im"])
+            pushes += missed
         return {"ok": {**ok, "heartbeat_ms": self.heartbeat_ms, "rooms": rooms}}, pushes
 
     async def _join(self, connection: Connection, spec: Frame) -> tuple[Frame, list[Frame]]:
@@ -201,6 +212,24 @@ class FakeCluster:
         ok = {"room": room.name, "priority": frame["priority"], "epoch": room.epoch}
         ok |= {"head": len(log), "oldest": room.first_kept}
         return {"ok": {**ok, "frames": log[first - 1 : frame["to"]]}}, []
+
+    async def say(self, conv: str, uid: str, mid: str, **fields: Any) -> Frame:
+        """Send an instant message as somebody else would, to all devices of who gets it."""
+        ok, pushes = self.messages.say(conv, uid, mid, **fields)
+        for each in list(self.connections):
+            if each.device and each.uid in pushes:
+                await each.push(pushes[each.uid])
+        return ok
+
+    async def _send(self, connection: Connection, frame: Frame) -> tuple[Frame, list[Frame]]:
+        fields = {k: v for k, v in frame.items() if k not in ("op", "id", "conv", "mid")}
+        return {"ok": await self.say(frame["conv"], connection.uid, frame["mid"], **fields)}, []
+
+    async def _sync(self, connection: Connection, frame: Frame) -> tuple[Frame, list[Frame]]:
+        return {"ok": self.messages.sync(connection.uid, frame)}, []
+
+    async def _nothing(self, connection: Connection, frame: Frame) -> tuple[Frame, list[Frame]]:
+        return {"ok": {}}, []
 
     async def _ping(self, connection: Connection, frame: Frame) -> tuple[Frame, list[Frame]]:
         return {"ok": {"ts": 1}}, []

@@ -5,7 +5,7 @@ monotonic clock.
 """
 
 from relaymesh_client.backoff import Backoff, Random
-from relaymesh_client.conversations import MAILBOX, hot_group
+from relaymesh_client.conversations import MAILBOX, hot_stream
 from relaymesh_client.errors import Refused, RelaymeshError, refused
 from relaymesh_client.events import Frame
 from relaymesh_client.im.acks import Acks
@@ -19,6 +19,9 @@ from relaymesh_client.outbox import Answer, Outbox
 MAX_OWED = 1000
 """Messages given to the application and not taken, beyond which no further page is asked for."""
 WATCH_S = 30.0
+AWAY_S = 3.0
+"""Seconds until the first try of another connection, where one had no instant messages."""
+MOST_AWAY_S = 60.0
 
 
 class InstantMessages:
@@ -43,7 +46,7 @@ class InstantMessages:
         self._acks = Acks()
         self._inbox = Inbox(position or ImPosition(), self._acks)
         self._pages = Pages(self._inbox, outbox, random)
-        self._away = Backoff(random, first_s=3.0, most_s=60.0)
+        self._away = Backoff(random, first_s=AWAY_S, most_s=MOST_AWAY_S)
         self._watched: list[str] | None = None
         self._is_open = False
         self._reconnect_at: float | None = None
@@ -52,7 +55,7 @@ class InstantMessages:
     def position(self) -> ImPosition:
         """How far all was taken: where the device goes on with another client."""
         taken = self._acks.taken()
-        hot = {conv: n for name, n in taken.items() if (conv := hot_group(name)) is not None}
+        hot = {conv: taken[hot_stream(conv)] for conv in self._inbox.known_hot()}
         return ImPosition(self._inbox.epoch, taken.get(MAILBOX), hot)
 
     # What the application asks for.

@@ -36,6 +36,8 @@ class Inbox:
         self.epoch = position.epoch
         self.events: list[Kept] = []
         self.mailbox: Stream | None = None
+        self._start = 0
+        """The number after which the connection pushes the mailbox."""
         self._acks = acks
         self._hot: OrderedDict[str, Stream] = OrderedDict()
         self._newest: OrderedDict[str, int] = OrderedDict()
@@ -55,7 +57,7 @@ class Inbox:
             self._meet(start, is_behind=standing == "behind")
         else:
             self.mailbox.want(start)
-        self.epoch = epoch
+        self.epoch, self._start = epoch, start
         for conv, seq in hot.items():
             self._hot_stream(conv, seq).want(seq)
         self._acks.opened({MAILBOX: start} | {hot_stream(conv): seq for conv, seq in hot.items()})
@@ -68,22 +70,27 @@ class Inbox:
             self._acks.received(stream.name, n, now, again=not is_new)
             self.work(now)
 
-    def page(self, stream: Stream, frames: list[Frame], oldest: int, through: int) -> None:
-        """Take a page of `stream`: all that exists from `oldest` up to number `through`."""
+    def page(
+        self, stream: Stream, frames: list[Frame], since: int, oldest: int, through: int
+    ) -> None:
+        """Take a page: all of `stream` after `since` and from `oldest` on that exists, up to
+        `through`."""
         if stream is self.mailbox and oldest > stream.position + 1:
             self._lose(stream, oldest - 1)
         good = {each["n"]: each for each in frames if is_message(each)}
-        stream.page(good, through)
+        stream.page(good, since, through)
 
     def gone(self, stream: Stream, until: int) -> None:
         """Learn that there is no page to be had: what lies before `until` won't come."""
         if stream is self.mailbox:
             self._lose(stream, until)
         else:
-            stream.page({}, until)
+            stream.page({}, stream.position, until)
 
     def disconnected(self) -> None:
         """Make ready for the next connection."""
+        for conv in [each for each, stream in self._hot.items() if not stream.is_known]:
+            self._acks.forget(self._hot.pop(conv).name)
         for stream in self._streams():
             stream.disconnected()
 
@@ -102,6 +109,10 @@ class Inbox:
     def streams(self) -> dict[str, Stream]:
         """Return all streams by name."""
         return {stream.name: stream for stream in self._streams()}
+
+    def known_hot(self) -> list[str]:
+        """Return the hot groups in whose streams it is known how far this device is."""
+        return [conv for conv, stream in self._hot.items() if stream.is_known]
 
     # Whose turn it is.
 
@@ -161,19 +172,21 @@ class Inbox:
         """Begin hot streams with the messages after which they begin."""
         body = frame.get("body")
         if frame["kind"] == "hot":
-            self._heat(frame["conv"], frame["seq"])
+            self._heat(frame["conv"], frame["seq"], frame)
         elif frame["kind"] == "group_joined" and isinstance(body, dict) and body.get("hot") is True:
             conv, joined = body.get("conv"), body.get("joined")
             if isinstance(conv, str) and is_group(conv) and isinstance(joined, int):
-                self._heat(conv, joined - 1)
+                self._heat(conv, joined - 1, frame)
 
-    def _heat(self, conv: str, seq: int) -> None:
-        """Begin the hot stream of `conv` after `seq`: also where the server begins later, since it
-        does not know that this device has nothing of it."""
+    def _heat(self, conv: str, seq: int, told: Frame) -> None:
+        """Begin the hot stream of `conv` after `seq`, as the message `told` says. The server does
+        not, or it begins later, where the message was in a page."""
         stream = self._hot_stream(conv, seq)
         if not stream.is_known:
             self._acks.begin(stream.name, seq)
         stream.begin(seq)
+        if told["n"] <= self._start:
+            stream.want_all()
 
     # The streams.
 

@@ -49,7 +49,7 @@ class Pages:
             self._backoffs.pop(page.stream.name, None)
             self._inbox.gone(page.stream, page.until)
         elif answer.error is None and self._is_good(answer.ok):
-            self._inbox.page(page.stream, answer.ok["frames"], *_extent(answer.ok))
+            self._inbox.page(page.stream, answer.ok["frames"], page.since, *_extent(answer.ok))
             if page.stream.knows(page.since + 1):
                 self._backoffs.pop(page.stream.name, None)
         return True

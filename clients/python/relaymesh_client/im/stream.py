@@ -23,6 +23,7 @@ class Stream:
         self.is_known = is_known
         """Whether it is known that nothing lacks before the position."""
         self._until = 0
+        self._to_end = False
         self._through = position
         self._held: dict[int, Frame] = {}
 
@@ -34,16 +35,22 @@ class Stream:
             self._held[n] = frame
         return True
 
-    def page(self, frames: dict[int, Frame], through: int) -> None:
-        """Take a page: `frames` by number, which are all that exist up to `through`."""
+    def page(self, frames: dict[int, Frame], since: int, through: int) -> None:
+        """Take a page: `frames` by number, which are all that exist from `since` to `through`."""
         for n, frame in frames.items():
             if n > self.position:
                 self._held.setdefault(n, frame)
-        self._through = max(self._through, through)
+        if self.knows(since):
+            self._through = max(self._through, through)
+            self._to_end &= bool(frames)
 
     def want(self, until: int) -> None:
         """Ask for what exists up to number `until`, before anything beyond it is given."""
         self._until = max(self._until, until)
+
+    def want_all(self) -> None:
+        """Ask for what exists up to the stream's end, wherever that is."""
+        self._to_end = True
 
     def knows(self, n: int) -> bool:
         """Say whether all that exists up to number `n` is here or was given."""
@@ -84,7 +91,7 @@ class Stream:
             return self._until
         if self._held and self.next() is None:
             return min(self._held) - 1
-        return 0
+        return self.position + 1 if self._to_end and not self._held else 0
 
     def held(self) -> list[Range]:
         """Return the ranges of numbers that are held, ascending."""
@@ -99,4 +106,4 @@ class Stream:
     def disconnected(self) -> None:
         """Forget what is held: the next connection brings it again."""
         self._held.clear()
-        self._until, self._through = 0, self.position
+        self._until, self._through, self._to_end = 0, self.position, False
