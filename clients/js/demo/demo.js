@@ -151,10 +151,10 @@ function wireComposer(client) {
     event.preventDefault();
     if (!text.value.trim()) return;
     const speaking = me.role === "host" && speak.getAttribute("aria-pressed") === "true";
-    publish(speaking ? "speech" : "chat", { text: text.value }, (mid) =>
-      client[speaking ? "speech" : "chat"](me.room, text.value, { mid }),
-    );
+    const kind = speaking ? "speech" : "chat";
+    const said = text.value;
     text.value = "";
+    publish(kind, { text: said }, (mid) => client[kind](me.room, said, { mid }));
   });
   text.focus();
 }
@@ -165,10 +165,16 @@ function give(client, gift, value) {
   );
 }
 
-async function publish(kind, fields, send) {
+/** Each leaves when the one before is answered: the room hears them in the order of their writing. */
+let before = Promise.resolve();
+function publish(kind, fields, send) {
   const mid = crypto.getRandomValues(new Uint32Array(3)).join("-");
-  sentAt.set(mid, performance.now());
   showPending(mid, { ...me, ...fields }, kind);
+  before = before.then(() => settle(mid, send));
+}
+
+async function settle(mid, send) {
+  sentAt.set(mid, performance.now());
   try {
     await send(mid);
   } catch (error) {
