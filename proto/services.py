@@ -149,11 +149,13 @@ class OpenBody(msgspec.Struct, frozen=True, array_like=True):
 
 
 class HotStart(msgspec.Struct, frozen=True, array_like=True):
-    """A hot group of the user: its last number, and after which one the device goes on."""
+    """A hot group of the user: its last number, and after which one the device goes on. Of one that
+    the user has `left` nothing behind its `head` is for it."""
 
     conv: str
     head: int
     start: int
+    left: bool = False
 
 
 class OpenAnswer(msgspec.Struct, frozen=True, array_like=True):

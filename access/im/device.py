@@ -67,7 +67,9 @@ class Device:
             opened.start, max(opened.head, self._early_head), self._around.limits
         )
         for hot in opened.hot:
-            order.open_hot(hot.conv, hot.start, hot.head, known_hot=True)
+            stream = order.open_hot(hot.conv, hot.start, hot.head, known_hot=not hot.left)
+            if hot.left:
+                order.left(stream, hot.head)
         for conv, since in given.items():
             if conv not in order.hot:
                 order.drain_hot(conv, since)

@@ -103,6 +103,12 @@ class Order:
         self.closed.append(stream.conv)
         self.due[self.mailbox] = None
 
+    def left(self, stream: HotStream, last: int) -> None:
+        """Bring what there is up to number `last`, and no more: the user has left the group."""
+        stream.last, stream.must_ask = last, True
+        stream.line.cut(last)
+        self.due[stream] = None
+
     def _tidy(self, stream: HotStream) -> None:
         """Forget a hot stream that has ended and been acknowledged."""
         over = stream.ended and not stream.revive and not len(stream.window)
@@ -158,9 +164,7 @@ class Order:
     def _left(self, conv: str, seq: int) -> None:
         stream = self.hot.get(conv)
         if stream is not None and not stream.ended:
-            stream.last, stream.must_ask = seq, True
-            stream.line.cut(seq)
-            self.due[stream] = None
+            self.left(stream, seq)
 
     def _now_level(self) -> None:
         self._level_at = None

@@ -23,13 +23,14 @@ from backends.database.schema import devices, hot_cursors, mailboxes, members, s
 
 
 class HotPlace(NamedTuple):
-    """A group of a user that is `hot`, or was: where its hot stream ends, and how far a device has
-    it (`None`: it has not begun)."""
+    """A group of a user that is `hot`, or was: where its hot stream ends for this user, who may
+    have `left`, and how far a device has it (`None`: it has not begun)."""
 
     conv: str
     hot: bool
     head: int
     cursor: int | None
+    left: bool = False
 
 
 def note_device(connection: Connection, uid: str, device: str, now_ms: int) -> int | None:
@@ -72,14 +73,32 @@ def read_hot_places(
 ) -> list[HotPlace]:
     """Return the groups of the user that are hot, and those that were, whose streams `device` has
     begun, or has `said` that it has."""
-    s, m = sessions.c, members.c
     cursors = _hot_cursors(connection, uid, device)
-    hot = set(connection.execute(select(s.conv).where(s.uid == uid, s.hot)).scalars())
-    asked = sorted(hot.union(cursors, said))
-    is_member = select(m.conv).where(m.conv.in_(asked), m.uid == uid, m.left_seq == 0)
-    present = sorted(connection.execute(is_member).scalars()) if asked else []
-    heads = read_hot_heads(connection, present)
-    return [HotPlace(conv, conv in hot, heads[conv], cursors.get(conv)) for conv in heads]
+    hot = _hot_sessions(connection, uid)
+    asked = sorted({*hot, *cursors, *said})
+    ends = _ends_for(connection, uid, asked) if asked else {}
+    heads = read_hot_heads(connection, sorted(ends))
+    return [_place(conv, heads[conv], ends[conv], conv in hot, cursors.get(conv)) for conv in heads]
+
+
+def _place(conv: str, head: int, end: int | None, hot: bool, cursor: int | None) -> HotPlace:
+    if end is None:
+        return HotPlace(conv, hot, head, cursor)
+    return HotPlace(conv, False, min(head, end), cursor, left=True)
+
+
+def _hot_sessions(connection: Connection, uid: str) -> set[str]:
+    s = sessions.c
+    return set(connection.execute(select(s.conv).where(s.uid == uid, s.hot)).scalars())
+
+
+def _ends_for(connection: Connection, uid: str, convs: Sequence[str]) -> dict[str, int | None]:
+    """Return the groups that the user is in (`None`), or was in until a message."""
+    s, m = sessions.c, members.c
+    is_member = select(m.conv).where(m.conv.in_(convs), m.uid == uid, m.left_seq == 0)
+    has_left = select(s.conv, s.last_seq).where(s.conv.in_(convs), s.uid == uid, s.left)
+    ends: dict[str, int | None] = {row.conv: row.last_seq for row in connection.execute(has_left)}
+    return ends | dict.fromkeys(connection.execute(is_member).scalars())
 
 
 def _hot_cursors(connection: Connection, uid: str, device: str) -> dict[str, int]:

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Select, select
 from backends.database.dialects import TEXT, as_rows, columns
 from backends.database.diffusing import Stored
 from backends.database.hot_groups import in_span, read_hot_heads
-from backends.database.schema import mailbox, mailboxes, members, messages
+from backends.database.schema import mailbox, mailboxes, members, messages, sessions
 
 MESSAGE: Sequence[ColumnElement[Any]] = tuple(
     messages.c[name]
@@ -68,15 +68,18 @@ def read_mailbox(connection: Connection, uid: str, since: int, limit: int) -> li
 
 
 def read_hot_stand(connection: Connection, conv: str, uid: str) -> HotStand | None:
-    """Return how the hot stream of `conv` stands for `uid`; `None` if it is no member. Where the
-    group was never hot the head is 0."""
-    m = members.c
+    """Return how the hot stream of `conv` stands for `uid`, who may have left: then it ends there.
+    `None` if it was never a member. Where the group was never hot the head is 0."""
+    m, s = members.c, sessions.c
     query = select(m.joined_seq, m.left_seq).where(m.conv == conv, m.uid == uid)
-    row = connection.execute(query).first()
+    # The row of a member that has left goes with the diffusion; its session stays.
+    gone = select(s.joined_seq, s.last_seq).where(s.conv == conv, s.uid == uid, s.left)
+    row = connection.execute(query).first() or connection.execute(gone).first()
     if row is None:
         return None
+    joined_seq, last_seq = row
     head = read_hot_heads(connection, [conv]).get(conv, 0)
-    return HotStand(min(head, row.left_seq) if row.left_seq else head, max(1, row.joined_seq))
+    return HotStand(min(head, last_seq) if last_seq else head, max(1, joined_seq))
 
 
 def read_hot(

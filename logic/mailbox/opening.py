@@ -108,7 +108,7 @@ def hot_starts(
 ) -> list[HotStart]:
     """Return where a device goes on in hot groups: where it says, else where it was, else now.
 
-    One that is not hot any more is there as long as the device lacks something of its stream. What
+    One that is over is there as long as the device lacks something of its stream. What
     is more than `threshold` is not pushed: the device sees that the start is beyond its own place,
     and asks for pages.
     """
@@ -118,5 +118,5 @@ def hot_starts(
         since = group.head if since is None else min(since, group.head)
         if group.hot or since < group.head:
             start = since if group.head - since <= threshold else group.head
-            starts.append(HotStart(group.conv, group.head, start))
+            starts.append(HotStart(group.conv, group.head, start, group.left))
     return starts

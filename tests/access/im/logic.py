@@ -35,6 +35,8 @@ class Group:
         self.hot = False
         self.head = 0
         """Of the hot stream, as TAILS says it."""
+        self.left: dict[str, int] = {}
+        """The last message that is for a member who has left."""
 
 
 class ImLogic:
@@ -125,6 +127,11 @@ class ImLogic:
             for conv, group in self.groups.items()
             if group.hot and uid in group.members
         ]
+        hot += [
+            HotStart(conv, group.left[uid], body.hot[conv], left=True)
+            for conv, group in self.groups.items()
+            if body.hot.get(conv, group.head) < group.left.get(uid, 0)
+        ]
         if body.since < 0:
             return OpenAnswer(self.epoch, head, head, "level", hot)
         if body.since > head or body.epoch != self.epoch:
@@ -138,12 +145,13 @@ class ImLogic:
         if conv is None:
             return self._sync_mailbox(uid, body)
         group = self.groups.get(conv, Group([]))
-        if uid not in group.members:
+        if uid not in group.members and uid not in group.left:
             raise RequestError(ErrorCode.NOT_MEMBER)
-        if body.since > group.head:
+        head = group.left.get(uid, group.head)
+        if body.since > head:
             raise RequestError(ErrorCode.BAD_CURSOR)
-        numbers = sorted(seq for seq in group.on_hot if seq > body.since)[: body.limit]
-        return SyncAnswer(self.epoch, group.head, 1, [(n, group.frames[n - 1]) for n in numbers])
+        numbers = sorted(seq for seq in group.on_hot if body.since < seq <= head)[: body.limit]
+        return SyncAnswer(self.epoch, head, 1, [(n, group.frames[n - 1]) for n in numbers])
 
     def _sync_mailbox(self, uid: str, body: services.SyncBody) -> SyncAnswer:
         assert body.stream == MAILBOX

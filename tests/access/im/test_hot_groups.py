@@ -299,3 +299,24 @@ async def test_many_devices_of_one_hot_group_ask_for_the_same_page_once(
         phone.take()
     assert all(phone.got[KEY] == [1, 2] for phone in phones)
     assert len(world.mesh.asked_for(Method.SYNC)) == 1
+
+
+async def test_who_was_sent_out_while_away_gets_what_was_said_before_and_nothing_after(
+    world: World, autojump_clock: MockClock
+) -> None:
+    group(world, "ann", "bob")
+    here = world.mesh.im.groups[GROUP]
+    here.hot = True
+    phone, other = Phone(world), Phone(world, "bob")
+    await phone.hello()
+    await other.hello()
+    first = say(world)
+    await phone.live(0.3)
+    world.edge.hang_up(phone.client.connection)
+    missed = say(world)
+    here.members.remove("ann")
+    here.left["ann"] = missed
+    await phone.again()
+    say(world)
+    await phone.live(3)
+    assert phone.got[KEY] == [first, missed]

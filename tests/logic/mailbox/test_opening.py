@@ -2,8 +2,10 @@ from typing import Any
 
 import pytest
 import trio
-from sqlalchemy import insert, update
+from sqlalchemy import Connection, insert, update
 
+from backends.database.appending import Appended, append
+from backends.database.members import remove_members
 from backends.database.schema import devices, hot_cursors, mailboxes, members
 from logic.mailbox.wiring import Mailboxes
 from proto.conversations import direct, system
@@ -15,10 +17,12 @@ from proto.services import (
     Method,
     OpenAnswer,
     OpenBody,
+    SyncBody,
     decode_open_answer,
+    decode_sync_answer,
     encode,
 )
-from tests.logic.mailbox.conftest import EPOCH, World, fence, said
+from tests.logic.mailbox.conftest import EPOCH, START_MS, World, fence, said
 
 CHAT = direct("ann", "bob")
 G = "g:one"
@@ -152,6 +156,29 @@ async def test_a_stream_that_ceased_is_told_until_the_device_has_it(
     assert (await open_(running, "bob")).hot == [HotStart(G, 3, 1)]
     await report(running, Cursor("bob", "phone", f"hot:{G}", 3))
     assert (await open_(running, "bob")).hot == []
+
+
+async def test_who_was_sent_out_of_a_hot_group_while_away_gets_what_was_said_before(
+    world: World, running: Mailboxes
+) -> None:
+    await world.group(G, ["ann", "bob"])
+    await open_(running, "bob")
+    await world.say(fence(G, "hot", 1), said(G, "ann", "a"), said(G, "ann", "b"))
+    gone = said(G, "ann", "out", kind="group_left", uids=["bob"])
+
+    def leave(connection: Connection) -> list[Appended]:
+        (told,) = append(connection, [gone], START_MS)
+        remove_members(connection, told, ["bob"])
+        return [told]
+
+    await world.publish(await world.run(leave))
+    await world.say(said(G, "ann", "without bob"))
+    assert await world.rows(members, uid="bob") == []
+    assert (await open_(running, "bob")).hot == [HotStart(G, 4, 1, left=True)]
+    assert (await open_(running, "bob", hot={G: 4})).hot == []
+    page = SyncBody(f"hot:{G}", 1, 100)
+    answer = await running.methods()[Method.SYNC](header("bob", Method.SYNC), encode(page))
+    assert [n for n, _ in decode_sync_answer(answer).frames] == [2, 3, 4]
 
 
 async def test_who_joins_a_hot_group_while_away_begins_where_it_came_in(
