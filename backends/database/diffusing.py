@@ -13,6 +13,7 @@ from sqlalchemy import (
     Connection,
     Select,
     bindparam,
+    case,
     delete,
     exists,
     literal,
@@ -121,12 +122,14 @@ def read_new(connection: Connection, convs: Sequence[str], each: int, most: int)
 
 
 def read_sizes(connection: Connection, convs: Sequence[str]) -> dict[str, int]:
-    """Return about how many members each group has."""
+    """Return about how many rows a message to each group takes: its members; where it is hot,
+    one."""
     if not convs:
         return {}
-    g = groups.c
-    rows = connection.execute(select(g.conv, g.member_count).where(g.conv.in_(convs)))
-    return {row.conv: row.member_count for row in rows}
+    g, d = groups.c, diffusions.c
+    size = case((d.hot, 1), else_=g.member_count).label("size")
+    query = select(g.conv, size).join(diffusions, d.conv == g.conv).where(g.conv.in_(convs))
+    return {row.conv: row.size for row in connection.execute(query)}
 
 
 def read_reachable(connection: Connection, uids: Iterable[str]) -> set[str]:

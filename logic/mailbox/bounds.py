@@ -16,15 +16,15 @@ class Bounds(NamedTuple):
     rows: int
 
 
-def affordable(new: Sequence[Stored], sizes: Mapping[str, int], rows: int) -> list[Stored]:
-    """Return the first of `new` that take about `rows` rows, with groups of these `sizes`: of more
-    the members need not be read."""
+def affordable(convs: Sequence[str], sizes: Mapping[str, int], rows: int) -> list[str]:
+    """Return the first of `convs` that take about `rows` rows with a message each, where groups
+    have these `sizes`: of the others nothing need be read."""
     used = 0
-    for index, message in enumerate(new):
-        if used > rows:
-            return list(new[:index])
-        used += sizes.get(message.conv, 1)
-    return list(new)
+    for index, conv in enumerate(convs):
+        if used >= rows:
+            return list(convs[:index])
+        used += sizes.get(conv, 1)
+    return list(convs)
 
 
 def unfinished(plan: Plan, new: Sequence[Stored], bounds: Bounds) -> set[str]:

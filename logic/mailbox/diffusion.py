@@ -16,7 +16,7 @@ from backends.database import diffusing, hot_groups
 from backends.database.diffusing import Mailbox, Stored, Touch
 from backends.database.epoch import read_epoch
 from logic.mailbox import joining, notices
-from logic.mailbox.bounds import Bounds, unfinished
+from logic.mailbox.bounds import Bounds, affordable, unfinished
 from logic.mailbox.frames import frame_of
 from logic.mailbox.notices import Notices
 from logic.mailbox.plan import Plan
@@ -59,13 +59,14 @@ class Diffused:
 def diffuse(connection: Connection, convs: Sequence[str], bounds: Bounds, due_ms: int) -> Diffused:
     """Diffuse what is new in `convs`, as much as `bounds` allow; notifications are due at
     `due_ms`. Raises `ValueError` for what can't be diffused."""
-    cursors = diffusing.lock(connection, convs)
+    sizes = diffusing.read_sizes(connection, [conv for conv in convs if _is_group(conv)])
+    cursors = diffusing.lock(connection, some := affordable(convs, sizes, bounds.rows))
     new = diffusing.read_new(connection, list(cursors), bounds.each, bounds.messages)
-    plan = read_plan(connection, cursors, new, bounds)
+    plan = read_plan(connection, cursors, new, bounds.rows)
     done = Diffused(
         switches=len(plan.fences),
         reached={conv: plan.cursor(conv).seq if conv in cursors else 0 for conv in convs},
-        unfinished=unfinished(plan, new, bounds),
+        unfinished=unfinished(plan, new, bounds).union(convs[len(some) :]),
     )
     _post(connection, plan, done)
     _stream(connection, plan, done)

@@ -6,7 +6,6 @@ from sqlalchemy import Connection
 
 from backends.database import diffusing
 from backends.database.diffusing import Cursor, Stored
-from logic.mailbox.bounds import Bounds, affordable
 from logic.mailbox.plan import Plan, make_plan
 from logic.mailbox.recipients import Group
 from proto.conversations import ConversationKind, kind_of
@@ -14,14 +13,12 @@ from proto.im_frames import MessageKind
 
 
 def read_plan(
-    connection: Connection, cursors: dict[str, Cursor], new: Sequence[Stored], bounds: Bounds
+    connection: Connection, cursors: dict[str, Cursor], new: Sequence[Stored], most_rows: int
 ) -> Plan:
     """Return the plan for `new` of the conversations that stand at `cursors`."""
-    sizes = diffusing.read_sizes(connection, _by_members(cursors, new))
-    some = affordable(new, sizes, bounds.rows)
-    members = diffusing.read_members(connection, _by_members(cursors, some))
+    members = diffusing.read_members(connection, _by_members(cursors, new))
     groups = {conv: Group(its_members) for conv, its_members in members.items()}
-    return make_plan(cursors, some, groups, bounds.rows)
+    return make_plan(cursors, new, groups, most_rows)
 
 
 def _by_members(cursors: dict[str, Cursor], new: Sequence[Stored]) -> list[str]:
