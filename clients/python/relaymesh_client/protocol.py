@@ -5,12 +5,11 @@ The shell (`client.py`) calls `opened`, `received`, `closed` and `tick`, then em
 monotonic clock.
 """
 
-from collections import OrderedDict
-
 from relaymesh_client.backoff import Random
 from relaymesh_client.catalogue import NOT_DONE
+from relaymesh_client.directs import Directs
 from relaymesh_client.errors import Closed, Refused, RelaymeshError, Unanswered, refused
-from relaymesh_client.events import Connected, Direct, Disconnected, Event, Frame
+from relaymesh_client.events import Connected, Disconnected, Event, Frame
 from relaymesh_client.frames import frames_of, is_of_stream
 from relaymesh_client.im.core import InstantMessages
 from relaymesh_client.im.events import Draft, ImPosition
@@ -25,8 +24,6 @@ from relaymesh_client.stream import Outcome, Stream
 REPEAT_WITHIN_S = 240.0
 """A `mid` is known to the server for 5 minutes: nothing is repeated for longer than this."""
 LIKE_ANSWER_S = 10.0
-KNOWN_DIRECTS = 1000
-"""Ids of direct messages that are remembered to recognise a second coming."""
 
 
 class Protocol:
@@ -62,7 +59,7 @@ class Protocol:
         self._repairs = Repairs(self._outbox, random)
         self._likes = LikeMerger()
         self._liking: dict[int, tuple[str, int]] = {}
-        self._directs: OrderedDict[str, None] = OrderedDict()
+        self._directs = Directs()
         self._keepalive = Keepalive()
         self._hello = 0
 
@@ -147,7 +144,7 @@ class Protocol:
             if "reply" in frame:
                 self._reply(frame, now)
             elif frame.get("push") == "direct":
-                self._direct(frame)
+                self.events += self._directs.take(frame)
             elif not self.im.push(frame, now):
                 self._push(frame, now)
         self.tick(now)
@@ -266,14 +263,6 @@ class Protocol:
         self.events += outcome.events
         if outcome.fetch is not None:
             self._repairs.ask(stream, outcome.fetch, now)
-
-    def _direct(self, frame: Frame) -> None:
-        mid = str(frame.get("mid"))
-        if mid not in self._directs:
-            self._directs[mid] = None
-            self.events.append(Direct(mid, frame.get("data"), frame))
-        if len(self._directs) > KNOWN_DIRECTS:
-            self._directs.popitem(last=False)
 
     def _collect(self) -> None:
         self.events += self._rooms.events
