@@ -4,8 +4,8 @@ from proto import client_requests, close_codes, conversations, errors
 from proto.requests import messages
 from relaymesh_client import catalogue, likes, membership, stream
 from relaymesh_client import conversations as own
-from relaymesh_client.driver import SUBPROTOCOL
 from relaymesh_client.im import acks, inbox, pages
+from relaymesh_client.websocket import SUBPROTOCOL
 
 
 def test_errors_equal_the_servers() -> None:

@@ -11,7 +11,6 @@ async with connect(gateway("http://localhost:8700"), token) as client:
 
 from relaymesh_client.backoff import Endpoint
 from relaymesh_client.client import Client, Published, connect
-from relaymesh_client.driver import TokenSource
 from relaymesh_client.errors import Closed, OutboxFull, Refused, RelaymeshError, Unanswered
 from relaymesh_client.event_queue import EventQueue
 from relaymesh_client.events import (
@@ -47,6 +46,7 @@ from relaymesh_client.im.events import (
     Typing,
 )
 from relaymesh_client.im.messenger import Messenger
+from relaymesh_client.websocket import TokenSource
 
 __all__ = [
     "Acknowledged",

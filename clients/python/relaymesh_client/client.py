@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import trio
 
-from relaymesh_client.driver import Driver, TokenSource
+from relaymesh_client.driver import Driver
 from relaymesh_client.errors import Closed
 from relaymesh_client.event_queue import EventQueue
 from relaymesh_client.events import Connected, Event, Frame, Priority
@@ -16,6 +16,7 @@ from relaymesh_client.gateway import EndpointSource
 from relaymesh_client.im.events import ImPosition
 from relaymesh_client.im.messenger import Messenger
 from relaymesh_client.protocol import Protocol
+from relaymesh_client.websocket import TokenSource
 
 CONNECT_S = 30.0
 

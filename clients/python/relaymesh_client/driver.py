@@ -1,7 +1,6 @@
 """The thin shell: runs a `Protocol` over WebSockets, one after the other, on trio."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from inspect import isawaitable
+from collections.abc import Sequence
 from typing import Any
 
 import trio
@@ -16,16 +15,10 @@ from relaymesh_client.gateway import EndpointSource
 from relaymesh_client.listeners import Listeners, Wants
 from relaymesh_client.outbox import Answer
 from relaymesh_client.protocol import Protocol
+from relaymesh_client.websocket import GOODBYE_S, TokenSource, fresh_token, websocket
 
-SUBPROTOCOL = "relaymesh.v1.json"
-MAX_MESSAGE_BYTES = 4 << 20
-HANDSHAKE_S = 10.0
-GOODBYE_S = 1.0
 SETTLED_S = 5.0
 """A connection that held this long starts the delays between attempts anew."""
-
-TokenSource = str | Callable[[], str | Awaitable[str]]
-"""A token, or a function that gives a fresh one for each connection."""
 
 
 class Bell:
@@ -162,7 +155,7 @@ class Driver:
         """Hold one connection; returns why there should be no other, or `None`."""
         token = ""
         try:
-            token = await self._fresh_token()
+            token = await fresh_token(self._token)
             if token == self._refused_token:
                 return Closed("the token has expired", catalogue.TOKEN_EXPIRED)
             endpoint = self._choice.choose(_some(await self._source(self.room_hint, token)))
@@ -181,7 +174,7 @@ class Driver:
     async def _hold(self, url: str, token: str) -> Closed | None:
         connection: Any = None
         try:
-            async with _websocket(url) as connection:
+            async with websocket(url) as connection:
                 await self._talk(connection, token)
         except tws.ConnectionRejected as error:
             self.last_failure = f"{url} answered {error.status_code}"
@@ -248,23 +241,6 @@ class Driver:
                     return
             except tws.ConnectionClosed:
                 return
-
-    async def _fresh_token(self) -> str:
-        if isinstance(self._token, str):
-            return self._token
-        token = self._token()
-        return await token if isawaitable(token) else token
-
-
-def _websocket(url: str) -> Any:
-    return tws.open_websocket_url(
-        url,
-        subprotocols=[SUBPROTOCOL],
-        max_message_size=MAX_MESSAGE_BYTES,
-        message_queue_size=16,
-        connect_timeout=HANDSHAKE_S,
-        disconnect_timeout=GOODBYE_S,
-    )
 
 
 def _some(endpoints: Sequence[Endpoint]) -> Sequence[Endpoint]:
