@@ -119,22 +119,28 @@ class MailboxConsumer:
         self._traces.update(((each.room, each.seq), each.trace) for each in headers if each.trace)
 
     async def _work(self, nursery: trio.Nursery) -> None:
+        behind = False
         while True:
             await self._wake.wait()
+            if not behind and self._waiting.ready < self._settings.conversations:
+                await trio.sleep(self._settings.gather_s)
             convs = self._waiting.take(self._settings.conversations)
             if not self._waiting.ready:
                 self._wake = trio.Event()
             if convs:
                 await self._room_for_records()
-                await self._diffuse(convs, nursery)
+                behind = await self._diffuse(convs, nursery)
 
     async def _room_for_records(self) -> None:
         while self._outgoing.depth(Priority.NORMAL) > self._settings.records_waiting:
             await trio.sleep(PAUSE_S)
 
-    async def _diffuse(self, convs: list[str], nursery: trio.Nursery) -> None:
+    async def _diffuse(self, convs: list[str], nursery: trio.Nursery) -> bool:
+        """Diffuse `convs`; returns whether more of them is known to be left."""
         try:
-            await self._done(await self._transact(convs, self._bounds))
+            diffused = await self._transact(convs, self._bounds)
+            await self._done(diffused)
+            return bool(diffused.unfinished)
         except StoreUnavailableError:
             # The database has warned.
             self._again(convs)
@@ -144,6 +150,7 @@ class MailboxConsumer:
             log.warning("diffusion_failed", conversations=len(convs), reason=str(error))
             for conv in convs:
                 await self._alone(conv, nursery)
+        return False
 
     async def _transact(self, convs: Sequence[str], bounds: Bounds) -> Diffused:
         """Diffuse in one transaction. Raises `StoreUnavailableError` where it may be tried again as

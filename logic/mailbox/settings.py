@@ -93,6 +93,16 @@ class MailboxSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
             le=5000,
         ),
     ] = 200
+    gather_s: Annotated[
+        float,
+        Meta(
+            description="Seconds for which events are gathered for a transaction, unless it is"
+            " known that more is to be done. 0.015: on SQLite there is one writer, and each"
+            " transaction of mailboxes is one that senders wait for.",
+            ge=0,
+            le=1,
+        ),
+    ] = 0.015
     records_waiting: Annotated[
         int,
         Meta(

@@ -83,7 +83,7 @@ class World:
 
     def mailboxes(self, database: Any = None, **settings: Any) -> Mailboxes:
         return Mailboxes(
-            MailboxSettings(**settings),
+            MailboxSettings(**{"gather_s": 0.0} | settings),
             self.bus,
             database or self.database,
             self.outgoing,
