@@ -93,16 +93,16 @@ def check_all_kept(app: Application) -> None:
         assert seqs == sorted(seqs)
 
 
-@settings(max_examples=100, deadline=None)
-@given(st.lists(ON_THE_WAY | TURN, max_size=60), st.integers(0, 2**32))
+@settings(max_examples=200, deadline=None)
+@given(st.lists(ON_THE_WAY | TURN, min_size=15, max_size=60), st.integers(0, 2**32))
 def test_groups_become_hot_and_cool_down_and_nothing_is_lost_or_doubled(
     actions: list[tuple[str, Any]], seed: int
 ) -> None:
     check(actions, seed)
 
 
-@settings(max_examples=100, deadline=None)
-@given(st.lists(ON_THE_WAY | LOST, max_size=60), st.integers(0, 2**32))
+@settings(max_examples=200, deadline=None)
+@given(st.lists(ON_THE_WAY | LOST, min_size=15, max_size=60), st.integers(0, 2**32))
 def test_what_is_lost_in_the_client_comes_all_the_same(
     actions: list[tuple[str, Any]], seed: int
 ) -> None:
