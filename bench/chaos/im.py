@@ -5,7 +5,7 @@ chats of two, in a group and in a hot group, each message with a `mid` and repea
 while parts of the cluster are killed one after the other and come back; with `--database
 postgresql` the part `database` may be among them. Prints
 
-- `sent`, `acked`, `kills`, `killed` (by part); `reconnects` of all devices;
+- `sent`, `acked`, `refused` (by reason), `kills`, `killed` (by part); `reconnects` of all devices;
 - `lost`: acknowledged messages that a device of a recipient did not get, over all devices;
 - `doubled`: messages that a device got twice; `disordered`: those after a later one of their
   conversation, or with another number than the sender's answer said;
@@ -73,6 +73,7 @@ class Story:
     devices: list[Device] = field(default_factory=list)
     sent_s: dict[str, float] = field(default_factory=dict)
     acked_s: dict[str, float] = field(default_factory=dict)
+    refused: Counter[str] = field(default_factory=Counter)
     stands: dict[str, tuple[str, int]] = field(default_factory=dict)
     """Conversation and number of each acknowledged message."""
 
@@ -107,6 +108,7 @@ class Story:
         return {
             "sent": len(self.sent_s),
             "acked": len(self.acked_s),
+            "refused": dict(self.refused),
             "kills": len(killed),
             "killed": dict(Counter(killed)),
             "reconnects": sum(device.connects - 1 for device in self.devices),
@@ -211,8 +213,9 @@ async def _send(story: Story, client: Client, conv: str, mid: str) -> None:
     story.sent_s[mid] = trio.current_time()
     try:
         sent = await client.im.send(conv, text=f"this is {mid}", mid=mid, timeout_s=PATIENCE_S)
-    except RelaymeshError:
-        return  # not acknowledged: nothing is owed
+    except RelaymeshError as error:
+        story.refused[str(error)] += 1  # not acknowledged: nothing is owed
+        return
     story.acked_s[mid] = trio.current_time()
     story.stands[mid] = (sent.conv, sent.seq)
 

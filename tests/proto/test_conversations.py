@@ -50,7 +50,7 @@ def test_a_message_has_the_same_id_for_ever(group: str, seq: int) -> None:
     made = conversations.message_id(f"g:{group}", seq)
     assert made == conversations.message_id(f"g:{group}", seq)
     assert made != conversations.message_id(f"g:{group}", seq + 1)
-    assert len(made) == 16
+    assert len(made) == 20
 
 
 def test_a_message_stays_as_it_is_in_whatever_stream() -> None:
