@@ -1,7 +1,6 @@
 """Instant messaging as one part of a logic node: its subjects put together, and their tasks."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import structlog
@@ -82,6 +81,8 @@ class InstantMessages:
             now_ms=parts.now_ms,
         )
         self.push = OfflinePush(whole, parts, living)
+        self._prepared = trio.Event()
+        """Set when the tables are there."""
 
     def methods(self) -> Mapping[Method, Serve]:
         """Return what answers the methods of instant messaging."""
@@ -111,21 +112,25 @@ class InstantMessages:
 
         Raises as `backends.database.versions.prepare`.
         """
-        may_migrate = self._whole.database.migrate
         async with trio.open_nursery() as nursery:
             # Beside the others: while the database is away, they refuse what comes.
-            nursery.start_soon(partial(prepare, self._parts.database, may_migrate=may_migrate))
+            nursery.start_soon(self._prepare)
             nursery.start_soon(self.mailboxes.serve)
             nursery.start_soon(self.events.run)
             nursery.start_soon(self.sends.run)
             nursery.start_soon(self.reads.run)
 
     async def run(self) -> None:
-        """Do what nobody waits for, until cancelled."""
+        """Do what nobody waits for, once the tables are there, until cancelled."""
+        await self._prepared.wait()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.sweeper.run)
             nursery.start_soon(self.mailboxes.run)
             nursery.start_soon(self.push.run)
+
+    async def _prepare(self) -> None:
+        await prepare(self._parts.database, may_migrate=self._whole.database.migrate)
+        self._prepared.set()
 
     async def drained(self) -> None:
         """Give the bus what it does not have yet, for a while."""
