@@ -45,6 +45,8 @@ class Method(StrEnum):
     repeat."""
     PRESENCE = "presence"
     """`PresenceBody` -> `PresenceAnswer`: who is online. Safe to repeat."""
+    WATCHABLE = "watchable"
+    """`WatchableBody` -> `WatchableAnswer`: whose presence users may be told. Safe to repeat."""
 
     @property
     def idempotent(self) -> bool:
@@ -58,7 +60,15 @@ class Method(StrEnum):
 
 
 _OF_IM = frozenset(
-    (Method.IM, Method.OPEN, Method.SYNC, Method.TAILS, Method.CURSORS, Method.PRESENCE)
+    (
+        Method.IM,
+        Method.OPEN,
+        Method.SYNC,
+        Method.TAILS,
+        Method.CURSORS,
+        Method.PRESENCE,
+        Method.WATCHABLE,
+    )
 )
 
 
@@ -257,6 +267,26 @@ class PresenceAnswer(msgspec.Struct, frozen=True, array_like=True):
     users: list[UserPresence]
 
 
+class Watcher(msgspec.Struct, frozen=True, array_like=True):
+    """A user who would be told the presence of `uids`."""
+
+    uid: str
+    uids: list[str]
+
+
+class WatchableBody(msgspec.Struct, frozen=True, array_like=True):
+    """Whose presence is each of these users to be told?"""
+
+    watchers: list[Watcher]
+
+
+class WatchableAnswer(msgspec.Struct, frozen=True, array_like=True):
+    """Those of the uids that each watcher may be told of, in the order asked: its friends, while
+    neither has blocked the other, and itself."""
+
+    uids: list[list[str]]
+
+
 encode = msgspec.msgpack.Encoder().encode
 """Return the bytes of any body or answer above."""
 
@@ -274,3 +304,5 @@ decode_tails_answer = msgspec.msgpack.Decoder(TailsAnswer).decode
 decode_cursors = msgspec.msgpack.Decoder(CursorsBody).decode
 decode_presence = msgspec.msgpack.Decoder(PresenceBody).decode
 decode_presence_answer = msgspec.msgpack.Decoder(PresenceAnswer).decode
+decode_watchable = msgspec.msgpack.Decoder(WatchableBody).decode
+decode_watchable_answer = msgspec.msgpack.Decoder(WatchableAnswer).decode

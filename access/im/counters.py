@@ -41,3 +41,5 @@ class ImCounters:
         self.presence_asks = 0
         self.presence_errors = 0
         self.presence_changes = 0
+        self.watches_refused = 0
+        """Users that somebody would have watched who is no friend of theirs."""

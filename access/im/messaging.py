@@ -17,6 +17,7 @@ from access.im.opening import Opening
 from access.im.pages import Pages
 from access.im.requests import ImRequests
 from access.im.tails import Tails
+from access.im.watch_requests import WatchRequests
 from access.im.watching import Watching
 from access.im.window import WindowLimits
 from access.replies import Replies
@@ -48,7 +49,6 @@ class Messaging:
         random: Callable[[], float],
     ) -> None:
         self._settings = settings
-        self._replies = replies
         self.counters = ImCounters()
         self.devices = Devices(settings.max_devices, self.counters)
         self.cursors = CursorReports(lambda: list(self.devices), mesh, self.counters, new_trace)
@@ -72,6 +72,7 @@ class Messaging:
         )
         self._requests = ImRequests(mesh, replies, tasks, new_trace)
         self.watching = Watching(mesh, self.counters, new_trace, offline_s=settings.offline_s)
+        self._watches = WatchRequests(self.watching, mesh, replies, self.counters, new_trace)
 
     async def run(self) -> None:
         """Run all that goes on by itself, until cancelled."""
@@ -80,6 +81,7 @@ class Messaging:
             nursery.start_soon(self.tails.run, settings.tails_s)
             nursery.start_soon(self.cursors.run, settings.cursors_s)
             nursery.start_soon(self.watching.run, settings.presence_s)
+            nursery.start_soon(self._watches.run)
 
     def receive(self, header: UsersHeader, body: bytes) -> bool:
         """Take a message with its receivers and its numbers in their mailboxes; false where these
@@ -107,15 +109,14 @@ class Messaging:
     def request(self, session: Session, request: Watch | ImRequest, text: bytes) -> None:
         """Take a request, the client's frame `text`; answers later. Raises `overloaded`."""
         if isinstance(request, Watch):
-            self.watching.watch(session, request)
-            self._replies.ok(session, request.id)
+            self._watches.request(session, request)
         else:
             self._requests.request(session, request, text)
 
     def closed(self, session: Session) -> None:
         """Learn that a session is gone."""
         if session.im is not None:
-            self.watching.close(session)
+            self._watches.close(session)
             self.opening.close(session)
 
     def status(self) -> dict[str, Any]:

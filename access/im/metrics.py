@@ -31,6 +31,7 @@ TOTALS = (
     ("presence_asks", "Questions for the presence of users that are watched."),
     ("presence_errors", "Such questions without an answer."),
     ("presence_changes", "Changes of presence that were told."),
+    ("watches_refused", "Users whom a client may not watch, being no friend of theirs."),
 )
 
 

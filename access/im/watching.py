@@ -15,7 +15,6 @@ from proto import server_frames
 from proto.errors import ErrorCode, RequestError
 from proto.im_frames import presence_push
 from proto.priorities import Priority
-from proto.requests.devices import Watch
 from proto.services import (
     Method,
     PresenceBody,
@@ -61,10 +60,9 @@ class Watching:
         """How many users are watched."""
         return len(self._watched)
 
-    def watch(self, session: Session, request: Watch) -> None:
+    def watch(self, session: Session, wanted: frozenset[str]) -> None:
         """Have the session's connection told of exactly these users from now on; what is known is
         told at once. Raises `overloaded`."""
-        wanted = frozenset(request.uids)
         if len(self._watched.keys() | wanted) > MAX_WATCHED_HERE:
             raise RequestError(
                 ErrorCode.OVERLOADED, "too many users are watched here", retry_after_ms=5000
@@ -74,6 +72,14 @@ class Watching:
         for uid in wanted - state.watched:
             self._add(uid, session.connection)
         state.watched = wanted
+
+    def end(self, session: Session, uids: frozenset[str]) -> None:
+        """Tell the session's connection of these no longer, and that of them no more is known."""
+        state = session.instant_messages()
+        self._unwatch(session.connection, uids)
+        state.watched -= uids
+        for uid in uids:
+            _push(session.connection, UserPresence(uid, "unknown", []))
 
     def close(self, session: Session) -> None:
         """Let a session that is gone watch nobody."""

@@ -12,6 +12,7 @@ from logic.notify.notifier import Notifier
 from logic.parts import Parts
 from logic.presence.handler import PresenceHandler
 from logic.presence.presence import Presence
+from logic.presence.watchable import WatchableHandler
 from logic.settings import Settings
 from proto.services import Method
 
@@ -22,6 +23,7 @@ class OfflinePush:
     def __init__(self, whole: Settings, parts: Parts, living: Living) -> None:
         presence = Presence(parts.routes, living)
         self._presence = PresenceHandler(presence, parts.database)
+        self._watchable = WatchableHandler(parts.database)
         self._devices = DeviceHandlers(parts.database, whole.mailbox.max_devices, parts.now_ms)
         self.notifier = Notifier(
             whole.push,
@@ -34,7 +36,10 @@ class OfflinePush:
 
     def methods(self) -> Mapping[Method, Serve]:
         """Return what answers the access nodes."""
-        return {Method.PRESENCE: self._presence.handle}
+        return {
+            Method.PRESENCE: self._presence.handle,
+            Method.WATCHABLE: self._watchable.handle,
+        }
 
     def handlers(self) -> Mapping[type, Handle]:
         """Return what answers clients."""

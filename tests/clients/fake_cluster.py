@@ -228,6 +228,9 @@ class FakeCluster:
     async def _sync(self, connection: Connection, frame: Frame) -> tuple[Frame, list[Frame]]:
         return {"ok": self.messages.sync(connection.uid, frame)}, []
 
+    async def _watch(self, connection: Connection, frame: Frame) -> tuple[Frame, list[Frame]]:
+        return {"ok": {"refused": [uid for uid in frame["uids"] if uid == "eve"]}}, []
+
     async def _nothing(self, connection: Connection, frame: Frame) -> tuple[Frame, list[Frame]]:
         return {"ok": {}}, []
 

@@ -264,7 +264,7 @@ async def test_without_instant_messages_it_connects_anew(
 
 async def test_signals_are_told(cluster: FakeCluster) -> None:
     async with phone(cluster) as (client, events):
-        await client.im.watch(["bob"])
+        assert await client.im.watch(["bob", "eve"]) == ["eve"]
         await client.im.typing(CHAT)
         devices = [{"device": "d", "online": True, "seen_ms": 5}]
         await cluster.connections[0].send(

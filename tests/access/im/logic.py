@@ -21,7 +21,15 @@ from proto.services import (
 NOW_MS = 1_790_000_000_000
 THRESHOLD = 500
 METHODS = frozenset(
-    (Method.IM, Method.OPEN, Method.SYNC, Method.TAILS, Method.CURSORS, Method.PRESENCE)
+    (
+        Method.IM,
+        Method.OPEN,
+        Method.SYNC,
+        Method.TAILS,
+        Method.CURSORS,
+        Method.PRESENCE,
+        Method.WATCHABLE,
+    )
 )
 
 
@@ -50,6 +58,8 @@ class ImLogic:
         self.numbers: dict[str, int] = defaultdict(int)
         self.cursors: list[services.Cursor] = []
         self.presence: dict[str, UserPresence] = {}
+        self.strangers: set[tuple[str, str]] = set()
+        """Watchers, and whom they may not watch; all others are friends."""
         self.requests: list[dict[str, Any]] = []
         self.facts: list[dict[str, Any]] = []
         self.hot_positions: dict[str, int] = {}
@@ -108,10 +118,20 @@ class ImLogic:
         if method is Method.CURSORS:
             self.cursors += services.decode_cursors(body).cursors
             return b""
+        if method is Method.WATCHABLE:
+            return services.encode(self._watchable(services.decode_watchable(body)))
         asked = services.decode_presence(body).uids
         nobody = {uid: UserPresence(uid, "offline", []) for uid in asked}
         users = [self.presence.get(uid, nobody[uid]) for uid in asked]
         return services.encode(services.PresenceAnswer(users))
+
+    def _watchable(self, body: services.WatchableBody) -> services.WatchableAnswer:
+        return services.WatchableAnswer(
+            [
+                [uid for uid in each.uids if (each.uid, uid) not in self.strangers]
+                for each in body.watchers
+            ]
+        )
 
     def _request(self, request: dict[str, Any]) -> bytes:
         self.requests.append(request)

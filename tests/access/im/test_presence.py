@@ -1,3 +1,4 @@
+import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from trio.testing import MockClock
@@ -8,9 +9,9 @@ from proto.services import DevicePresence, Method, UserPresence
 from tests.access.cluster import World
 
 
-def presence(state: str, *online: str, seen_ms: int = 0) -> UserPresence:
+def presence(state: str, *online: str, seen_ms: int = 0, uid: str = "bob") -> UserPresence:
     devices = [DevicePresence(name, name in online, seen_ms) for name in ("phone", "tablet")]
-    return UserPresence("bob", state, devices)
+    return UserPresence(uid, state, devices)
 
 
 def states(client: object) -> list[str]:
@@ -23,7 +24,7 @@ async def test_who_watches_is_told_now_and_of_each_change(
     world.mesh.im.presence["bob"] = presence("online", "phone", seen_ms=5)
     ann = world.client()
     await ann.hello("ann")
-    assert "ok" in await ann.ask("watch", uids=["bob"])
+    assert (await ann.ask("watch", uids=["bob"]))["ok"] == {"refused": []}
     await world.settle(3)
     (push,) = ann.pushes("presence")
     assert push == {
@@ -87,6 +88,101 @@ async def test_while_nothing_can_be_asked_what_was_told_stands(
     world.mesh.down = RequestError(ErrorCode.UNAVAILABLE)
     await world.settle(10)
     assert states(ann) == ["online"]
+
+
+async def test_of_strangers_nothing_is_told(world: World, autojump_clock: MockClock) -> None:
+    world.mesh.im.presence["eve"] = presence("online", "phone", uid="eve")
+    world.mesh.im.strangers = {("ann", "eve")}
+    ann, cid = world.client(), world.client()
+    for client, uid in ((ann, "ann"), (cid, "cid")):
+        await client.hello(uid)
+    assert (await cid.ask("watch", uids=["eve"]))["ok"] == {"refused": []}
+    reply = await ann.ask("watch", uids=["eve", "bob", "ann", "eve"])
+    assert reply["ok"] == {"refused": ["eve"]}
+    await world.settle(1)
+    assert {push["uid"] for push in ann.pushes()} == {"bob", "ann"}
+    assert len(cid.pushes("presence")) == 1
+    assert world.node.messaging.counters.watches_refused == 1
+
+
+async def test_a_watch_ends_within_a_minute_of_the_friendship(
+    world: World, autojump_clock: MockClock
+) -> None:
+    world.mesh.im.presence["bob"] = presence("online", "phone")
+    watchers = [world.client() for _ in range(45)]
+    for index, watcher in enumerate(watchers):
+        await watcher.hello(f"w{index}")
+        await watcher.ask("watch", uids=["bob", "eve"])
+    await world.settle(30)
+    world.mesh.im.strangers = {(f"w{index}", "bob") for index in range(44)}
+    world.mesh.asked.clear()
+    await world.settle(30)
+    for watcher in watchers[:44]:
+        (_, last) = [push for push in watcher.pushes() if push["uid"] == "bob"]
+        assert (last["state"], last["devices"]) == ("unknown", [])
+    assert len(world.mesh.asked_for(Method.WATCHABLE)) == 3
+    world.mesh.im.presence["bob"] = presence("online", "tablet")
+    world.mesh.im.presence["eve"] = presence("online", "tablet", uid="eve")
+    counts = [len(watcher.pushes()) for watcher in watchers]
+    await world.settle(2)
+    more = [len(w.pushes()) - count for w, count in zip(watchers, counts, strict=True)]
+    assert more == [1] * 44 + [2]
+
+
+async def test_who_may_not_be_asked_for_now_stays_watched_and_is_asked_for_again(
+    world: World, autojump_clock: MockClock
+) -> None:
+    ann = world.client()
+    await ann.hello("ann")
+    world.mesh.down = RequestError(ErrorCode.UNAVAILABLE)
+    reply = await ann.ask("watch", uids=["bob"])
+    assert reply["error"]["code"] == "unavailable"
+    world.mesh.down = None
+    await ann.ask("watch", uids=["bob"])
+    world.mesh.im.strangers = {("ann", "bob")}
+    await world.settle(40)
+    world.mesh.down = RequestError(ErrorCode.UNAVAILABLE)
+    await world.settle(20)
+    assert states(ann) == ["offline"]
+    world.mesh.down = None
+    await world.settle(2)
+    assert states(ann) == ["offline", "unknown"]
+    assert world.node.messaging.status()["watched"] == 0
+
+
+async def test_of_two_at_once_the_later_counts(world: World, autojump_clock: MockClock) -> None:
+    ann = world.client()
+    await ann.hello("ann")
+    held = trio.Event()
+
+    async def hold_the_first(method: Method) -> None:
+        if method is Method.WATCHABLE and len(world.mesh.asked_for(method)) == 1:
+            await held.wait()
+
+    world.mesh.before_answer = hold_the_first
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(lambda: ann.ask("watch", uids=["bob"]))
+        await world.settle(0.1)
+        await ann.ask("watch", uids=["eve"])
+        held.set()
+    await world.settle(1)
+    assert {push["uid"] for push in ann.pushes()} == {"eve"}
+
+
+async def test_who_has_left_before_the_answer_watches_nobody(
+    world: World, autojump_clock: MockClock
+) -> None:
+    ann = world.client()
+    await ann.hello("ann")
+
+    async def leave(method: Method) -> None:
+        if method is Method.WATCHABLE:
+            world.edge.hang_up(ann.connection)
+
+    world.mesh.before_answer = leave
+    ann.raw(b'{"op":"watch","id":9,"uids":["bob"]}')
+    await world.settle(1)
+    assert world.node.messaging.status()["watched"] == 0
 
 
 FOUND = st.tuples(

@@ -99,7 +99,8 @@ export class Messenger {
     return this.#link.ask("session_set", { conv, ...fields });
   }
 
-  /** Is told of the presence of exactly these friends, over reconnects. */
+  /** Is told of the presence of exactly these friends, over reconnects. `refused` of the answer
+   * names those who are none. */
   watch(uids) {
     this.#watched = uids;
     return this.#link.ask("watch", { uids }).catch(() => {});

@@ -118,9 +118,12 @@ class Messenger(Contacts, Groups):
 
     # Devices and presence.
 
-    async def watch(self, uids: Sequence[str]) -> None:
-        """Be told the `Presence` of exactly these users, over reconnects."""
-        await self._ask("watch", self._driver.protocol.im.watch(list(uids)))
+    async def watch(self, uids: Sequence[str]) -> list[str]:
+        """Be told the `Presence` of exactly these friends, over reconnects; returns those who are
+        no friends, of whom nothing is told."""
+        ok = await self._ask("watch", self._driver.protocol.im.watch(list(uids)))
+        refused: list[str] = ok["refused"]
+        return refused
 
     async def device_set(self, provider: str, token: str) -> None:
         """Have this device notified by `provider` (`fcm`, `apns`, `webhook`) at `token`."""
