@@ -10,10 +10,10 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from logic.capacity import Capacity
 from logic.counters import Counters
 from logic.dispatch import Dispatch
 from logic.outgoing import Outgoing
+from logic.rooms.capacity import Capacity
 from proto.priorities import Priority
 
 

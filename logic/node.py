@@ -9,20 +9,20 @@ from prometheus_client.registry import Collector
 
 from backends.errors import StoreUnavailableError
 from backends.leases.interface import NodeLease
-from logic.capacity import Capacity
 from logic.counters import Counters
 from logic.dispatch import Dispatch
 from logic.im.wiring import InstantMessages
-from logic.likes_consumer import LikesConsumer
 from logic.living import Living
-from logic.methods import room_methods
 from logic.metrics import LogicCollector
 from logic.outgoing import Outgoing
 from logic.parts import Parts
-from logic.room_writer import RoomWriter
+from logic.rooms.capacity import Capacity
+from logic.rooms.likes_consumer import LikesConsumer
+from logic.rooms.methods import room_methods
+from logic.rooms.shard_duties import ShardDuties
+from logic.rooms.totals import Totals
+from logic.rooms.writer import RoomWriter
 from logic.settings import Settings
-from logic.shard_duties import ShardDuties
-from logic.totals import Totals
 from mesh.interface import Mesh
 from mesh.metrics import ServingCollector
 from mesh.serving import Serving

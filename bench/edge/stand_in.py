@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable
 
 from backends.room_log.interface import Appended
-from logic.push_fields import SaidFields, publish_ok, published_fields
+from logic.rooms.push_fields import SaidFields, publish_ok, published_fields
 from proto import services
 from proto.client_requests import parse_publish
 from proto.envelopes import Kind, encode

@@ -10,8 +10,8 @@ from backends.bus.interface import Bus, Delivery, Subscription
 from backends.errors import StoreRefusedError, StoreUnavailableError
 from backends.likes.interface import ChangedRooms, Likes
 from logic.counters import Counters
-from logic.likes import check_count
-from logic.likes_merge import LikesMerge
+from logic.rooms.likes import check_count
+from logic.rooms.likes_merge import LikesMerge
 from proto.errors import RequestError
 from proto.records import Record
 from proto.services import LikeCount, decode_likes

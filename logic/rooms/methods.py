@@ -1,16 +1,16 @@
 """What a logic node answers about rooms: each method to its handler."""
 
-from logic.capacity import Capacity
-from logic.census import CensusHandler
 from logic.counters import Counters
 from logic.dispatch import Handle
-from logic.likes import LikesHandler
 from logic.living import Living
 from logic.parts import Parts
-from logic.publish import PublishHandler
-from logic.push import PushHandler
-from logic.repair import FetchHandler, HeadsHandler
-from logic.room_writer import RoomWriter
+from logic.rooms.capacity import Capacity
+from logic.rooms.census import CensusHandler
+from logic.rooms.likes import LikesHandler
+from logic.rooms.publish import PublishHandler
+from logic.rooms.push import PushHandler
+from logic.rooms.repair import FetchHandler, HeadsHandler
+from logic.rooms.writer import RoomWriter
 from logic.settings import Settings
 from proto.services import Method
 

@@ -1,6 +1,6 @@
 import pytest
 
-from logic.capacity import BURST_S, Capacity
+from logic.rooms.capacity import BURST_S, Capacity
 from proto.errors import ErrorCode, RequestError
 from proto.priorities import Priority
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logic.priority import priority_of
+from logic.rooms.priority import priority_of
 from proto.client_requests import Chat, Gift, Speech
 from proto.errors import ErrorCode, RequestError
 from proto.priorities import Priority

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from backends.bus.settings import BusSettings
 from backends.errors import StoreRefusedError
-from logic.likes_merge import LikesMerge
+from logic.rooms.likes_merge import LikesMerge
 from proto.errors import ErrorCode, RequestError
 from proto.records import Record, RecordHeader
 from proto.services import LikeCount, LikesBody, Method, decode_likes, encode

@@ -6,11 +6,11 @@ import msgspec
 
 from backends.answers.interface import Answers
 from backends.bus.interface import Bus
-from logic.capacity import Capacity
 from logic.counters import Counters
-from logic.push_fields import NoticeFields, publish_ok
-from logic.push_rules import UserPush, check
-from logic.room_writer import RoomMessage, RoomWriter
+from logic.rooms.capacity import Capacity
+from logic.rooms.push_fields import NoticeFields, publish_ok
+from logic.rooms.push_rules import UserPush, check
+from logic.rooms.writer import RoomMessage, RoomWriter
 from proto.errors import ErrorCode, RequestError
 from proto.headers import RequestHeader
 from proto.ids import RandomBits, new_id

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from backends.likes.interface import Entered, RoomTotals
-from logic.push_fields import LikesFields, OnlineFields
+from logic.rooms.push_fields import LikesFields, OnlineFields
 
 NOTHING = RoomTotals(likes=0, online=0)
 

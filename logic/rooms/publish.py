@@ -3,11 +3,11 @@
 from collections.abc import Callable
 
 from backends.rate_limit.interface import RateLimit
-from logic.capacity import Capacity
 from logic.counters import Counters
-from logic.priority import priority_of
-from logic.push_fields import publish_ok, published_fields
-from logic.room_writer import RoomMessage, RoomWriter
+from logic.rooms.capacity import Capacity
+from logic.rooms.priority import priority_of
+from logic.rooms.push_fields import publish_ok, published_fields
+from logic.rooms.writer import RoomMessage, RoomWriter
 from proto.client_requests import Publish, parse_publish
 from proto.errors import ErrorCode, RequestError
 from proto.headers import RequestHeader

@@ -8,9 +8,9 @@ from backends.likes.interface import SHARDS, Entered, RoomTotals
 from logic.counters import Counters
 from logic.living import Living
 from logic.parts import Parts
-from logic.room_writer import RoomMessage, RoomWriter
-from logic.shard_duties import ShardDuties
-from logic.shown_totals import ShownTotals, TotalPush
+from logic.rooms.shard_duties import ShardDuties
+from logic.rooms.shown_totals import ShownTotals, TotalPush
+from logic.rooms.writer import RoomMessage, RoomWriter
 from proto.ids import new_id
 from proto.priorities import Priority
 from proto.server_frames import encode_json

@@ -1,0 +1,1 @@
+"""Rooms: publishing, repair, likes, who is there, totals, and what back ends push."""
