@@ -49,6 +49,22 @@ def test_killed_processes_lose_nothing_that_was_acknowledged() -> None:
     assert set(result["killed"]) == {"access", "relay", "router", "logic", "redis", "bus"}
 
 
+def test_killed_processes_lose_no_instant_message_that_was_acknowledged() -> None:
+    code, result = relaymesh("chaos", "im", "--messages", "600", "--kills", "12", "--seed", "5")
+    assert code == 0, result
+    assert (result["sent"], result["acked"]) == (600, 600)
+    assert (result["lost"], result["doubled"], result["disordered"]) == (0, 0, 0)
+    assert set(result["killed"]) == {"access", "relay", "router", "logic", "redis", "bus"}
+
+
+def test_instant_messages_are_counted_to_the_last_row() -> None:
+    code, result = relaymesh("bench", "im", "--per-s", "200", "--seconds", "3", "--members", "40")
+    assert code == 0, result
+    assert (result["sent"], result["acked"], result["delivered"]) == (600, 600, 600)
+    assert (result["lost"], result["refused"], result["database"]) == (0, 0, "sqlite")
+    assert result["group_messages"] == 200
+
+
 def test_a_hop_carries_every_message() -> None:
     _, result = relaymesh("bench", "hop")
     assert result["lost"] == 0
