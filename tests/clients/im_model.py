@@ -86,6 +86,7 @@ class Cluster:
         stream, since = request["stream"], request["since"]
         head = self.heads.get(stream, 0)
         if since > head:
+            # Also where a group is hot, and nothing was said in it since.
             return {"error": {"code": "bad_cursor", "message": "beyond the end"}}
         frames = [each for each in self.said if each["stream"] == stream and each["n"] > since]
         if len(frames) > PAGE_CUT:

@@ -3,7 +3,8 @@
 from collections import Counter
 from typing import Any
 
-from hypothesis import given, settings
+import pytest
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from im_model import Application, Cluster
 
@@ -93,17 +94,51 @@ def check_all_kept(app: Application) -> None:
         assert seqs == sorted(seqs)
 
 
-@settings(max_examples=200, deadline=None)
-@given(st.lists(ON_THE_WAY | TURN, min_size=15, max_size=60), st.integers(0, 2**32))
+TURNING = st.lists(ON_THE_WAY | TURN, min_size=15, max_size=60)
+LOSING = st.lists(ON_THE_WAY | LOST, min_size=15, max_size=60)
+NOTHING_SAID_YET = [
+    ("turn", "g:2"),
+    *[("say", "d:ann|bob")] * 13,
+    ("cut", None),
+    *[("answer", None)] * 2,
+    ("say", "g:2"),
+]
+"""A page of a hot stream is refused, as there is nothing in it, before something comes."""
+SEEDS = st.integers(0, 2**32)
+SHORT_RUN = settings(max_examples=100, deadline=None)
+LONG_RUN = settings(max_examples=5000, deadline=None)
+
+
+@SHORT_RUN
+@given(TURNING, SEEDS)
+@example(NOTHING_SAID_YET, 0)
 def test_groups_become_hot_and_cool_down_and_nothing_is_lost_or_doubled(
     actions: list[tuple[str, Any]], seed: int
 ) -> None:
     check(actions, seed)
 
 
-@settings(max_examples=200, deadline=None)
-@given(st.lists(ON_THE_WAY | LOST, min_size=15, max_size=60), st.integers(0, 2**32))
+@SHORT_RUN
+@given(LOSING, SEEDS)
 def test_what_is_lost_in_the_client_comes_all_the_same(
+    actions: list[tuple[str, Any]], seed: int
+) -> None:
+    check(actions, seed)
+
+
+@pytest.mark.fuzz
+@LONG_RUN
+@given(TURNING, SEEDS)
+def test_groups_become_hot_and_cool_down_for_a_long_run(
+    actions: list[tuple[str, Any]], seed: int
+) -> None:
+    check(actions, seed)
+
+
+@pytest.mark.fuzz
+@LONG_RUN
+@given(LOSING, SEEDS)
+def test_what_is_lost_in_the_client_comes_in_a_long_run(
     actions: list[tuple[str, Any]], seed: int
 ) -> None:
     check(actions, seed)

@@ -23,7 +23,8 @@ MAX_HOT = 200
 
 
 class Missing(NamedTuple):
-    """What to ask `sync` for: what exists in `stream` from its position up to `until`."""
+    """What to ask `sync` for: what exists in `stream` after its position. Up to `until` something
+    lacks; 0 where it is not known whether there is anything."""
 
     stream: Stream
     until: int
@@ -81,11 +82,11 @@ class Inbox:
         stream.page(good, since, through)
 
     def gone(self, stream: Stream, until: int) -> None:
-        """Learn that there is no page to be had: what lies before `until` won't come."""
+        """Learn that there is no page to be had: what lacks up to `until` won't come."""
         if stream is self.mailbox:
             self._lose(stream, until)
         else:
-            stream.page({}, stream.position, until)
+            stream.gone(until)
 
     def disconnected(self) -> None:
         """Make ready for the next connection."""
@@ -102,9 +103,8 @@ class Inbox:
     def missing(self) -> Iterator[Missing]:
         """Return what has to be asked for now."""
         for stream in self._streams():
-            until = stream.missing_until
-            if until > stream.position:
-                yield Missing(stream, until)
+            if stream.wants_page:
+                yield Missing(stream, stream.missing_until)
 
     def streams(self) -> dict[str, Stream]:
         """Return all streams by name."""

@@ -44,6 +44,12 @@ class Stream:
             self._through = max(self._through, through)
             self._to_end &= bool(frames)
 
+    def gone(self, until: int) -> None:
+        """Learn that no page is to be had: what lacks up to number `until` won't come. Of what
+        comes later that says nothing."""
+        self._through = max(self._through, until)
+        self._to_end = False
+
     def want(self, until: int) -> None:
         """Ask for what exists up to number `until`, before anything beyond it is given."""
         self._until = max(self._until, until)
@@ -86,12 +92,15 @@ class Stream:
 
     @property
     def missing_until(self) -> int:
-        """The last number to ask for; 0 while nothing lacks."""
+        """The last number that is known to lack, or may; 0 while there is none."""
         if not self.knows(self._until):
             return self._until
-        if self._held and self.next() is None:
-            return min(self._held) - 1
-        return self.position + 1 if self._to_end and not self._held else 0
+        return min(self._held) - 1 if self._held and self.next() is None else 0
+
+    @property
+    def wants_page(self) -> bool:
+        """Whether to ask for what comes after the position."""
+        return self.missing_until > 0 or (self._to_end and not self._held)
 
     def held(self) -> list[Range]:
         """Return the ranges of numbers that are held, ascending."""
