@@ -76,9 +76,17 @@ def read_hot_places(
     cursors = _hot_cursors(connection, uid, device)
     hot = _hot_sessions(connection, uid)
     asked = sorted({*hot, *cursors, *said})
-    ends = _ends_for(connection, uid, asked) if asked else {}
-    heads = read_hot_heads(connection, sorted(ends))
-    return [_place(conv, heads[conv], ends[conv], conv in hot, cursors.get(conv)) for conv in heads]
+    joined = _joined(connection, uid, asked) if asked else {}
+    ends: dict[str, int | None] = _left(connection, uid, asked) if asked else {}
+    ends |= dict.fromkeys(joined)
+    # A user may come into a hot group before its diffusion has come to where it became hot.
+    heads = {conv: seq - 1 for conv, seq in joined.items() if conv in hot}
+    for conv, head in read_hot_heads(connection, sorted(ends)).items():
+        heads[conv] = max(head, heads.get(conv, 0))
+    return [
+        _place(conv, heads[conv], ends[conv], conv in hot, cursors.get(conv))
+        for conv in sorted(heads)
+    ]
 
 
 def _place(conv: str, head: int, end: int | None, hot: bool, cursor: int | None) -> HotPlace:
@@ -92,13 +100,22 @@ def _hot_sessions(connection: Connection, uid: str) -> set[str]:
     return set(connection.execute(select(s.conv).where(s.uid == uid, s.hot)).scalars())
 
 
-def _ends_for(connection: Connection, uid: str, convs: Sequence[str]) -> dict[str, int | None]:
-    """Return the groups that the user is in (`None`), or was in until a message."""
-    s, m = sessions.c, members.c
-    is_member = select(m.conv).where(m.conv.in_(convs), m.uid == uid, m.left_seq == 0)
-    has_left = select(s.conv, s.last_seq).where(s.conv.in_(convs), s.uid == uid, s.left)
-    ends: dict[str, int | None] = {row.conv: row.last_seq for row in connection.execute(has_left)}
-    return ends | dict.fromkeys(connection.execute(is_member).scalars())
+def _joined(connection: Connection, uid: str, convs: Sequence[str]) -> dict[str, int]:
+    """Return the groups that the user is in, and with which message it came."""
+    m = members.c
+    where = and_(m.conv.in_(convs), m.uid == uid, m.left_seq == 0)
+    rows = connection.execute(select(m.conv, m.joined_seq).where(where))
+    return {row.conv: row.joined_seq for row in rows}
+
+
+def _left(connection: Connection, uid: str, convs: Sequence[str]) -> dict[str, int | None]:
+    """Return the groups that the user was in, and the last message for it."""
+    s = sessions.c
+    where = and_(s.conv.in_(convs), s.uid == uid, s.left)
+    return {
+        row.conv: row.last_seq
+        for row in connection.execute(select(s.conv, s.last_seq).where(where))
+    }
 
 
 def _hot_cursors(connection: Connection, uid: str, device: str) -> dict[str, int]:

@@ -69,7 +69,8 @@ def read_mailbox(connection: Connection, uid: str, since: int, limit: int) -> li
 
 def read_hot_stand(connection: Connection, conv: str, uid: str) -> HotStand | None:
     """Return how the hot stream of `conv` stands for `uid`, who may have left: then it ends there.
-    `None` if it was never a member. Where the group was never hot the head is 0."""
+    `None` if it was never a member. The stream begins where the user came in, also where the
+    diffusion has not come to that yet, or the group was never hot."""
     m, s = members.c, sessions.c
     query = select(m.joined_seq, m.left_seq).where(m.conv == conv, m.uid == uid)
     # The row of a member that has left goes with the diffusion; its session stays.
@@ -78,7 +79,7 @@ def read_hot_stand(connection: Connection, conv: str, uid: str) -> HotStand | No
     if row is None:
         return None
     joined_seq, last_seq = row
-    head = read_hot_heads(connection, [conv]).get(conv, 0)
+    head = max(read_hot_heads(connection, [conv]).get(conv, 0), joined_seq - 1)
     return HotStand(min(head, last_seq) if last_seq else head, max(1, joined_seq))
 
 

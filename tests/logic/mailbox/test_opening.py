@@ -6,7 +6,7 @@ from sqlalchemy import Connection, insert, update
 
 from backends.database.appending import Appended, append
 from backends.database.members import remove_members
-from backends.database.schema import devices, hot_cursors, mailboxes, members
+from backends.database.schema import devices, hot_cursors, mailboxes, members, sessions
 from logic.mailbox.wiring import Mailboxes
 from proto.conversations import direct, system
 from proto.headers import RequestHeader
@@ -194,6 +194,21 @@ async def test_who_joins_a_hot_group_while_away_begins_where_it_came_in(
 
     assert (await open_(running, "bob")).hot == [HotStart(G, 4, 2)]
     assert [row.seq for row in await world.rows(hot_cursors, uid="bob")] == [2]
+
+
+async def test_who_joins_a_hot_group_that_is_not_diffused_yet_begins_there_too(
+    world: World, running: Mailboxes
+) -> None:
+    await world.group(G, ["bob"], joined_seq=3)
+    await world.run(lambda c: c.execute(update(sessions).values(hot=True)))
+    behind = await world.append(fence(G, "hot", 1), said(G, "ann", "a"), said(G, "ann", "b"))
+    await world.say(said(system("bob"), "", "j", kind="group_joined", conv=G, joined=3, hot=True))
+
+    assert (await open_(running, "bob")).hot == [HotStart(G, 2, 2)]
+    assert (await open_(running, "bob", hot={G: 2})).hot == [HotStart(G, 2, 2)]
+    await world.publish(behind)
+    await world.quiet()
+    assert (await open_(running, "bob", hot={G: 2})).hot == [HotStart(G, 3, 2)]
 
 
 async def test_a_stream_of_which_too_much_is_missing_is_not_pushed(

@@ -89,6 +89,18 @@ async def test_the_hot_stream_is_for_members_and_from_when_they_came(
     assert refused.value.body.code is ErrorCode.NOT_MEMBER
 
 
+async def test_who_came_in_begins_there_also_before_the_group_is_diffused(
+    world: World, running: Mailboxes
+) -> None:
+    await world.group(G, ["bob"], joined_seq=3)
+    await world.append(fence(G, "hot", 1), said(G, "ann", "a"), said(G, "ann", "b"))
+    answer = await page(running, "bob", HOT, 2)
+    assert (answer.head, answer.frames) == (2, [])
+    with pytest.raises(RequestError) as refused:
+        await page(running, "bob", HOT, 3)
+    assert refused.value.body.code is ErrorCode.BAD_CURSOR
+
+
 async def test_who_left_has_the_stream_up_to_there(world: World, running: Mailboxes) -> None:
     await world.group(G, ["ann", "bob"])
     await world.say(fence(G, "hot", 1), said(G, "ann", "a"))
