@@ -209,8 +209,10 @@ class Device:
 
     async def _page(self, stream: Stream, since: int) -> None:
         around = self._around
+        is_told = isinstance(stream, HotStream) and not stream.drains
+        pages = around.pages.of_members if is_told else around.pages.of_user
         try:
-            page = await around.pages.after(self.uid, stream.name, since, stream.page_size)
+            page = await pages(self.uid, stream.name, since, stream.page_size)
         except RequestError as error:
             self._no_page(stream, error)
             return

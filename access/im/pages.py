@@ -9,7 +9,6 @@ import trio
 from access.im.counters import ImCounters
 from access.im.line import Numbered
 from mesh.interface import Mesh
-from proto.conversations import MAILBOX
 from proto.errors import ErrorCode, RequestError
 from proto.im_frames import in_stream
 from proto.priorities import Priority
@@ -41,7 +40,7 @@ class _Flight:
 
 
 class Pages:
-    """Asks for pages. A mailbox's are shared by the devices of its user, a hot stream's by all."""
+    """Asks for pages. A user's are shared by its devices, a hot stream's by all of its members."""
 
     def __init__(self, mesh: Mesh, counters: ImCounters, new_trace: Callable[[], str]) -> None:
         self._mesh = mesh
@@ -50,18 +49,24 @@ class Pages:
         self._flights: dict[Question, _Flight] = {}
         self._places = trio.Semaphore(MAX_ASKED)
 
-    async def after(self, uid: str, stream: str, since: int, limit: int) -> Page:
-        """Return at most `limit` messages of a stream of `uid` after `since`; raises
-        `RequestError`."""
-        body = SyncBody(stream, since, limit)
-        question = (uid if stream == MAILBOX else "", body)
+    async def of_user(self, uid: str, stream: str, since: int, limit: int) -> Page:
+        """Return at most `limit` messages of a stream after `since`, as logic lets `uid` have them;
+        raises `RequestError`."""
+        return await self._after(uid, (uid, SyncBody(stream, since, limit)))
+
+    async def of_members(self, uid: str, stream: str, since: int, limit: int) -> Page:
+        """The same of a hot stream, of which logic has said that `uid` has it after `since`: the
+        page may be one that was asked for in the name of another."""
+        return await self._after(uid, ("", SyncBody(stream, since, limit)))
+
+    async def _after(self, uid: str, question: Question) -> Page:
         flight = self._flights.get(question)
         if flight is None:
             return await self._asked_first(uid, question)
         self._counters.syncs_joined += 1
         await flight.landed.wait()
         if flight.page is None and flight.error.body.code is ErrorCode.NOT_MEMBER:
-            return await self._ask(uid, body)  # who asked was not; this one may be
+            return await self._ask(uid, question[1])  # who asked was not; this one may be
         return _landed(flight)
 
     async def _asked_first(self, uid: str, question: Question) -> Page:

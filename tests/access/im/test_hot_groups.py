@@ -1,5 +1,6 @@
 import random
 
+import trio
 from trio.testing import MockClock
 
 from access.settings import ImSettings
@@ -260,6 +261,32 @@ async def test_a_hot_group_that_a_client_names_without_being_in_it_is_not_heard(
     await bob.live(0.1)
     assert (bob.got, eve.got) == ({KEY: [1, 2, 3]}, {})
     assert eve.client.connection.closed_with is None
+
+
+async def test_who_names_a_group_without_being_in_it_gets_no_page_of_another(
+    make_world: MakeWorld, autojump_clock: MockClock
+) -> None:
+    world = make_world(im=ImSettings(tails_s=60))
+    group(world, "bob")
+    world.mesh.im.groups[GROUP].hot = True
+    bob, eve = Phone(world, "bob"), Phone(world, "eve")
+    await bob.hello()
+    go_on = trio.Event()
+
+    async def hold(method: Method) -> None:
+        if method is Method.SYNC:
+            await go_on.wait()
+
+    world.mesh.before_answer = hold
+    say(world, lost=True)
+    say(world)
+    await world.settle(0.2)
+    await eve.hello(epoch="d1", since=0, hot={GROUP: 0})
+    await world.settle(0.2)
+    go_on.set()
+    await bob.live(1)
+    await eve.live(1)
+    assert (bob.got, eve.got) == ({KEY: [1, 2]}, {})
 
 
 async def test_a_message_that_speaks_of_turns_in_its_body_turns_nothing(
