@@ -24,13 +24,15 @@ from backends.database.schema import devices, hot_cursors, mailboxes, members, s
 
 class HotPlace(NamedTuple):
     """A group of a user that is `hot`, or was: where its hot stream ends for this user, who may
-    have `left`, and how far a device has it (`None`: it has not begun)."""
+    have `left`, and how far a device has it (`None`: it has not begun). Up to `before` it is none
+    of the user's: it came later."""
 
     conv: str
     hot: bool
     head: int
     cursor: int | None
     left: bool = False
+    before: int = 0
 
 
 def note_device(connection: Connection, uid: str, device: str, now_ms: int) -> int | None:
@@ -77,22 +79,24 @@ def read_hot_places(
     hot = _hot_sessions(connection, uid)
     asked = sorted({*hot, *cursors, *said})
     joined = _joined(connection, uid, asked) if asked else {}
-    ends: dict[str, int | None] = _left(connection, uid, asked) if asked else {}
-    ends |= dict.fromkeys(joined)
-    # A user may come into a hot group before its diffusion has come to where it became hot.
-    heads = {conv: seq - 1 for conv, seq in joined.items() if conv in hot}
-    for conv, head in read_hot_heads(connection, sorted(ends)).items():
-        heads[conv] = max(head, heads.get(conv, 0))
+    left = _left(connection, uid, asked) if asked else {}
+    heads = read_hot_heads(connection, sorted({*joined, *left}))
+    # The diffusion may not have come to where a group became hot, and the user be in it already.
+    heads = dict.fromkeys(hot & joined.keys(), 0) | heads
     return [
-        _place(conv, heads[conv], ends[conv], conv in hot, cursors.get(conv))
+        _place(conv, conv in hot, heads[conv], cursors.get(conv), joined.get(conv), left.get(conv))
         for conv in sorted(heads)
     ]
 
 
-def _place(conv: str, head: int, end: int | None, hot: bool, cursor: int | None) -> HotPlace:
-    if end is None:
-        return HotPlace(conv, hot, head, cursor)
-    return HotPlace(conv, False, min(head, end), cursor, left=True)
+def _place(
+    conv: str, hot: bool, head: int, cursor: int | None, joined: int | None, left: int | None
+) -> HotPlace:
+    if joined is not None:
+        before = joined - 1
+        return HotPlace(conv, hot, max(head, before), cursor, before=before)
+    end = head if left is None else min(head, left)
+    return HotPlace(conv, False, end, cursor, left=True)
 
 
 def _hot_sessions(connection: Connection, uid: str) -> set[str]:
@@ -108,14 +112,12 @@ def _joined(connection: Connection, uid: str, convs: Sequence[str]) -> dict[str,
     return {row.conv: row.joined_seq for row in rows}
 
 
-def _left(connection: Connection, uid: str, convs: Sequence[str]) -> dict[str, int | None]:
+def _left(connection: Connection, uid: str, convs: Sequence[str]) -> dict[str, int]:
     """Return the groups that the user was in, and the last message for it."""
     s = sessions.c
     where = and_(s.conv.in_(convs), s.uid == uid, s.left)
-    return {
-        row.conv: row.last_seq
-        for row in connection.execute(select(s.conv, s.last_seq).where(where))
-    }
+    rows = connection.execute(select(s.conv, s.last_seq).where(where))
+    return {row.conv: row.last_seq for row in rows}
 
 
 def _hot_cursors(connection: Connection, uid: str, device: str) -> dict[str, int]:

@@ -115,7 +115,7 @@ def hot_starts(
     starts = []
     for group in places:
         since = said.get(group.conv, group.cursor)
-        since = group.head if since is None else min(since, group.head)
+        since = group.head if since is None else max(min(since, group.head), group.before)
         if group.hot or since < group.head:
             start = since if group.head - since <= threshold else group.head
             starts.append(HotStart(group.conv, group.head, start, group.left))

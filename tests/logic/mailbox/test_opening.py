@@ -6,7 +6,15 @@ from sqlalchemy import Connection, insert, update
 
 from backends.database.appending import Appended, append
 from backends.database.members import remove_members
-from backends.database.schema import devices, hot_cursors, mailboxes, members, sessions
+from backends.database.schema import (
+    conversations,
+    devices,
+    groups,
+    hot_cursors,
+    mailboxes,
+    members,
+    sessions,
+)
 from logic.mailbox.wiring import Mailboxes
 from proto.conversations import direct, system
 from proto.headers import RequestHeader
@@ -211,10 +219,28 @@ async def test_who_joins_a_hot_group_that_is_not_diffused_yet_begins_there_too(
     assert (await open_(running, "bob", hot={G: 2})).hot == [HotStart(G, 3, 2)]
 
 
+async def test_who_comes_back_to_a_hot_group_begins_where_it_came_in_again(
+    world: World, running: Mailboxes
+) -> None:
+    await world.group(G, ["ann", "bob"], joined_seq=1)
+    await open_(running, "bob")
+    await world.say(fence(G, "hot", 1), *(said(G, "ann", text) for text in "abc"))
+    await world.run(
+        lambda c: c.execute(update(members).where(members.c.uid == "bob").values(joined_seq=4))
+    )
+    for hot in ({}, {G: 1}, {G: 3}):
+        assert (await open_(running, "bob", hot=hot)).hot == [HotStart(G, 4, 3)]
+    assert (await open_(running, "bob", hot={G: 4})).hot == [HotStart(G, 4, 4)]
+
+
 async def test_a_stream_of_which_too_much_is_missing_is_not_pushed(
     world: World, running: Mailboxes
 ) -> None:
     await world.group(G, ["ann", "bob"])
     await open_(running, "bob")
-    await world.say(fence(G, "hot", 1), *(said(G, "ann", f"{n}") for n in range(501)))
+    await world.append(fence(G, "hot", 1))
+    # So that nobody switches it, however long this takes.
+    await world.run(lambda c: c.execute(update(conversations).values(hot=True)))
+    await world.run(lambda c: c.execute(update(groups).values(tagged_hot=True)))
+    await world.say(*(said(G, "ann", f"{n}") for n in range(501)))
     assert (await open_(running, "bob")).hot == [HotStart(G, 502, 502)]
