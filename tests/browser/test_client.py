@@ -177,6 +177,32 @@ def test_what_a_hot_group_said_meanwhile_comes_in_its_place(page: "playwright.Pa
     assert {ack["stream"]: ack["n"] for ack in seen["told"]} == {"mailbox": 7, hot: 31}
 
 
+def came_in(n: int, joined: int) -> dict[str, Any]:
+    """Return number `n` of a mailbox, which tells that its user came into a hot group."""
+    body = {"conv": "g:a", "joined": joined, "hot": True}
+    return mailbox(n, 1) | {"conv": "s:ann", "kind": "group_joined", "body": body}
+
+
+@pytest.mark.parametrize("told", [mailbox(5, 20) | {"kind": "hot"}, came_in(5, 21)])
+@pytest.mark.parametrize("standing", ["level", "behind"])
+def test_a_hot_stream_that_the_server_begins_later_is_brought_from_where_it_began(
+    page: "playwright.Page", told: dict[str, Any], standing: str
+) -> None:
+    hot = "hot:g:a"
+    by_page = ("page", {"head": 5, "oldest": 1, "frames": [told]})
+    start, comes = {"level": (4, ("take", told)), "behind": (5, by_page)}[standing]
+    steps = [
+        opened(standing, start, **{"g:a": {"head": 30, "start": 30}}),
+        comes,
+        ("take", mailbox(31, 31, hot)),
+        ("page", {"head": 31, "oldest": 1, "frames": [mailbox(n, n, hot) for n in (21, 30, 31)]}),
+    ]
+    seen = follow(page, KEPT, *steps)
+    numbers = [(stream, seq) for stream, _, seq in seen["messages"]]
+    assert numbers == [("mailbox", told["seq"]), (hot, 21), (hot, 30), (hot, 31)]
+    assert (seen["syncs"], seen["resets"]) == ([], [])
+
+
 HOT_AGAIN = {"kind": "hot"}
 
 

@@ -73,8 +73,10 @@ export class Streams {
   take(frame) {
     const stream = this.#streams.get(frame.stream) ?? this.#begun(frame);
     const wasWhole = !stream.missingTo;
-    this.#deliver(frame.stream, stream.take(frame.n, frame));
+    const frames = stream.take(frame.n, frame);
+    this.#deliver(frame.stream, frames);
     if (wasWhole && stream.missingTo) this.#catchUp();
+    else if (frame.stream === MAILBOX && frames.some(beginsHot)) this.#catchUpHot();
     this.#owe(frame.stream);
   }
 
@@ -144,6 +146,10 @@ export class Streams {
       for (const [, stream] of this.#hotEntries()) stream.pause();
       if (!(await this.#bring(MAILBOX, mailbox))) return;
     }
+    this.#catchUpHot();
+  }
+
+  #catchUpHot() {
     for (const [name, stream] of this.#hotEntries()) {
       // The mailbox has told since when a group is hot that was hot already.
       const from = this.#hotSeq.get(hotGroup(name)) ?? stream.position;
@@ -174,8 +180,9 @@ export class Streams {
 
   #deliver(name, frames) {
     for (const frame of frames) {
-      const { conv, seq, kind } = frame;
-      if (name !== MAILBOX || kind === "hot") this.#hotSeq.set(conv, seq);
+      const { conv, seq } = frame;
+      const hot = name === MAILBOX ? beginsHot(frame) : [conv, seq];
+      if (hot) this.#hotSeq.set(...hot);
       else this.#hotSeq.delete(conv);
       if (seq <= (this.#newest.get(conv) ?? 0)) continue;
       this.#newest.set(conv, seq);
@@ -193,4 +200,10 @@ export class Streams {
     const { position: n } = this.#streams.get(MAILBOX);
     this.#keeping.set("position", { epoch: this.#epoch, n, hot });
   }
+}
+
+/** Returns the group whose hot stream begins with a message of the mailbox, and after which `seq`. */
+function beginsHot({ conv, seq, kind, body }) {
+  if (kind === "hot") return [conv, seq];
+  return kind === "group_joined" && body?.hot === true ? [body.conv, body.joined - 1] : null;
 }
