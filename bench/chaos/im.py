@@ -77,6 +77,10 @@ class Story:
     stands: dict[str, tuple[str, int]] = field(default_factory=dict)
     """Conversation and number of each acknowledged message."""
 
+    def conversations_of(self, uid: str) -> list[str]:
+        """Return the conversations that a user is in."""
+        return [conv for conv, members in sorted(self.members.items()) if uid in members]
+
     def missing(self, device: Device) -> int:
         """Return how many acknowledged messages the device has not got."""
         return sum(
@@ -204,8 +208,8 @@ async def _write(
     async with trio.open_nursery() as nursery:
         for number in range(messages):
             await trio.sleep_until(began_s + number / per_s)
-            conv = chance.choice(sorted(story.members))
-            uid = chance.choice(story.members[conv])
+            uid = chance.choice(PEOPLE)
+            conv = chance.choice(story.conversations_of(uid))
             nursery.start_soon(_send, story, clients[uid], conv, f"{uid}-{number}")
 
 
