@@ -87,6 +87,10 @@ class Connection:
         wanted = len(replies) + count
         while len(replies) < wanted:
             reply = self._reader.gets()
+            if isinstance(reply, RedisConnectionError):
+                # The server that is asked is not ready (it loads its data, it wants a password):
+                # this is no answer to the command.
+                raise reply
             if reply is not False:
                 replies.append(reply)
                 continue

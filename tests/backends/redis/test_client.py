@@ -1,10 +1,14 @@
+from functools import partial
+
 import pytest
 import trio
 import trio.testing
+from redis.exceptions import BusyLoadingError
 
 from backends.errors import StoreOverloadedError, StoreUnavailableError
 from backends.redis.client import open_redis
 from backends.redis.lane import Counters, Lane
+from backends.redis.pool import Pool
 from backends.redis.scripts import script
 from backends.redis.settings import StoreSettings
 
@@ -138,3 +142,30 @@ async def test_a_url_that_can_not_be_one_is_refused(url):
     with pytest.raises(ValueError):
         async with open_redis(StoreSettings(url=url)):
             pass
+
+
+class LoadingServer:
+    """A server that loads its data for the first commands, as one that was killed does."""
+
+    def __init__(self, loading: int) -> None:
+        self._loading = loading
+
+    async def serve(self, stream):
+        while await stream.receive_some(4096):
+            self._loading -= 1
+            loading = b"-LOADING Redis is loading the dataset in memory\r\n"
+            await stream.send_all(loading if self._loading >= 0 else b"+here\r\n")
+
+
+async def test_a_server_that_loads_its_data_is_waited_for(nursery, free_port):
+    server = LoadingServer(3)
+    await nursery.start(partial(trio.serve_tcp, server.serve, free_port, host="127.0.0.1"))
+    url = f"redis://127.0.0.1:{free_port}"
+    async with open_redis(StoreSettings(url=url, connections=1)) as redis:
+        assert await redis.call("k", ("GET", "k")) == b"here"
+    pool = Pool(f"redis://127.0.0.1:{free_port}", 1.0)
+    server._loading = 1
+    with pytest.raises(BusyLoadingError):
+        await pool.execute("GET", "k")
+    assert await pool.execute("GET", "k") == b"here"
+    pool.close()
