@@ -8,7 +8,7 @@ import json
 import random
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,6 +26,7 @@ from wsproto.events import (
     Request,
     TextMessage,
 )
+from wsproto.utilities import LocalProtocolError
 
 SUBPROTOCOL = "relaymesh.v1.json"
 PATIENCE_S = 10.0
@@ -194,6 +195,11 @@ class Connection:
         fields = {name.rstrip("_"): value for name, value in fields.items()}
         frame = {"op": op, "id": self._last_id, **fields}
         return await self.exchange(json.dumps(frame), frame["id"])
+
+    async def tell(self, op: str, **fields: Any) -> None:
+        """Send a frame that has no answer; one to a connection that has ended goes nowhere."""
+        with suppress(trio.BrokenResourceError, trio.ClosedResourceError, LocalProtocolError):
+            await self.send_text(json.dumps({"op": op, **fields}))
 
     async def exchange(self, text: str, request_id: int) -> Frame:
         """Send `text` and return the `ok` that answers `request_id`."""
