@@ -64,7 +64,7 @@ class Device:
         a position (`given`) what is left."""
         self.epoch = opened.epoch
         order = self.order = Order(
-            opened.start, max(opened.head, self._early_head), self._around.limits
+            self.uid, opened.start, max(opened.head, self._early_head), self._around.limits
         )
         for hot in opened.hot:
             stream = order.open_hot(hot.conv, hot.start, hot.head, known_hot=not hot.left)

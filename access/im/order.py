@@ -7,7 +7,7 @@ waits until what is before it has gone out on the other stream.
 
 from access.im.hot_stream import HotStream
 from access.im.stream import Stream
-from access.im.turns import Cool, Hot, Joined, Turn, place_of, turn_in
+from access.im.turns import Cool, Hot, Joined, Left, Turn, place_of, turn_in
 from access.im.window import WindowLimits
 from proto.conversations import MAILBOX, hot_stream
 
@@ -19,9 +19,20 @@ class Order:
     """All streams of a connection. `opened` and `closed` gather the groups that a turn has begun or
     ended, `due` the streams that something has changed for: whoever calls takes them out."""
 
-    __slots__ = ("_level_at", "_limits", "closed", "due", "hot", "mailbox", "opened", "past")
+    __slots__ = (
+        "_level_at",
+        "_limits",
+        "_uid",
+        "closed",
+        "due",
+        "hot",
+        "mailbox",
+        "opened",
+        "past",
+    )
 
-    def __init__(self, start: int, head: int, limits: WindowLimits) -> None:
+    def __init__(self, uid: str, start: int, head: int, limits: WindowLimits) -> None:
+        self._uid = uid
         self.mailbox = Stream(MAILBOX, start, head, limits)
         self.hot: dict[str, HotStream] = {}
         self.past: dict[str, int] = {}
@@ -72,7 +83,7 @@ class Order:
         """Note that a message has gone out."""
         if isinstance(stream, HotStream) and stream.before is not None:
             self.due[self.mailbox] = None
-        turn = turn_in(frame)
+        turn = turn_in(frame, self._uid)
         if turn is not None:
             self._turn(stream, turn)
 
@@ -136,6 +147,8 @@ class Order:
         if isinstance(stream, HotStream):
             if isinstance(turn, Cool):
                 self._cooled(stream, turn.seq)
+            elif isinstance(turn, Left) and not stream.ended:
+                self.left(stream, turn.seq)
         elif isinstance(turn, Hot):
             self._heated(turn.conv, turn.seq)
         elif isinstance(turn, Joined):

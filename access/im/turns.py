@@ -47,7 +47,7 @@ class Joined(NamedTuple):
 
 
 class Left(NamedTuple):
-    """The user is no longer in `conv`."""
+    """The user is no longer in `conv`: `seq` is the last that it gets."""
 
     conv: str
     seq: int
@@ -61,6 +61,7 @@ class _Body(msgspec.Struct):
     joined: int = 0
     left: int = 0
     hot: bool = False
+    uids: frozenset[str] = frozenset()
 
 
 class _Outline(msgspec.Struct):
@@ -74,14 +75,14 @@ _decode = msgspec.json.Decoder(_Outline).decode
 _decode_body = msgspec.json.Decoder(_Body).decode
 
 
-def turn_in(frame: bytes) -> Turn | None:
-    """Return what `frame` turns, or `None`: nearly always."""
+def turn_in(frame: bytes, uid: str) -> Turn | None:
+    """Return what `frame` turns for user `uid`, or `None`: nearly always."""
     if frame.find(_USUAL, 0, _HEAD_BYTES) >= 0:
         return None
     if not any(frame.find(mark, 0, _HEAD_BYTES) >= 0 for mark in _KINDS):
         return None
     try:
-        return _turn(_decode(frame))
+        return _turn(_decode(frame), uid)
     except msgspec.MsgspecError:
         return None
 
@@ -100,15 +101,17 @@ def place_of(frame: bytes) -> tuple[str, int]:
         return "", 0
 
 
-def _turn(outline: _Outline) -> Turn | None:
+def _turn(outline: _Outline, uid: str) -> Turn | None:
     if outline.kind == MessageKind.HOT:
         return Hot(outline.conv, outline.seq)
     if outline.kind == MessageKind.COOL:
         return Cool(outline.conv, outline.seq)
-    # In the group itself they are about somebody; only in a system conversation about the reader.
-    if not outline.conv.startswith("s:"):
-        return None
     body = _decode_body(outline.body)
+    if not outline.conv.startswith("s:"):
+        # In the group itself they are about somebody. Whoever takes its hot stream goes there and
+        # then: what the mailbox says of it may come later than the group's next messages.
+        gone = outline.kind == MessageKind.GROUP_LEFT and uid in body.uids
+        return Left(outline.conv, outline.seq) if gone else None
     if outline.kind == MessageKind.GROUP_LEFT:
         return Left(body.conv, body.left)
     if outline.kind == MessageKind.GROUP_JOINED and body.hot:

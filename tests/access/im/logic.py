@@ -77,7 +77,7 @@ class ImLogic:
         self.numbers[conv] += 1
         return self._keep(conv, self.numbers[conv], [uid], kind, body)
 
-    def say(self, conv: str, kind: str = "message") -> tuple[int, bytes, bool]:
+    def say(self, conv: str, kind: str = "message", **body: Any) -> tuple[int, bytes, bool]:
         """Say something in a group; returns its number, its frame, and whether it is on the hot
         stream: else it is in the members' mailboxes."""
         group = self.groups[conv]
@@ -87,7 +87,7 @@ class ImLogic:
             group.hot, group.head = True, seq
         if kind == "cool":
             group.hot = False
-        frame = _frame(conv, seq, kind, {"text": f"{conv} {seq}"})
+        frame = _frame(conv, seq, kind, body or {"text": f"{conv} {seq}"})
         group.frames.append(frame)
         if hot:
             group.on_hot.add(seq)

@@ -1,4 +1,5 @@
 import random
+from typing import Any
 
 import trio
 from trio.testing import MockClock
@@ -17,10 +18,10 @@ def group(world: World, *members: str) -> None:
     world.mesh.im.groups[GROUP] = Group(list(members))
 
 
-def say(world: World, kind: str = "message", *, lost: bool = False) -> int:
+def say(world: World, kind: str = "message", *, lost: bool = False, **body: Any) -> int:
     """Say something in the group; it comes by its way, if it is not lost."""
     logic = world.mesh.im
-    seq, frame, hot = logic.say(GROUP, kind)
+    seq, frame, hot = logic.say(GROUP, kind, **body)
     if lost:
         return seq
     if hot:
@@ -219,6 +220,42 @@ async def test_who_joins_a_hot_group_hears_it_and_who_leaves_does_not(
     assert phone.got[KEY] == [joined, joined + 1, left]
     assert world.mesh.wanted == set()
     assert phone.client.connection.closed_with is None
+
+
+async def test_what_is_said_right_after_a_leave_is_not_heard(
+    world: World, autojump_clock: MockClock
+) -> None:
+    """The hot stream itself says who is gone: the mailbox says it later, or after an invitation."""
+    group(world, "bob", "ann")
+    world.mesh.im.groups[GROUP].hot = True
+    ann, bob = Phone(world), Phone(world, "bob")
+    for phone in (ann, bob):
+        await phone.hello()
+    other = say(world, "group_left", uids=["eve"])
+    left = say(world, "group_left", uids=["eve", "ann"])
+    say(world)
+    for phone in (ann, bob):
+        await phone.live(0.5)
+    world.mesh.im.groups[GROUP].members.remove("ann")
+    say(world)
+    for phone in (ann, bob):
+        await phone.live(3)
+    assert ann.got[KEY] == [other, left]
+    assert bob.got[KEY] == [1, 2, 3, 4]
+
+    world.mesh.im.groups[GROUP].members.append("ann")
+    joined = say(world, "group_joined", uids=["ann"])
+    for kind, body in (
+        ("group_left", {"conv": GROUP, "left": left}),
+        ("group_joined", {"conv": GROUP, "joined": joined, "hot": True}),
+    ):
+        frame = world.mesh.im.system("ann", kind, body)
+        world.mesh.numbered({"ann": len(world.mesh.im.mailboxes["ann"])}, frame)
+    await ann.live(0.5)
+    say(world)
+    await ann.live(2)
+    assert ann.got[KEY] == [1, 2, 5, 6]
+    assert ann.client.connection.closed_with is None
 
 
 async def test_who_leaves_and_comes_back_at_once_hears_each_message_once(
