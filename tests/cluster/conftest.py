@@ -174,6 +174,44 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     running.stop()
 
 
+HASTY = {
+    "access.im.first_resend_s": 0.3,
+    "access.im.min_resend_s": 0.3,
+    "access.im.max_resend_s": 0.6,
+    "access.im.max_resends": 3,
+    "logic.database.timeout_s": 1.0,
+    "logic.im.recall_s": 1.0,
+    "logic.mailbox.hot.look_s": 0.3,
+    "logic.mailbox.sync_threshold": 20,
+}
+"""Settings with which what takes minutes, or thousands of messages, takes seconds."""
+
+
+@pytest.fixture(scope="session")
+def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A running cluster with short times and small limits, its database on a small disk."""
+    folder = tmp_path_factory.mktemp("hasty")
+    sets = [part for key, value in HASTY.items() for part in ("--set", f"{key}={value}")]
+    with small_disk(folder / "disk"):
+        url = f"sqlite:///{folder}/disk/relaymesh.db"
+        running = Cluster(folder / "state", "--database-url", url, *sets)
+        yield running
+        running.stop()
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[None]:
+    """Mount a disk of some megabytes on a folder, where that is allowed."""
+    folder.mkdir(parents=True, mode=0o700)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=16m,mode=0700", "tmpfs", str(folder)]
+    mounted = os.geteuid() == 0 and subprocess.call(mount, stderr=subprocess.DEVNULL) == 0
+    try:
+        yield
+    finally:
+        if mounted:
+            subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
 @pytest.fixture
 def room() -> str:
     """Return the name of a room that no other test uses."""

@@ -42,6 +42,8 @@ class Device:
         self.epoch = ""
         self.positions: dict[str, int] = {}
         """By stream: the last `n` that was taken."""
+        self.cooled: set[str] = set()
+        """Hot streams that have ended with `cool`: first the mailbox goes on."""
         self.taken: defaultdict[str, list[Frame]] = defaultdict(list)
         """By conversation: its messages as the application sees them."""
         self.duplicates = 0
@@ -122,18 +124,24 @@ class Device:
         _require(not seen or seen[-1]["seq"] < frame["seq"], (seen[-1:], frame))
         seen.append(frame)
         hot = _begins_hot_stream(frame)
-        if hot is None or frame["stream"] != MAILBOX:
-            return
-        conv, after = hot
+        if frame["stream"] != MAILBOX:
+            self.cooled |= {frame["stream"]} if frame["kind"] == "cool" else set()
+        elif hot is not None:
+            await self._turn_to_hot_stream(connection, *hot, paged=paged)
+
+    async def _turn_to_hot_stream(
+        self, connection: Connection, conv: str, after: int, *, paged: bool
+    ) -> None:
         stream = f"hot:{conv}"
+        self.cooled.discard(stream)
         start = self.welcome["hot"].get(conv, {"start": 0})["start"]
         if paged or start > after:
             self.positions[stream] = max(after, self.positions.get(stream, 0))
             await self._catch_up(connection, stream, None if paged else start)
 
     async def _catch_up(self, connection: Connection, stream: str, upto: int | None) -> None:
-        """Ask for pages of `stream` up to a number, or (None) until there is no more."""
-        while upto is None or self.positions[stream] < upto:
+        """Ask for pages of `stream` up to a number, or (None) until there is no more or `cool`."""
+        while stream not in self.cooled and (upto is None or self.positions[stream] < upto):
             since = self.positions[stream]
             try:
                 page = await connection.request("sync", stream=stream, since=since, limit=self.page)
@@ -143,7 +151,7 @@ class Device:
                 return
             _require(page["stream"] == stream and page["epoch"] == self.epoch, page)
             await self._take_page(connection, page, since)
-            if len(page["frames"]) < self.page:
+            if len(page["frames"]) < self.page and stream not in self.cooled:
                 self.positions[stream] = max(self.positions[stream], page["head"])
             if not page["frames"]:
                 return
@@ -154,6 +162,8 @@ class Device:
             _require(frame["stream"] == page["stream"] and frame["n"] > since, frame)
             since = frame["n"]
             await self._take_message(connection, frame, paged=True)
+            if page["stream"] in self.cooled:
+                break
         async with self._moved:
             self._moved.notify_all()
 
@@ -175,6 +185,13 @@ class Device:
                     await self._moved.wait()
             return
         raise AssertionError(f"{self.uid} has of {conv} {self.seqs(conv)}, not {seq}")
+
+    async def until_kind(self, conv: str, kind: str, times: int) -> None:
+        """Wait until messages of a kind were taken so many times."""
+        with trio.fail_after(PATIENCE_S):
+            async with self._moved:
+                while [frame["kind"] for frame in self.taken[conv]].count(kind) < times:
+                    await self._moved.wait()
 
     async def until_told(self, push: str, **fields: Any) -> Frame:
         """Wait for a signal with these fields."""
