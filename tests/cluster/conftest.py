@@ -199,6 +199,12 @@ def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         running.stop()
 
 
+@pytest.fixture
+def disk(hasty: Cluster) -> Path:
+    """Return the folder with the database of `hasty`."""
+    return hasty.state_dir.parent / "disk"
+
+
 @contextmanager
 def small_disk(folder: Path) -> Iterator[None]:
     """Mount a disk of some megabytes on a folder, where that is allowed."""
