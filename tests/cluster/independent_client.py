@@ -197,7 +197,7 @@ class Connection:
         return await self.exchange(json.dumps(frame), frame["id"])
 
     async def tell(self, op: str, **fields: Any) -> None:
-        """Send a frame that has no answer; one to a connection that has ended goes nowhere."""
+        """Send a frame without waiting for an answer; after the connection's end it is lost."""
         with suppress(trio.BrokenResourceError, trio.ClosedResourceError, LocalProtocolError):
             await self.send_text(json.dumps({"op": op, **fields}))
 

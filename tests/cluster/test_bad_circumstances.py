@@ -110,12 +110,12 @@ async def test_a_disk_that_is_full(hasty: Cluster, room: str, disk: Path) -> Non
         pytest.skip("only root may mount a small disk")
     async with friends(hasty, room) as (ann, bob, ann_there, bob_there):
         conv = direct(ann.uid, bob.uid)
-        acknowledged: list[str] = []
+        acknowledged = [(await say(ann_there, conv, str(n)))["mid"] for n in range(3)]
         with filled(disk):
             while (code := await sent(ann_there, conv, f"full-{len(acknowledged)}")) == "ok":
                 acknowledged.append(f"full-{len(acknowledged)}")
             assert code in AWAY
-            print(len(acknowledged), len(await history(bob_there, conv)))
+            assert len(await history(bob_there, conv)) == min(len(acknowledged), 50)
         refused_once = f"full-{len(acknowledged)}"
         kept = await say(ann_there, conv, "there is room", refused_once)
         await bob.until_taken(conv, kept["seq"])

@@ -184,3 +184,19 @@ async def test_a_name_that_no_table_takes_is_cut(autojump_clock, im, ask_im, peo
     await people.befriend("ann", "bob")
     await ask_im("ann", "send", conv=CHAT, mid="m", text="x", called="A\0nn" + "n" * 300)
     assert (await rows(messages))[0]["name"] == "Ann" + "n" * 252
+
+
+async def test_a_clock_that_is_wrong_by_a_day_moves_no_message(
+    autojump_clock, im, ask_im, people, world, monkeypatch
+):
+    """What came first stays first and what is new is last, whoever's clock says what."""
+    await people.befriend("ann", "bob")
+    clock, sent = world.parts.now_ms.__globals__, []
+    start_ms = clock["START_MS"]
+    for days in (0, 1, 0, -1, 0):
+        monkeypatch.setitem(clock, "START_MS", start_ms + days * 86_400_000)
+        sent.append(await ask_im("ann", "send", conv="d:ann|bob", mid=f"m{len(sent)}", text="x"))
+    assert [each["seq"] for each in sent] == [1, 2, 3, 4, 5]
+    times = [each["ts"] for each in sent]
+    assert times == sorted(times)
+    assert times[1:] == [times[1]] * 4
