@@ -106,14 +106,18 @@ def _turn(outline: _Outline, uid: str) -> Turn | None:
         return Hot(outline.conv, outline.seq)
     if outline.kind == MessageKind.COOL:
         return Cool(outline.conv, outline.seq)
-    body = _decode_body(outline.body)
     if not outline.conv.startswith("s:"):
-        # In the group itself they are about somebody. Whoever takes its hot stream goes there and
-        # then: what the mailbox says of it may come later than the group's next messages.
-        gone = outline.kind == MessageKind.GROUP_LEFT and uid in body.uids
-        return Left(outline.conv, outline.seq) if gone else None
+        return _left_group(outline, uid)
+    body = _decode_body(outline.body)
     if outline.kind == MessageKind.GROUP_LEFT:
         return Left(body.conv, body.left)
     if outline.kind == MessageKind.GROUP_JOINED and body.hot:
         return Joined(body.conv, body.joined)
     return None
+
+
+def _left_group(outline: _Outline, uid: str) -> Left | None:
+    """In the group itself they are about somebody. Whoever takes its hot stream goes there and
+    then: what the mailbox says of it may come later than the group's next messages."""
+    gone = outline.kind == MessageKind.GROUP_LEFT and uid in _decode_body(outline.body).uids
+    return Left(outline.conv, outline.seq) if gone else None
