@@ -41,12 +41,13 @@ class DatabaseSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     timeout_s: Annotated[
         float,
         Meta(
-            description="Seconds to wait for a connection, or for another writer's lock. Below what"
-            " a client waits for its answer.",
+            description="Seconds to wait for a connection, or for another writer's lock. Below the"
+            " two seconds in which an access node wants an answer (`mesh.request_timeout_s`): it then"
+            " says `unavailable` and why.",
             ge=0.1,
             le=60,
         ),
-    ] = 5.0
+    ] = 1.5
     synchronous: Annotated[
         str,
         Meta(

@@ -7,13 +7,15 @@ import msgspec
 from sqlalchemy import Connection, Row, select
 
 from backends.database.database import Database
+from backends.database.diffusing import Stored
 from backends.database.schema import conversations, messages
 from backends.database.standings import read_standings
+from backends.database.streams import MESSAGE
 from logic.im.said import bad, check_holds
 from logic.im.service import Asker
+from logic.mailbox.frames import frame_of
 from proto.conversations import ConversationKind, kind_of
 from proto.errors import ErrorCode, RequestError
-from proto.im_frames import message
 from proto.requests.messages import History
 from proto.server_frames import encode_json
 
@@ -76,7 +78,7 @@ def _seen(connection: Connection, conv: str, uid: str) -> Seen:
 
 def _frames(connection: Connection, history: History, seen: Seen) -> list[msgspec.Raw]:
     m = messages.c
-    query = select(messages).where(m.conv == history.conv).limit(history.limit)
+    query = select(*MESSAGE).where(m.conv == history.conv).limit(history.limit)
     if history.after is not None:
         first = max(seen.oldest, history.after + 1)
         query = query.where(m.seq.between(first, seen.head)).order_by(m.seq)
@@ -89,23 +91,9 @@ def _frames(connection: Connection, history: History, seen: Seen) -> list[msgspe
 def _bounded(rows: Iterable[Row[Any]]) -> list[msgspec.Raw]:
     frames, size = [], 0
     for row in rows:
-        frame = _frame(row)
+        frame = frame_of(Stored._make(row))
         frames.append(msgspec.Raw(frame))
         size += len(frame)
         if size > MAX_PAGE_BYTES:
             break
     return frames
-
-
-def _frame(row: Row[Any]) -> bytes:
-    return message(
-        row.conv,
-        row.seq,
-        kind=row.kind,
-        uid=row.sender,
-        name=row.name,
-        ts_ms=row.ts,
-        mid=row.mid,
-        body=bytes(row.body),
-        recalled=row.recalled,
-    )
