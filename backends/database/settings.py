@@ -41,9 +41,9 @@ class DatabaseSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     timeout_s: Annotated[
         float,
         Meta(
-            description="Seconds to wait for a connection, or for another writer's lock. Below the"
-            " two seconds in which an access node wants an answer (`mesh.request_timeout_s`): it then"
-            " says `unavailable` and why.",
+            description="Seconds to wait for a connection, or for another writer's lock. Below"
+            " `mesh.request_timeout_s`, in which an access node wants an answer: what it then hears"
+            " is `unavailable`.",
             ge=0.1,
             le=60,
         ),

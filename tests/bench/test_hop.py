@@ -1,8 +1,11 @@
 """The bench of one hop, run briefly: real processes, real links; speed is no matter here."""
 
+import pytest
+
 import bench.hop
 
 
+@pytest.mark.cluster_long
 def test_nothing_is_lost_and_every_documented_figure_is_there() -> None:
     result = bench.hop.measure(0.2, probes=20)
     assert result["sent"] > 0

@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import pytest
+
 from bench.tls.certificate import write_certificate
 from bench.tls.proxy import haproxy
 from bench.tls.ways import running
 
 
+@pytest.mark.cluster_long
 def test_each_way_delivers_everything(tmp_path: Path) -> None:
     certificate = tmp_path / "both.pem"
     write_certificate(certificate, "p256")

@@ -399,6 +399,7 @@ async def test_an_origin_that_is_allowed_and_one_that_is_not(cluster: Cluster) -
     assert refused.value.status == 403
 
 
+@pytest.mark.cluster_long
 async def test_who_says_nothing_or_trickles_is_sent_away_after_five_seconds(
     cluster: Cluster, bystander: Bystander
 ) -> None:

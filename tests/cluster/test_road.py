@@ -111,6 +111,7 @@ async def test_a_mid_is_published_once_whatever_the_connection(cluster: Cluster,
         assert second["seq"] == first["seq"] + 1
 
 
+@pytest.mark.cluster_long
 async def test_likes_are_counted_exactly(cluster: Cluster, room: str) -> None:
     async with AsyncExitStack() as stack:
         ann, bob = await both(cluster, stack, room)
@@ -190,6 +191,7 @@ async def test_a_position_of_another_numbering_is_reset(
             assert seqs == list(range(reset["seq"] + 1, live["seq"] + 1))
 
 
+@pytest.mark.cluster_long
 async def test_a_position_ahead_of_the_head_does_not_silence_the_stream(
     cluster: Cluster, room: str
 ) -> None:

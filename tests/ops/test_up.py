@@ -165,6 +165,7 @@ def require_private_secrets(up: Up, secret: str) -> None:
     assert not any(secret in command for command in up.commands())
 
 
+@pytest.mark.cluster_long
 def test_a_killed_parent_leaves_none_and_its_folder_can_be_used_again(up: Up) -> None:
     first, ready = up.ready()
     secrets = (up.state_dir / "secrets.json").read_text()
@@ -176,6 +177,7 @@ def test_a_killed_parent_leaves_none_and_its_folder_can_be_used_again(up: Up) ->
     assert (up.state_dir / "secrets.json").read_text() == secrets
 
 
+@pytest.mark.cluster_long
 def test_two_clusters_stand_side_by_side_but_not_on_the_same_ground(up: Up, tmp_path: Path) -> None:
     up.ready()
     same_folder = up.start("--port-base", str(up.port_base + SPAN))
@@ -203,6 +205,7 @@ def test_a_node_that_does_not_start_says_why_in_one_line(up: Up) -> None:
     assert up.commands() == []
 
 
+@pytest.mark.cluster_long
 def test_the_real_roles_know_each_other_when_it_is_ready(real_up: Up) -> None:
     process, ready = real_up.ready("--access", "2", "--relays", "2")
     assert get(ready["demo"]).startswith("<!doctype html>")

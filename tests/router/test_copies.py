@@ -1,5 +1,6 @@
 import json
 
+import pytest
 from click.testing import CliRunner
 
 from bench.copies import command, measure, table
@@ -25,6 +26,7 @@ async def test_what_is_sent_is_what_was_planned_and_everybody_is_told_once() -> 
     assert "broadcast" in table(result)
 
 
+@pytest.mark.cluster_long
 def test_the_command_prints_one_json_object() -> None:
     run = CliRunner().invoke(command, ["--nodes", "2", "--relays", "1", "--routers", "1", "--json"])
     assert run.exit_code == 0, run.output
