@@ -9,8 +9,8 @@ from typing import Literal
 import msgspec
 
 from proto.conversations import message_id
+from proto.im_services import UserPresence
 from proto.server_frames import encode_json
-from proto.services import UserPresence
 
 
 class MessageKind:

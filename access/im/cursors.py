@@ -10,8 +10,9 @@ from access.im.counters import ImCounters
 from access.im.device import Device
 from mesh.interface import Mesh
 from proto.errors import RequestError
+from proto.im_services import Cursor, CursorsBody
 from proto.priorities import Priority
-from proto.services import Cursor, CursorsBody, Method, encode
+from proto.services import Method, encode
 
 log = structlog.get_logger()
 

@@ -15,8 +15,8 @@ from access.im.stream import Stream
 from access.im.window import BadAckError
 from proto.close_codes import CloseCode
 from proto.errors import ErrorCode, RequestError
+from proto.im_services import OpenAnswer
 from proto.requests.messages import Ack
-from proto.services import OpenAnswer
 
 log = structlog.get_logger()
 

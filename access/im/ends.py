@@ -8,8 +8,9 @@ import structlog
 from access.im.counters import ImCounters
 from mesh.interface import Mesh
 from proto.errors import RequestError
+from proto.im_services import TailsAnswer, TailsBody, decode_tails_answer
 from proto.priorities import Priority
-from proto.services import Method, TailsAnswer, TailsBody, decode_tails_answer, encode
+from proto.services import Method, encode
 
 log = structlog.get_logger()
 

@@ -14,8 +14,9 @@ from access.session import Session
 from mesh.interface import Mesh
 from proto.client_requests import ImSpec
 from proto.errors import CATALOGUE, ErrorBody, ErrorCode, RequestError
+from proto.im_services import OpenAnswer, OpenBody, decode_open_answer
 from proto.priorities import Priority
-from proto.services import Method, OpenAnswer, OpenBody, decode_open_answer, encode
+from proto.services import Method, encode
 
 log = structlog.get_logger()
 
@@ -31,7 +32,7 @@ class HotPosition(msgspec.Struct, frozen=True):
 
 
 class ImAnswer(msgspec.Struct, frozen=True):
-    """`im` in the `ok` of a hello; see `proto.services.OpenAnswer`."""
+    """`im` in the `ok` of a hello; see `proto.im_services.OpenAnswer`."""
 
     epoch: str
     head: int

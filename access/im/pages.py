@@ -11,15 +11,16 @@ from access.im.line import Numbered
 from mesh.interface import Mesh
 from proto.errors import ErrorCode, RequestError
 from proto.im_frames import in_stream
+from proto.im_services import SyncBody, decode_sync_answer
 from proto.priorities import Priority
-from proto.services import Method, SyncBody, decode_sync_answer, encode
+from proto.services import Method, encode
 
 MAX_ASKED = 64
 """Pages on their way at once: after an outage every connection wants one."""
 
 
 class Page(NamedTuple):
-    """Finished frames, ascending, and what the stream is now (see `proto.services.SyncAnswer`)."""
+    """Finished frames, ascending, and what the stream is now (see `im_services.SyncAnswer`)."""
 
     epoch: str
     head: int

@@ -1,6 +1,6 @@
 """When a change of somebody's presence is told: what comes at once, what goes after a while."""
 
-from proto.services import UserPresence
+from proto.im_services import UserPresence
 
 
 class Smoothing:

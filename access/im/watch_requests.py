@@ -12,16 +12,11 @@ from access.replies import Replies
 from access.session import Session
 from mesh.interface import Mesh
 from proto.errors import ErrorCode, RequestError
+from proto.im_services import WatchableBody, Watcher, decode_watchable_answer
 from proto.priorities import Priority
 from proto.requests.devices import Watch
 from proto.server_frames import encode_json
-from proto.services import (
-    Method,
-    WatchableBody,
-    Watcher,
-    decode_watchable_answer,
-    encode,
-)
+from proto.services import Method, encode
 
 log = structlog.get_logger()
 

@@ -14,14 +14,9 @@ from mesh.interface import Mesh
 from proto import server_frames
 from proto.errors import ErrorCode, RequestError
 from proto.im_frames import presence_push
+from proto.im_services import PresenceBody, UserPresence, decode_presence_answer
 from proto.priorities import Priority
-from proto.services import (
-    Method,
-    PresenceBody,
-    UserPresence,
-    decode_presence_answer,
-    encode,
-)
+from proto.services import Method, encode
 
 log = structlog.get_logger()
 

@@ -9,7 +9,7 @@ from backends.database import device_rows
 from backends.database.database import Database
 from proto.conversations import MAILBOX, hot_group
 from proto.headers import RequestHeader
-from proto.services import Cursor, decode_cursors
+from proto.im_services import Cursor, decode_cursors
 
 CURSORS_AT_ONCE = 1000
 """Of one transaction: about as much work as filling mailboxes does in one."""

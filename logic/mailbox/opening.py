@@ -15,7 +15,8 @@ from backends.database.streams import read_mailbox_stand
 from logic.mailbox.counters import MailboxCounters
 from logic.mailbox.settings import MailboxSettings
 from proto.headers import RequestHeader
-from proto.services import HotStart, OpenAnswer, OpenBody, decode_open, encode
+from proto.im_services import HotStart, OpenAnswer, OpenBody, decode_open
+from proto.services import encode
 
 OPENINGS_AT_ONCE = 50
 FROM_CURSOR = -1

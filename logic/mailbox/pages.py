@@ -20,8 +20,9 @@ from proto.conversations import hot_group
 from proto.errors import ErrorCode, RequestError
 from proto.headers import RequestHeader
 from proto.im_frames import in_stream
+from proto.im_services import SyncAnswer, SyncBody, decode_sync
 from proto.requests.messages import MAX_SYNC_PAGE, Sync
-from proto.services import SyncAnswer, SyncBody, decode_sync, encode
+from proto.services import encode
 
 MAX_PAGE_BYTES = 512 * 1024
 """Of frames: half of what an envelope may be."""

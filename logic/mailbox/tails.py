@@ -6,7 +6,8 @@ from backends.database.database import Database
 from backends.database.hot_groups import read_hot_heads
 from backends.database.streams import read_heads
 from proto.headers import RequestHeader
-from proto.services import TailsAnswer, TailsBody, decode_tails, encode
+from proto.im_services import TailsAnswer, TailsBody, decode_tails
+from proto.services import encode
 
 
 class TailsHandler:

@@ -11,13 +11,8 @@ from logic.presence.presence import Online, Presence
 from proto.errors import ErrorCode, RequestError
 from proto.headers import RequestHeader
 from proto.ids import is_uid
-from proto.services import (
-    DevicePresence,
-    PresenceAnswer,
-    UserPresence,
-    decode_presence,
-    encode,
-)
+from proto.im_services import DevicePresence, PresenceAnswer, UserPresence, decode_presence
+from proto.services import encode
 
 MAX_UIDS = 10_000
 """Users of one question: those that all clients of an access node watch come in several."""

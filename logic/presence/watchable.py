@@ -9,7 +9,8 @@ from backends.database.database import Database
 from proto.errors import ErrorCode, RequestError
 from proto.headers import RequestHeader
 from proto.ids import is_uid
-from proto.services import WatchableAnswer, Watcher, decode_watchable, encode
+from proto.im_services import WatchableAnswer, Watcher, decode_watchable
+from proto.services import encode
 
 MAX_UIDS = 10_000
 """Users of one question, of all watchers together."""

@@ -11,7 +11,8 @@ from backends.database.schema import devices, notifications
 from backends.leases.interface import NodeLease
 from backends.push.interface import Outcome, Verdict
 from backends.routes.interface import Route
-from proto.services import Method, PresenceBody, decode_presence_answer
+from proto.im_services import PresenceBody, decode_presence_answer
+from proto.services import Method
 from tests.logic.im.conftest import People
 
 

@@ -20,14 +20,7 @@ from mesh.settings import MeshSettings
 from proto.errors import RequestError
 from proto.headers import RequestHeader
 from proto.identity import NodeIdentity
-from proto.services import (
-    FetchBody,
-    LikeCount,
-    LikesBody,
-    Method,
-    decode_fetch_answer,
-    encode,
-)
+from proto.services import FetchBody, LikeCount, LikesBody, Method, decode_fetch_answer, encode
 from proto.topics import Topic
 
 WITHIN_S = 20

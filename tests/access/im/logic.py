@@ -4,19 +4,13 @@ import json
 from collections import defaultdict
 from typing import Any
 
-from proto import services
+from proto import im_services, services
 from proto.conversations import MAILBOX, hot_group
 from proto.errors import ErrorCode, RequestError
 from proto.im_frames import message
+from proto.im_services import HotStart, OpenAnswer, SyncAnswer, TailsAnswer, UserPresence
 from proto.server_frames import encode_json
-from proto.services import (
-    HotStart,
-    Method,
-    OpenAnswer,
-    SyncAnswer,
-    TailsAnswer,
-    UserPresence,
-)
+from proto.services import Method
 
 NOW_MS = 1_790_000_000_000
 THRESHOLD = 500
@@ -56,7 +50,7 @@ class ImLogic:
         self.oldest: dict[str, int] = {}
         self.groups: dict[str, Group] = {}
         self.numbers: dict[str, int] = defaultdict(int)
-        self.cursors: list[services.Cursor] = []
+        self.cursors: list[im_services.Cursor] = []
         self.presence: dict[str, UserPresence] = {}
         self.strangers: set[tuple[str, str]] = set()
         """Watchers, and whom they may not watch; all others are friends."""
@@ -110,23 +104,23 @@ class ImLogic:
         if method is Method.IM:
             return self._request(json.loads(body))
         if method is Method.OPEN:
-            return services.encode(self._open(facts["uid"], services.decode_open(body)))
+            return services.encode(self._open(facts["uid"], im_services.decode_open(body)))
         if method is Method.SYNC:
-            return services.encode(self._sync(facts["uid"], services.decode_sync(body)))
+            return services.encode(self._sync(facts["uid"], im_services.decode_sync(body)))
         if method is Method.TAILS:
-            return services.encode(self._tails(services.decode_tails(body)))
+            return services.encode(self._tails(im_services.decode_tails(body)))
         if method is Method.CURSORS:
-            self.cursors += services.decode_cursors(body).cursors
+            self.cursors += im_services.decode_cursors(body).cursors
             return b""
         if method is Method.WATCHABLE:
-            return services.encode(self._watchable(services.decode_watchable(body)))
-        asked = services.decode_presence(body).uids
+            return services.encode(self._watchable(im_services.decode_watchable(body)))
+        asked = im_services.decode_presence(body).uids
         nobody = {uid: UserPresence(uid, "offline", []) for uid in asked}
         users = [self.presence.get(uid, nobody[uid]) for uid in asked]
-        return services.encode(services.PresenceAnswer(users))
+        return services.encode(im_services.PresenceAnswer(users))
 
-    def _watchable(self, body: services.WatchableBody) -> services.WatchableAnswer:
-        return services.WatchableAnswer(
+    def _watchable(self, body: im_services.WatchableBody) -> im_services.WatchableAnswer:
+        return im_services.WatchableAnswer(
             [
                 [uid for uid in each.uids if (each.uid, uid) not in self.strangers]
                 for each in body.watchers
@@ -140,7 +134,7 @@ class ImLogic:
             return encode_json({"conv": request["conv"], "seq": self.numbers[request["conv"]]})
         return encode_json({"op": request["op"]})
 
-    def _open(self, uid: str, body: services.OpenBody) -> OpenAnswer:
+    def _open(self, uid: str, body: im_services.OpenBody) -> OpenAnswer:
         head = len(self.mailboxes[uid])
         hot = [
             HotStart(conv, group.head, body.hot.get(conv, group.head))
@@ -160,7 +154,7 @@ class ImLogic:
             return OpenAnswer(self.epoch, head, head, "behind", hot)
         return OpenAnswer(self.epoch, head, body.since, "level", hot)
 
-    def _sync(self, uid: str, body: services.SyncBody) -> SyncAnswer:
+    def _sync(self, uid: str, body: im_services.SyncBody) -> SyncAnswer:
         conv = hot_group(body.stream)
         if conv is None:
             return self._sync_mailbox(uid, body)
@@ -173,7 +167,7 @@ class ImLogic:
         numbers = sorted(seq for seq in group.on_hot if body.since < seq <= head)[: body.limit]
         return SyncAnswer(self.epoch, head, 1, [(n, group.frames[n - 1]) for n in numbers])
 
-    def _sync_mailbox(self, uid: str, body: services.SyncBody) -> SyncAnswer:
+    def _sync_mailbox(self, uid: str, body: im_services.SyncBody) -> SyncAnswer:
         assert body.stream == MAILBOX
         frames, oldest = self.mailboxes[uid], self.oldest.get(uid, 1)
         if body.since > len(frames):
@@ -182,7 +176,7 @@ class ImLogic:
         found = [(n, frames[n - 1]) for n in range(first, len(frames) + 1)]
         return SyncAnswer(self.epoch, len(frames), oldest, found[: body.limit])
 
-    def _tails(self, body: services.TailsBody) -> TailsAnswer:
+    def _tails(self, body: im_services.TailsBody) -> TailsAnswer:
         mailboxes = [len(self.mailboxes[uid]) for uid in body.uids]
         hot = [self.groups[conv].head if conv in self.groups else 0 for conv in body.hot]
         return TailsAnswer(mailboxes, hot)

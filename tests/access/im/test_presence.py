@@ -5,7 +5,8 @@ from trio.testing import MockClock
 
 from access.im.smoothing import Smoothing
 from proto.errors import ErrorCode, RequestError
-from proto.services import DevicePresence, Method, UserPresence
+from proto.im_services import DevicePresence, UserPresence
+from proto.services import Method
 from tests.access.cluster import World
 
 

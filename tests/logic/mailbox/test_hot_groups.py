@@ -7,7 +7,8 @@ from backends.database.schema import conversations, groups, hot_spans, mailboxes
 from logic.mailbox.hot_groups import HotGroups
 from logic.mailbox.settings import HotSettings
 from logic.mailbox.wiring import Mailboxes
-from proto.services import TailsBody, decode_tails_answer, encode
+from proto.im_services import TailsBody, decode_tails_answer
+from proto.services import encode
 from tests.logic.mailbox.conftest import EPOCH, World, fence, now_ms, said
 
 G = "g:one"

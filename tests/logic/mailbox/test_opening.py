@@ -18,18 +18,17 @@ from backends.database.schema import (
 from logic.mailbox.wiring import Mailboxes
 from proto.conversations import direct, system
 from proto.headers import RequestHeader
-from proto.services import (
+from proto.im_services import (
     Cursor,
     CursorsBody,
     HotStart,
-    Method,
     OpenAnswer,
     OpenBody,
     SyncBody,
     decode_open_answer,
     decode_sync_answer,
-    encode,
 )
+from proto.services import Method, encode
 from tests.logic.mailbox.conftest import EPOCH, START_MS, World, fence, said
 
 CHAT = direct("ann", "bob")

@@ -10,8 +10,9 @@ from logic.mailbox.wiring import Mailboxes
 from proto.conversations import direct
 from proto.errors import ErrorCode, RequestError
 from proto.headers import RequestHeader
+from proto.im_services import SyncAnswer, SyncBody, decode_sync_answer
 from proto.requests.messages import Sync
-from proto.services import Method, SyncAnswer, SyncBody, decode_sync_answer, encode
+from proto.services import Method, encode
 from tests.logic.mailbox.conftest import EPOCH, World, fence, said
 
 CHAT = direct("ann", "bob")

@@ -13,7 +13,8 @@ from logic.presence.handler import MAX_UIDS, PresenceHandler
 from logic.presence.presence import Presence
 from proto.errors import RequestError
 from proto.headers import RequestHeader
-from proto.services import DevicePresence, Method, PresenceBody, decode_presence_answer, encode
+from proto.im_services import DevicePresence, PresenceBody, decode_presence_answer
+from proto.services import Method, encode
 
 LEASE_S = 3.0
 

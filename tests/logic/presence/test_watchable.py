@@ -5,13 +5,8 @@ from backends.database.schema import contacts
 from logic.presence.watchable import MAX_UIDS, WatchableHandler
 from proto.errors import RequestError
 from proto.headers import RequestHeader
-from proto.services import (
-    Method,
-    WatchableBody,
-    Watcher,
-    decode_watchable_answer,
-    encode,
-)
+from proto.im_services import WatchableBody, Watcher, decode_watchable_answer
+from proto.services import Method, encode
 
 
 async def befriend(database, one: str, other: str, state: str = "friend") -> None:

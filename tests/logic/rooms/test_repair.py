@@ -2,14 +2,7 @@ import pytest
 
 from proto.errors import ErrorCode, RequestError
 from proto.headers import decode_heads
-from proto.services import (
-    CensusBody,
-    FetchBody,
-    LikeCount,
-    Method,
-    RoomCensus,
-    decode_fetch_answer,
-)
+from proto.services import CensusBody, FetchBody, LikeCount, Method, RoomCensus, decode_fetch_answer
 
 
 async def test_heads_tell_positions_likes_and_members(autojump_clock, ask, world, running):
