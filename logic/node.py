@@ -11,7 +11,7 @@ from backends.errors import StoreUnavailableError
 from backends.leases.interface import NodeLease
 from logic.counters import Counters
 from logic.dispatch import Dispatch
-from logic.im.wiring import InstantMessages
+from logic.instant_messages import InstantMessages
 from logic.living import Living
 from logic.metrics import LogicCollector
 from logic.outgoing import Outgoing
