@@ -43,7 +43,7 @@ def command() -> None:
 @_where
 def status(file: Path | None, flags: tuple[str, ...]) -> None:
     """Show the tables' version, and exit 1 unless it is the one that this relaymesh wants."""
-    found = _ask(file, flags, standing)
+    found = _ask_there(file, flags, standing)
     click.echo(_line(found))
     if not found.is_level:
         click.get_current_context().exit(1)
@@ -65,7 +65,7 @@ def new_epoch(file: Path | None, flags: tuple[str, ...]) -> None:
     Clients are then told to begin from the session list, instead of taking new messages for old
     ones that had the same numbers.
     """
-    click.echo(f"epoch {_ask(file, flags, renew_epoch)}")
+    click.echo(f"epoch {_ask_there(file, flags, renew_epoch)}")
 
 
 def _line(found: Standing) -> str:
@@ -73,6 +73,15 @@ def _line(found: Standing) -> str:
         return f"version {found.found}, as wanted"
     hint = "run `relaymesh database migrate`" if found.is_known else "install a newer relaymesh"
     return f"version {found.found or 'none'}, wanted {found.wanted}: {hint}"
+
+
+def _ask_there(file: Path | None, flags: tuple[str, ...], work: Work[T]) -> T:
+    """As `_ask`, for a database that is there: SQLite makes a file of any name that it is told."""
+    settings = _settings(file, flags)
+    path = Path(settings.url.removeprefix("sqlite:///"))
+    if engine.is_sqlite(settings) and path.parent.is_dir() and not path.exists():
+        raise Failure(f"there is no database at {path}: `relaymesh database migrate` makes it")
+    return _ask(file, flags, work)
 
 
 def _ask(file: Path | None, flags: tuple[str, ...], work: Work[T]) -> T:

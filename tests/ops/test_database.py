@@ -22,7 +22,16 @@ def ask(url: str) -> Ask:
     return lambda what: CliRunner().invoke(command, [what, "--set", f"logic.database.url={url}"])
 
 
-def test_an_empty_database_is_migrated(ask: Ask) -> None:
+def test_a_file_that_is_not_there_is_not_made_by_looking(ask: Ask, tmp_path: Path) -> None:
+    for what in ("status", "new-epoch"):
+        done = ask(what)
+        assert done.exit_code == 1
+        assert f"there is no database at {tmp_path}/im.db" in done.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_database_is_migrated(ask: Ask, tmp_path: Path) -> None:
+    (tmp_path / "im.db").touch()
     before = ask("status")
     assert (before.exit_code, before.output) == (
         1,
