@@ -63,7 +63,8 @@ class Cluster:
         is_reset = spec.get("epoch", self.epoch) != self.epoch or since > head
         is_behind = head - since > LEVEL
         start = head if is_reset or is_behind else since
-        hot = {} if is_reset else {f"hot:{conv}": n for conv, n in spec.get("hot", {}).items()}
+        said = {} if is_reset else spec.get("hot", {})
+        hot = {f"hot:{conv}": self._hot_start(f"hot:{conv}", n) for conv, n in said.items()}
         if is_behind or is_reset:
             # Groups that became hot while the device was away: it has no cursor there.
             hot = {f"hot:{conv}": self.seqs[conv] for conv in self.hot} | hot
@@ -114,6 +115,10 @@ class Cluster:
             self.sent[each["stream"]] = max(self.sent.get(each["stream"], 0), each["n"])
         self.flying += frames
         return frames
+
+    def _hot_start(self, stream: str, since: int) -> int:
+        head = self.heads.get(stream, 0)
+        return head if head - since > LEVEL else since
 
     def _offer(self, frame: Frame) -> None:
         start = self.starts.get(frame["stream"])

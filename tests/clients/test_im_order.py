@@ -104,6 +104,30 @@ NOTHING_SAID_YET = [
     ("say", "g:2"),
 ]
 """A page of a hot stream is refused, as there is nothing in it, before something comes."""
+HOT_AGAIN = [
+    *[("say", "d:ann|bob")] * 2,
+    ("many", "d:ann|bob"),
+    ("turn", "g:2"),
+    *[("say", "d:ann|bob")] * 3,
+    ("cut", None),
+    ("turn", "g:2"),
+    *[("answer", None)] * 6,
+    ("turn", "g:2"),
+    ("say", "g:2"),
+    ("answer", None),
+]
+"""A page of a hot stream has, behind a `cool`, what comes after a `hot` not yet pushed."""
+MUCH_SAID_WHILE_AWAY = [
+    *[("turn", "g:2")] * 2,
+    ("push", 6),
+    ("keep", 6),
+    ("say", "g:2"),
+    ("turn", "g:2"),
+    ("many", "g:2"),
+    ("restart", None),
+    *[("answer", None)] * 3,
+]
+"""What a hot stream is too far behind to be pushed comes by pages, before the mailbox is pushed."""
 SEEDS = st.integers(0, 2**32)
 SHORT_RUN = settings(max_examples=100, deadline=None)
 LONG_RUN = settings(max_examples=5000, deadline=None)
@@ -112,6 +136,8 @@ LONG_RUN = settings(max_examples=5000, deadline=None)
 @SHORT_RUN
 @given(TURNING, SEEDS)
 @example(NOTHING_SAID_YET, 0)
+@example(HOT_AGAIN, 0)
+@example(MUCH_SAID_WHILE_AWAY, 0)
 def test_groups_become_hot_and_cool_down_and_nothing_is_lost_or_doubled(
     actions: list[tuple[str, Any]], seed: int
 ) -> None:

@@ -164,11 +164,11 @@ class InstantMessages:
         self._inbox.events, self.sending.events = [], []
 
     def _opened(self, answer: Frame, now: float) -> None:
-        epoch, standing = answer["epoch"], answer["standing"]
+        epoch, head, standing = answer["epoch"], answer["head"], answer["standing"]
         self._is_open = True
         self._away.settle()
-        self.events.append(MailboxOpened(standing, epoch, answer["head"]))
-        self._inbox.opened(epoch, answer["start"], standing, _starts(answer.get("hot")))
+        self.events.append(MailboxOpened(standing, epoch, head))
+        self._inbox.opened(epoch, head, answer["start"], standing, _starts(answer.get("hot")))
         self._inbox.work(now)
 
     def _unavailable(self, answer: object, now: float) -> None:

@@ -39,9 +39,13 @@ class Inbox:
         self.mailbox: Stream | None = None
         self._start = 0
         """The number after which the connection pushes the mailbox."""
+        self._head = 0
+        """The mailbox's last number when the connection began."""
         self._acks = acks
         self._hot: OrderedDict[str, Stream] = OrderedDict()
         self._newest: OrderedDict[str, int] = OrderedDict()
+        self._cool: set[str] = set()
+        """Groups whose next message comes by the mailbox, as the last one says."""
         if position.since is not None:
             self.mailbox = self._new(MAILBOX, position.since)
         for conv, seq in position.hot.items():
@@ -49,8 +53,9 @@ class Inbox:
 
     # What comes.
 
-    def opened(self, epoch: str, start: int, standing: str, hot: dict[str, int]) -> None:
-        """Take the answer to `hello.im`: the streams begin after `start`, and `hot` by group."""
+    def opened(self, epoch: str, head: int, start: int, standing: str, hot: dict[str, int]) -> None:
+        """Take the answer to `hello.im`: the mailbox ends with `head`; the streams begin after
+        `start`, and `hot` by group."""
         is_new = self.epoch not in ("", epoch)
         if standing == "reset" or is_new:
             self._begin(start)
@@ -58,7 +63,7 @@ class Inbox:
             self._meet(start, is_behind=standing == "behind")
         else:
             self.mailbox.want(start)
-        self.epoch, self._start = epoch, start
+        self.epoch, self._head, self._start = epoch, head, start
         for conv, seq in hot.items():
             self._hot_stream(conv, seq).want(seq)
         self._acks.opened({MAILBOX: start} | {hot_stream(conv): seq for conv, seq in hot.items()})
@@ -144,7 +149,9 @@ class Inbox:
             return True
         first = mailbox.next()
         if first is None:
-            return not mailbox.missing_until
+            # A page may bring what is after messages that the mailbox has not pushed yet.
+            is_whole = not mailbox.missing_until and mailbox.position >= self._head
+            return is_whole and conv not in self._cool
         return bool(first["conv"] == conv and frame["seq"] < first["seq"])
 
     def _waits_for_hot(self, frame: Frame) -> bool:
@@ -165,12 +172,14 @@ class Inbox:
         self._acks.delivered(stream.name, frame["n"], now, shown=is_new)
         if is_new:
             self._remember(conv, seq)
-            self._turn(frame)
+            self._turn(frame, is_hot=stream is not self.mailbox)
             self.events.append(message_of(frame))
 
-    def _turn(self, frame: Frame) -> None:
-        """Begin hot streams with the messages after which they begin."""
+    def _turn(self, frame: Frame, *, is_hot: bool) -> None:
+        """Begin hot streams with the messages after which they begin, and end them."""
         body = frame.get("body")
+        if is_hot and frame["kind"] == "cool":
+            self._cool.add(frame["conv"])
         if frame["kind"] == "hot":
             self._heat(frame["conv"], frame["seq"], frame)
         elif frame["kind"] == "group_joined" and isinstance(body, dict) and body.get("hot") is True:
@@ -182,6 +191,8 @@ class Inbox:
         """Begin the hot stream of `conv` after `seq`, as the message `told` says. The server does
         not, or it begins later, where the message was in a page."""
         stream = self._hot_stream(conv, seq)
+        if seq >= self._newest.get(conv, 0):
+            self._cool.discard(conv)
         if not stream.is_known:
             self._acks.begin(stream.name, seq)
         stream.begin(seq)
@@ -224,6 +235,7 @@ class Inbox:
             self._acks.forget(stream.name)
         self._hot.clear()
         self._newest.clear()
+        self._cool.clear()
         self.mailbox = self._new(MAILBOX, start)
         self.events.append(MailboxReset(old, start))
 
@@ -231,9 +243,11 @@ class Inbox:
         self.events.append(MailboxReset(stream.position, until))
         stream.pass_over(until)
         self._acks.moved(stream.name, until)
+        # What is lost may have been the word that a group is hot again.
+        self._cool.clear()
 
     def _remember(self, conv: str, seq: int) -> None:
         self._newest[conv] = seq
         self._newest.move_to_end(conv)
         if len(self._newest) > MAX_CONVERSATIONS:
-            self._newest.popitem(last=False)
+            self._cool.discard(self._newest.popitem(last=False)[0])
