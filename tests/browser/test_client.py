@@ -206,6 +206,52 @@ def test_a_hot_stream_that_the_server_begins_later_is_brought_from_where_it_bega
 HOT_AGAIN = {"kind": "hot"}
 
 
+def hot_page(*numbers: int) -> Any:
+    """Return the step of a page of a hot stream."""
+    frames = [mailbox(n, n, "hot:g:a") for n in numbers]
+    return ("page", {"head": numbers[-1], "oldest": 1, "frames": frames})
+
+
+def test_what_a_page_has_beyond_the_start_waits_for_its_push(page: "playwright.Page") -> None:
+    hot = "hot:g:a"
+    steps = [
+        opened("behind", 5, **{"g:a": {"head": 22, "start": 22}}),
+        ("page", {"head": 5, "oldest": 1, "frames": [mailbox(5, 20) | HOT_AGAIN]}),
+        # Not hot after 23, and hot again with 26.
+        hot_page(21, 22, 23, 27),
+        *[("take", mailbox(23, 23, hot)), ("take", mailbox(6, 25))],
+        *[("take", mailbox(7, 26) | HOT_AGAIN), ("take", mailbox(27, 27, hot))],
+    ]
+    seen = follow(page, KEPT, *steps)
+    assert [seq for _, _, seq in seen["messages"]] == [20, 21, 22, 23, 25, 26, 27]
+
+
+def test_the_mailbox_is_whole_before_pages_of_a_hot_stream(page: "playwright.Page") -> None:
+    step, answer = opened("level", 4, **{"g:a": {"head": 30, "start": 30}})
+    steps = [
+        (step, answer | {"head": 6}),
+        ("page", {"head": 6, "oldest": 1, "frames": [mailbox(5, 25), mailbox(6, 26) | HOT_AGAIN]}),
+        # Of what is before 25, and then of what is after 26.
+        *[hot_page(27, 30), hot_page(27, 30)],
+        *[("take", mailbox(5, 25)), ("take", mailbox(31, 31, "hot:g:a"))],
+    ]
+    seen = follow(page, KEPT | {"hot": {"g:a": 22}}, *steps)
+    assert [seq for _, _, seq in seen["messages"]] == [25, 26, 27, 30, 31]
+    assert (seen["syncs"], seen["resets"]) == ([], [])
+
+
+def test_the_mailbox_waits_while_a_hot_stream_is_brought(page: "playwright.Page") -> None:
+    steps = [
+        opened("level", 4, **{"g:a": {"head": 30, "start": 30}}),
+        *[("take", mailbox(31, 31, "hot:g:a")), ("take", mailbox(5, 32))],
+        hot_page(21, 30),
+        ("flush", None),
+    ]
+    seen = follow(page, KEPT | {"hot": {"g:a": 20}}, *steps)
+    assert [seq for _, _, seq in seen["messages"]] == [21, 30, 31, 32]
+    assert {ack["stream"]: ack["n"] for ack in seen["told"]} == {"mailbox": 5, "hot:g:a": 31}
+
+
 def was_hot() -> list[dict[str, Any]]:
     """Return a mailbox in which a group becomes hot with 20, and is not hot with 25 any more."""
     return [mailbox(5, 20) | HOT_AGAIN, mailbox(6, 25)]

@@ -39,14 +39,16 @@ export class Pages {
     return isTrimmed;
   }
 
+  /** Takes what is missing of a page: what comes after that is pushed, when it is its turn. */
   async #take(name, stream, { frames, last }) {
+    const end = stream.missingTo;
     for (const frame of frames) {
-      if (frame.n <= stream.position) continue;
+      if (frame.n <= stream.position || frame.n > end) continue;
       if (name === MAILBOX) await this.#bridge(frame, stream);
       this.#deliver(name, [frame]);
       this.#deliver(name, stream.move(frame.n));
     }
-    this.#deliver(name, stream.move(last));
+    this.#deliver(name, stream.move(Math.min(last, end)));
   }
 
   /** Brings what a group's hot stream has before a message that the mailbox has again. */

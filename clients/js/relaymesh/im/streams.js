@@ -55,12 +55,14 @@ export class Streams {
   }
 
   /** Takes the answer to `hello.im`; returns how the device stands. */
-  opened({ epoch, start, standing, hot = {} }) {
+  opened({ epoch, head, start, standing, hot = {} }) {
     this.#connection += 1;
     const isReset = standing === "reset" || (this.#epoch !== "" && epoch !== this.#epoch);
     this.#epoch = epoch;
     if (isReset) this.#begin();
-    this.#open(MAILBOX, everyNumber, start);
+    const late = Object.entries(hot).filter(([conv, at]) => this.#isLate(hotStream(conv), at.start));
+    // Pages of a hot stream must not overtake what the mailbox would push before them.
+    this.#open(MAILBOX, everyNumber, start, late.length ? head : start);
     for (const [conv, at] of Object.entries(hot)) {
       this.#open(hotStream(conv), risingNumbers, at.start);
     }
@@ -124,10 +126,16 @@ export class Streams {
   }
 
   /** A stream that this device does not know begins where the server says. */
-  #open(name, isNext, start) {
+  #open(name, isNext, start, to = start) {
     const stream = this.#streams.get(name) ?? new Incoming(start, isNext);
     this.#streams.set(name, stream);
-    if (stream.position < start) stream.behind(start);
+    if (stream.position < to) stream.behind(to);
+  }
+
+  /** Says whether a stream that begins after `start` may have something before that. */
+  #isLate(name, start) {
+    const stream = this.#streams.get(name);
+    return !stream || stream.position < start;
   }
 
   /** A group that has just become hot begins with what comes. */
@@ -149,14 +157,30 @@ export class Streams {
     this.#catchUpHot();
   }
 
-  #catchUpHot() {
+  /** Brings what is missing of the hot streams; the mailbox waits, whose next may come after it. */
+  async #catchUpHot() {
+    const brought = [];
     for (const [name, stream] of this.#hotEntries()) {
       // The mailbox has told since when a group is hot that was hot already.
       const from = this.#hotSeq.get(hotGroup(name)) ?? stream.position;
       if (from < stream.position) stream.behind(stream.position, from);
       this.#deliver(name, stream.resume());
-      if (stream.missingTo) this.#bring(name, stream);
+      if (stream.missingTo) brought.push(this.#bring(name, stream));
     }
+    if (!brought.length) return;
+    const mailbox = this.#streams.get(MAILBOX);
+    mailbox.pause();
+    const stands = await Promise.all(brought);
+    if (stands.every(Boolean)) this.#resume(mailbox);
+  }
+
+  #resume(mailbox) {
+    const frames = mailbox.resume();
+    this.#deliver(MAILBOX, frames);
+    this.#owe(MAILBOX);
+    this.#link.tick();
+    if (mailbox.missingTo) this.#catchUp();
+    else if (frames.some(beginsHot)) this.#catchUpHot();
   }
 
   /** Says whether the connection still stands. */
