@@ -13,10 +13,12 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import redis
 import structlog
 import trio
+from hypothesis.database import InMemoryExampleDatabase
 from sqlalchemy import NullPool, create_engine, text
 
 from backends.database import engine
@@ -31,6 +33,10 @@ UP_WITHIN_S = 10.0
 # As nodes do (`ops.node`): a run of all tests has so many objects that looking through them for
 # cycles at the default rate is an eighth of its time.
 gc.set_threshold(50_000, 20, 50)
+
+# Hypothesis prints what fails, for an `@example`; examples in files take a sixth of its time.
+hypothesis.settings.register_profile("in_memory", database=InMemoryExampleDatabase())
+hypothesis.settings.load_profile("in_memory")
 
 
 class RedisServer:

@@ -196,6 +196,7 @@ def test_two_clusters_stand_side_by_side_but_not_on_the_same_ground(up: Up, tmp_
     assert beside["ready"]
 
 
+@pytest.mark.cluster_long
 def test_a_node_that_does_not_start_says_why_in_one_line(up: Up) -> None:
     process = up.start(*SMALL, FAIL="logic-1")
     _, said = process.communicate(timeout=PATIENCE_S)

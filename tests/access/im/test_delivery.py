@@ -359,10 +359,10 @@ async def test_the_same_device_again_closes_the_older_connection(
     assert not any(cursor.gone for cursor in world.mesh.im.cursors)
 
 
-async def test_ten_thousand_devices_of_one_user_are_twenty(
+async def test_thousands_of_devices_of_one_user_are_twenty(
     world: World, autojump_clock: MockClock
 ) -> None:
-    for index in range(10_000):
+    for index in range(3_000):
         client = world.client()
         client.send("hello", token=_TOKEN, im={"device": f"d{index}"})
         if index % 500 == 499:

@@ -67,7 +67,7 @@ def transact(engine: Engine, asked: list[Sending], now_ms: int, *, dies: bool) -
     return list(outcomes)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(batches=batches)
 def test_each_message_has_one_number_and_one_place(batches):
     engine, answers = fresh(), {}
