@@ -17,7 +17,7 @@ from backends.database.diffusing import Mailbox, Stored, Touch
 from backends.database.epoch import read_epoch
 from logic.mailbox import joining, notices
 from logic.mailbox.bounds import Bounds, affordable, unfinished
-from logic.mailbox.frames import frame_of
+from logic.mailbox.frames import carried_frame
 from logic.mailbox.notices import Notices
 from logic.mailbox.plan import Plan
 from logic.mailbox.planning import read_plan
@@ -91,7 +91,7 @@ def _post(connection: Connection, plan: Plan, done: Diffused) -> None:
         numbers = {uid: last[uid] + 1 for uid in uids}
         last |= numbers
         rows += [(uid, n, message.conv, message.seq) for uid, n in numbers.items()]
-        done.posted.append(Posted(message, numbers, frame_of(message)))
+        done.posted.append(Posted(message, numbers, carried_frame(message)))
     # By user, as the table is: pages that lie together are written together.
     diffusing.put(connection, sorted(rows))
 
@@ -109,7 +109,7 @@ def _touch(connection: Connection, posted: Sequence[Posted]) -> None:
 def _stream(connection: Connection, plan: Plan, done: Diffused) -> None:
     if plan.streamed:
         done.epoch = read_epoch(connection)
-    done.streamed = [Streamed(message, frame_of(message)) for message in plan.streamed]
+    done.streamed = [Streamed(message, carried_frame(message)) for message in plan.streamed]
 
 
 def _notify(connection: Connection, done: Diffused, due_ms: int) -> None:

@@ -8,9 +8,8 @@ EMPTY_BODY = b"{}"
 
 
 def frame_of(message: Stored) -> bytes:
-    """Return the frame; a recalled message has an empty body. Raises `ValueError` where the frame
-    is longer than the bus carries."""
-    frame = im_frames.message(
+    """Return the frame; a recalled message has an empty body."""
+    return im_frames.message(
         message.conv,
         message.seq,
         kind=message.kind,
@@ -21,6 +20,11 @@ def frame_of(message: Stored) -> bytes:
         body=EMPTY_BODY if message.recalled else message.body,
         recalled=message.recalled,
     )
+
+
+def carried_frame(message: Stored) -> bytes:
+    """Return the frame as the bus carries it; raises `ValueError` where it is longer than that."""
+    frame = frame_of(message)
     if len(frame) > MAX_RECORD_BODY_BYTES:
         raise ValueError(f"a frame of {len(frame)} bytes is over {MAX_RECORD_BODY_BYTES}")
     return frame

@@ -1,5 +1,7 @@
 import pytest
+from sqlalchemy import update
 
+from backends.database.schema import messages
 from logic.im.history import MAX_PAGE_BYTES
 from proto.conversations import direct, message_id
 
@@ -88,3 +90,13 @@ async def test_a_page_of_long_messages_ends_early(autojump_clock, im, people, as
     oldest = await seqs("bob", CHAT, after=0, limit=100)
     assert oldest[0] == 1
     assert len(oldest) == len(newest)
+
+
+async def test_a_message_that_no_mailbox_took_is_in_the_history(
+    autojump_clock, im, said, seqs, world
+):
+    # Longer than the bus carries: the diffusion passes over it.
+    long = update(messages).where(messages.c.conv == CHAT, messages.c.seq == 9)
+    body = b'{"text":"' + b"x" * 70_000 + b'"}'
+    await world.parts.database.write(lambda c: c.execute(long.values(body=body)))
+    assert await seqs("bob", CHAT, limit=3) == [8, 9, 10]
