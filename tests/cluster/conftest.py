@@ -21,7 +21,7 @@ import redis
 import trio
 
 from bench.cluster import free_port_base
-from tests.cluster.independent_client import Connection, greeted
+from tests.cluster.independent_client import Connection, Frame, greeted
 
 PATIENCE_S = 30.0
 CHAT_EVERY_S = 0.05
@@ -224,38 +224,54 @@ def room() -> str:
     return f"room-{next(_rooms)}"
 
 
-class Bystander:
-    """Two people in one room, on two nodes; one speaks all the time, the other must hear it all."""
+class Talker:
+    """Says 0, 1, 2 … one after the other, until it is to be quiet, and then `over`."""
 
-    def __init__(self, speaker: Connection, hearer: Connection, room: str) -> None:
-        self.room = room
-        self._speaker = speaker
-        self._hearer = hearer
+    def __init__(self, say: Callable[[str], Awaitable[Frame]]) -> None:
+        self._say = say
         self._said = 0
         self._quiet = trio.CancelScope()
         self._silent = trio.Event()
 
     async def talk(self) -> None:
-        """Speak until `require_unharmed`."""
+        """Speak until `end`."""
         with self._quiet:
             while True:
                 with trio.CancelScope(shield=True):
-                    text = str(self._said)
-                    await self._speaker.request("chat", room=self.room, text=text)
+                    await self._say(str(self._said))
                     self._said += 1
                 await trio.sleep(CHAT_EVERY_S)
         self._silent.set()
 
-    async def require_unharmed(self) -> None:
-        """Require that everything said has been heard, once, in order, without a `skipped`."""
+    async def end(self) -> Frame:
+        """Say `over` behind all the rest, and return the answer to it."""
         self._quiet.cancel()
         # Two requests under way at once may be numbered in any order.
         await self._silent.wait()
-        await self._speaker.request("chat", room=self.room, text="over")
+        return await self._say("over")
+
+    @property
+    def texts(self) -> list[str]:
+        """All that was said, once it has ended."""
+        return [*map(str, range(self._said)), "over"]
+
+
+class Bystander:
+    """Two people in one room, on two nodes; one speaks all the time, the other must hear it all."""
+
+    def __init__(self, speaker: Connection, hearer: Connection, room: str) -> None:
+        self.room = room
+        self._hearer = hearer
+        self._talker = Talker(lambda text: speaker.request("chat", room=room, text=text))
+        self.talk = self._talker.talk
+
+    async def require_unharmed(self) -> None:
+        """Require that everything said has been heard, once, in order, without a `skipped`."""
+        await self._talker.end()
         mine = "by-speaker"
         await self._hearer.until(lambda: any(p.get("text") == "over" for p in self._hearer.pushes))
         heard = [p for p in self._hearer.of("chat", self.room) if p["uid"] == mine]
-        assert [p["text"] for p in heard] == [*map(str, range(self._said)), "over"]
+        assert [p["text"] for p in heard] == self._talker.texts
         numbers = [p["seq"] for p in self._hearer.pushes if p.get("priority") == "normal"]
         assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
         assert not self._hearer.of("skipped") + self._hearer.of("reset")

@@ -6,7 +6,7 @@ from typing import Any
 
 import trio
 
-from tests.cluster.conftest import CHAT_EVERY_S, Cluster
+from tests.cluster.conftest import Cluster, Talker
 from tests.cluster.independent_client import Connection, Frame, greeted
 from tests.cluster.independent_messenger import Device, direct, say
 
@@ -80,30 +80,16 @@ class Chat:
     """Two friends of whom one writes all the time; the other must get it all."""
 
     def __init__(self, speaker: Connection, hearer: Device, conv: str) -> None:
-        self._speaker = speaker
         self._hearer = hearer
         self._conv = conv
-        self._said = 0
-        self._quiet = trio.CancelScope()
-        self._silent = trio.Event()
-
-    async def talk(self) -> None:
-        """Write until `require_unharmed`."""
-        with self._quiet:
-            while True:
-                with trio.CancelScope(shield=True):
-                    await say(self._speaker, self._conv, str(self._said))
-                    self._said += 1
-                await trio.sleep(CHAT_EVERY_S)
-        self._silent.set()
+        self._talker = Talker(lambda text: say(speaker, conv, text))
+        self.talk = self._talker.talk
 
     async def require_unharmed(self) -> None:
         """Require that all that was written has been taken, once, in order."""
-        self._quiet.cancel()
-        await self._silent.wait()
-        last = await say(self._speaker, self._conv, "over")
+        last = await self._talker.end()
         await self._hearer.until_taken(self._conv, last["seq"])
-        assert self._hearer.texts(self._conv) == [*map(str, range(self._said)), "over"]
+        assert self._hearer.texts(self._conv) == self._talker.texts
         assert self._hearer.seqs(self._conv) == [*range(1, last["seq"] + 1)]
 
 
