@@ -1,13 +1,18 @@
 """A look at RocketMQ's client and broker that `up` is to use, before anything starts."""
 
 import socket
+import time
 from importlib import import_module
 
-from backends.bus.rocketmq.admin import Admin
+from backends.bus.rocketmq.admin import Admin, NoBrokerError
 from backends.bus.rocketmq.remoting import RemotingError
 from ops.errors import Failure, Refusal
 
 CONNECT_TIMEOUT_S = 3.0
+REGISTERS_WITHIN_S = 30.0
+"""A broker that has just been started names itself to its name server some seconds later."""
+
+POLL_S = 0.5
 
 
 def require_client() -> None:
@@ -21,7 +26,7 @@ def require_client() -> None:
 
 def require_broker(address: str) -> None:
     """Raise `Refusal` unless `address` is HOST:PORT of a name server, `Failure` unless it answers
-    and a broker that it names can be reached.
+    and a broker that it names can be reached. A broker that starts is waited for.
     """
     host, _, port = address.rpartition(":")
     if not host or not port.isdecimal() or not 0 < int(port) < 65536:
@@ -39,8 +44,11 @@ def require_broker(address: str) -> None:
 
 
 def _masters(address: str) -> list[str]:
+    give_up_at = time.monotonic() + REGISTERS_WITHIN_S
     try:
-        return Admin(address).masters()
+        while (masters := _registered(address)) is None and time.monotonic() < give_up_at:
+            time.sleep(POLL_S)
+        return masters or Admin(address).masters()
     except OSError as error:
         raise Failure(
             f"no RocketMQ name server answers at {address} ({error}); "
@@ -48,6 +56,14 @@ def _masters(address: str) -> list[str]:
         ) from None
     except RemotingError as error:
         raise Failure(f"the RocketMQ name server at {address} is of no use: {error}") from None
+
+
+def _registered(address: str) -> list[str] | None:
+    """Return the brokers that have registered, `None` while there is none."""
+    try:
+        return Admin(address).masters()
+    except NoBrokerError:
+        return None
 
 
 def _pair(address: str) -> tuple[str, int]:

@@ -10,6 +10,7 @@ from threading import Thread
 import msgspec
 import pytest
 
+from backends.bus.rocketmq.admin import Admin, NoBrokerError
 from backends.bus.settings import BusSettings
 from backends.database.settings import DatabaseSettings
 from backends.redis.server import Redis
@@ -128,6 +129,25 @@ def test_a_name_server_that_is_something_else_is_one_line() -> None:
         with pytest.raises(Failure, match=f"the RocketMQ name server at {address} is of no use"):
             require_broker(address)
         answering.join()
+
+
+def test_a_broker_that_has_not_registered_yet_is_waited_for(
+    free_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = 0
+
+    def masters(_: Admin) -> list[str]:
+        nonlocal asked
+        asked += 1
+        if asked < 3:
+            raise NoBrokerError("no broker has registered yet")
+        return [f"127.0.0.1:{broker.getsockname()[1]}"]
+
+    monkeypatch.setattr(Admin, "masters", masters)
+    monkeypatch.setattr("ops.cluster.broker.POLL_S", 0)
+    with socket.create_server(("127.0.0.1", 0)) as broker:
+        require_broker(f"127.0.0.1:{free_port}")
+    assert asked == 3
 
 
 def _answer_once(server: socket.socket, answer: bytes) -> None:

@@ -18,6 +18,10 @@ class Queue(NamedTuple):
     number: int
 
 
+class NoBrokerError(RemotingError):
+    """A name server that knows no broker, as one does while the broker starts."""
+
+
 class Admin:
     """Methods raise `OSError` or `RemotingError`."""
 
@@ -114,7 +118,7 @@ class Admin:
         table = self._ask(remoting.GET_CLUSTER).expect(remoting.SUCCESS).json()["brokerAddrTable"]
         masters = [broker["brokerAddrs"].get(MASTER) for broker in table.values()]
         if not any(masters):
-            raise RemotingError("no broker has registered yet")
+            raise NoBrokerError("no broker has registered yet")
         return [master for master in masters if master]
 
     def _ask(self, code: int, **fields: object) -> remoting.Answer:
