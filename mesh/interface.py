@@ -57,11 +57,13 @@ class Mesh(Protocol):
         role: str = "",
         trace: str = "",
         repeatable: bool = False,
+        home: str = "",
     ) -> bytes:
-        """Ask an instance of logic and return the answer's body.
+        """Ask an instance of logic, in region `home` or one's own, and return the answer's body.
 
-        Raises `RequestError`: what logic answered, or `overloaded`, `unavailable`, `timeout`. A
-        `repeatable` request is tried once more over another relay before that.
+        Raises `RequestError`: what logic answered, or `overloaded`, `unavailable`,
+        `home_unreachable`, `timeout`. A `repeatable` request is tried once more over another relay
+        before that.
         """
 
 

@@ -19,6 +19,7 @@ from proto.errors import ErrorCode, RequestError
 from proto.headers import Hello, NodeRole, RequestHeader, decode_reply, encode_header
 from proto.identity import NodeIdentity
 from proto.priorities import Priority
+from proto.regions import service_in
 from proto.rendezvous import ranked
 from proto.services import Method
 
@@ -147,8 +148,10 @@ class MeshNode:
         role: str = "",
         trace: str = "",
         repeatable: bool = False,
+        home: str = "",
     ) -> bytes:
         """Ask an instance of logic and return the answer's body; see `Mesh`."""
+        key = service_in(method.service, home if home != self._identity.region else "")
 
         def envelope(number: int) -> bytes:
             budget_ms = int(self._settings.request_timeout_s * 1000)
@@ -157,7 +160,7 @@ class MeshNode:
                 trace, uid, name, role, room,
             )  # fmt: skip
             try:
-                return encode(Kind.REQUEST, priority, method.service, encode_header(header), body)
+                return encode(Kind.REQUEST, priority, key, encode_header(header), body)
             except BadEnvelopeError as error:
                 raise RequestError(ErrorCode.TOO_LARGE, str(error)) from error
 

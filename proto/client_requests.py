@@ -66,12 +66,14 @@ class ImSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 class Hello(Frame, frozen=True, tag_field="op", tag="hello"):
-    """The first frame: who the client is, and rooms to join at once."""
+    """The first frame: who the client is, and rooms to join at once. `resume` is the one-use token
+    of the `move` that brought it here."""
 
     token: Annotated[str, Meta(min_length=1, max_length=4096)]
     client: Annotated[str, Meta(max_length=64)] = ""
     join: Annotated[list[JoinSpec], Meta(max_length=MAX_ROOMS_PER_HELLO)] = []
     im: ImSpec | None = None
+    resume: Annotated[str, Meta(min_length=1, max_length=4096)] | None = None
 
 
 class Join(Frame, frozen=True, tag_field="op", tag="join"):

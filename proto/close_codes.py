@@ -23,6 +23,7 @@ class CloseCode(IntEnum):
     UNACKNOWLEDGED = 4006
     SLOW_CONSUMER = 4008
     OVERLOADED = 4009
+    MOVED = 4010
 
 
 class CloseEntry(NamedTuple):
@@ -60,4 +61,8 @@ CATALOGUE: dict[CloseCode, CloseEntry] = {
         True,
     ),
     CloseCode.OVERLOADED: CloseEntry("The node holds as many as it can; try another.", True),
+    CloseCode.MOVED: CloseEntry(
+        "The client was told to move and stayed beyond the deadline; ask the gateway and resume.",
+        True,
+    ),
 }

@@ -31,6 +31,7 @@ class ErrorCode(StrEnum):
     RATE_LIMITED = "rate_limited"
     OVERLOADED = "overloaded"
     UNAVAILABLE = "unavailable"
+    HOME_UNREACHABLE = "home_unreachable"
     TIMEOUT = "timeout"
 
 
@@ -95,6 +96,12 @@ CATALOGUE: dict[ErrorCode, ErrorEntry] = {
     ErrorCode.UNAVAILABLE: ErrorEntry(
         "A part that is needed is away; wait `retry_after_ms`. It may have been done: send it"
         " again with the same `mid`.",
+        503,
+        True,
+    ),
+    ErrorCode.HOME_UNREACHABLE: ErrorEntry(
+        "The region that has the room, conversation or user at home can't be reached; wait"
+        " `retry_after_ms`. It may have been done: send it again with the same `mid`.",
         503,
         True,
     ),

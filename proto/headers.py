@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from proto.errors import ErrorBody
+from proto.heat import Rule
 
 NodeRole = Literal["access", "relay", "router", "logic", "probe"]
 """What a node is; `probe` is a measuring tool (`relaymesh bench hop`)."""
@@ -58,13 +59,16 @@ class HeadsHeader(msgspec.Struct, frozen=True, array_like=True):
     """The last sequence number of each priority of a room, and its epoch ("" = nothing yet).
 
     `likes` and `online` are the room's totals, set in the answer to `Method.HEADS` alone: what a
-    joiner is told until the next push of each.
+    joiner is told until the next push of each. `rule` is what holds for the room, if it is or was
+    a moment ago a hot one. `crosses` marks the one copy that goes on to other regions.
     """
 
     epoch: str
     seqs: tuple[int, int, int]
     likes: int = 0
     online: int = 0
+    rule: Rule | None = None
+    crosses: bool = False
 
 
 class UsersHeader(msgspec.Struct, frozen=True, array_like=True):
@@ -80,13 +84,15 @@ class UsersHeader(msgspec.Struct, frozen=True, array_like=True):
 
 class SpreadHeader(msgspec.Struct, frozen=True, array_like=True):
     """The receivers by access node; the relay makes one USERS envelope for each node. `seqs` by
-    access node too, as in `UsersHeader`."""
+    access node too, as in `UsersHeader`. `regions` has the region of each node that is not of the
+    sender's own."""
 
     id: str
     nodes: dict[str, list[str]]
     ts_ms: int
     trace: str = ""
     seqs: dict[str, list[int]] = {}
+    regions: dict[str, str] = {}
 
 
 class RequestHeader(msgspec.Struct, frozen=True, array_like=True):

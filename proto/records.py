@@ -18,6 +18,7 @@ class RecordHeader(msgspec.Struct, frozen=True, omit_defaults=True):
     logic accepted it (Unix time). `kind` says which of the other fields matter:
 
     - `room`: `room`, `priority` (label), `epoch` and `seq` name the message in its room's stream.
+      On a hot topic `pool` says whose, and `fence` under which rule it was numbered.
     - `users`: `uids` are the receivers, at most `MAX_UIDS_PER_RECORD` of them; `priority` is set.
       With `seqs` the body is a message for their mailboxes, in which it has these numbers.
     - `conversation`: `room` is the conversation's id and `seq` its new message; no body.
@@ -34,6 +35,8 @@ class RecordHeader(msgspec.Struct, frozen=True, omit_defaults=True):
     seq: int = 0
     uids: tuple[str, ...] = ()
     seqs: tuple[int, ...] = ()
+    pool: str = ""
+    fence: int = 0
 
 
 class Record(msgspec.Struct, frozen=True):

@@ -72,6 +72,30 @@ def reset(room: str, priority: Priority, epoch: str, seq: int) -> bytes:
     )
 
 
+class Destination(msgspec.Struct, frozen=True):
+    """Where a client is told to move; `node` is one of those that may be reached there."""
+
+    url: str
+    node: str
+
+
+class Move(msgspec.Struct, frozen=True, tag_field="push", tag="move", omit_defaults=True):
+    """Reconnect to one of `endpoints`, the first that answers, after `delay_ms`, and say `resume`
+    there; who is still here after `deadline_ms` is closed with 4010. `room` is the hot room that
+    is the reason; without one the node drains."""
+
+    endpoints: list[Destination]
+    resume: str
+    delay_ms: int
+    deadline_ms: int
+    room: str = ""
+
+
+def move(command: Move) -> bytes:
+    """Return the push that tells a client to move."""
+    return encode_json(command)
+
+
 def direct_push(message_id: str, ts_ms: int, trace: str, data: bytes) -> bytes:
     """Return a back end's push to users, outside any room; `data` is JSON, kept to the byte."""
     return b'{"push":"direct","mid":"%b","ts":%d,"trace":"%b","data":%b}' % (

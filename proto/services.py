@@ -46,6 +46,11 @@ class Method(StrEnum):
     repeat."""
     PRESENCE = "presence"
     """`PresenceBody` -> `PresenceAnswer`: who is online. Safe to repeat."""
+    LIVES = "lives"
+    """No body -> `LivesAnswer`: the access nodes that live in the region that is asked. Safe to
+    repeat."""
+    ROUTES = "routes"
+    """`RoutesBody`: connections elsewhere of users who are at home here. Safe to repeat."""
     WATCHABLE = "watchable"
     """`WatchableBody` -> `WatchableAnswer`: whose presence users may be told. Safe to repeat."""
 
@@ -136,6 +141,32 @@ class CensusBody(msgspec.Struct, frozen=True, array_like=True):
     rooms: list[RoomCensus]
 
 
+class LivesAnswer(msgspec.Struct, frozen=True, array_like=True):
+    """The access nodes of a region, each with its incarnation. `settled` is false while a node that
+    is not among them may live all the same."""
+
+    lives: list[tuple[str, str]]
+    settled: bool
+
+
+class RouteChange(msgspec.Struct, frozen=True, array_like=True):
+    """One connection of `uid`: on which node of the asker's region, for which device."""
+
+    uid: str
+    node: str
+    incarnation: str
+    connection: int
+    device: str = ""
+
+
+class RoutesBody(msgspec.Struct, frozen=True, array_like=True):
+    """Connections to register and to remove, of nodes in `region`."""
+
+    region: str
+    add: list[RouteChange] = []
+    remove: list[RouteChange] = []
+
+
 class PushBody(msgspec.Struct, frozen=True, array_like=True):
     """A back end's message: to `room`, or to `uids`. `data` is JSON and goes to clients as it is.
 
@@ -157,3 +188,5 @@ decode_fetch_answer = msgspec.msgpack.Decoder(FetchAnswer).decode
 decode_likes = msgspec.msgpack.Decoder(LikesBody).decode
 decode_census = msgspec.msgpack.Decoder(CensusBody).decode
 decode_push = msgspec.msgpack.Decoder(PushBody).decode
+decode_lives_answer = msgspec.msgpack.Decoder(LivesAnswer).decode
+decode_routes = msgspec.msgpack.Decoder(RoutesBody).decode

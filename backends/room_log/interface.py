@@ -5,6 +5,7 @@ from typing import Protocol
 
 from backends.errors import StoreUnavailableError as StoreUnavailableError
 from proto.headers import HeadsHeader
+from proto.heat import ORDINARY, Ways
 from proto.priorities import Priority
 from proto.services import FetchAnswer, FetchBody
 
@@ -19,6 +20,8 @@ class Appended:
     seq: int
     ts_ms: int
     again: bool
+    ways: Ways = ORDINARY
+    """Which ways it goes, decided in the step that numbered it."""
 
 
 class RoomLog(Protocol):

@@ -1,0 +1,1 @@
+"""What is kept about hot rooms: state, rules, acknowledgements, tags."""

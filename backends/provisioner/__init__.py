@@ -1,0 +1,1 @@
+"""Where dedicated access nodes come from."""
