@@ -1,7 +1,13 @@
 /** What a request can fail with, and what may be tried again. */
 
 /** Errors after which the same request may be sent again (proto/errors.py). */
-export const MAY_RETRY = new Set(["rate_limited", "overloaded", "unavailable", "timeout"]);
+export const MAY_RETRY = new Set([
+  "rate_limited",
+  "overloaded",
+  "unavailable",
+  "home_unreachable",
+  "timeout",
+]);
 /** Errors that promise that nothing was done: even a like may be sent again. */
 export const NOT_DONE = new Set(["rate_limited", "overloaded"]);
 

@@ -26,6 +26,7 @@ RETRY_BY_ERROR: dict[str, bool] = {
     "rate_limited": True,
     "overloaded": True,
     "unavailable": True,
+    "home_unreachable": True,
     "timeout": True,
 }
 """Error code to whether the same request may be sent again as it is."""
@@ -50,6 +51,7 @@ RECONNECT_BY_CLOSE: dict[int, bool] = {
     4006: True,
     4008: True,
     4009: True,
+    4010: True,
 }
 """Close code to whether the client may come back by itself."""
 
