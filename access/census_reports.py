@@ -11,6 +11,7 @@ from access.rooms import Rooms
 from mesh.interface import Mesh
 from proto.errors import RequestError
 from proto.priorities import Priority
+from proto.regions import ONE_REGION, Regions
 from proto.services import CensusBody, Method, RoomCensus, encode
 
 log = structlog.get_logger()
@@ -26,12 +27,14 @@ class CensusReports:
         mesh: Mesh,
         counters: AccessCounters,
         new_trace: Callable[[], str],
+        regions: Regions = ONE_REGION,
     ) -> None:
         self._census = census
         self._rooms = rooms
         self._mesh = mesh
         self._counters = counters
         self._new_trace = new_trace
+        self._regions = regions
 
     async def run(self, every_s: float) -> None:
         """Report every `every_s` seconds, for ever."""
@@ -42,9 +45,16 @@ class CensusReports:
     async def report(self) -> None:
         """Report what has changed; a report that fails is repeated with the next."""
         for report in self._census.reports(self._rooms.names(), self._facts):
-            await self._send(report)
+            for home, rooms in self._by_home(report).items():
+                await self._send(home, rooms)
 
-    async def _send(self, report: list[RoomCensus]) -> None:
+    def _by_home(self, report: list[RoomCensus]) -> dict[str, list[RoomCensus]]:
+        by_home: dict[str, list[RoomCensus]] = {}
+        for room in report:
+            by_home.setdefault(self._regions.home_of_room(room.room), []).append(room)
+        return by_home
+
+    async def _send(self, home: str, report: list[RoomCensus]) -> None:
         self._counters.census_reports += 1
         try:
             await self._mesh.request(
@@ -53,6 +63,7 @@ class CensusReports:
                 encode(CensusBody(report)),
                 trace=self._new_trace(),
                 repeatable=True,
+                home=home,
             )
         except RequestError as error:
             self._counters.census_errors += 1

@@ -18,7 +18,7 @@ INTERRUPTED = ErrorBody(ErrorCode.UNAVAILABLE, "the node restarts; the likes may
 
 
 class LikeReports:
-    """The clock and the mesh beside a `LikeMerger`."""
+    """The clock and the mesh beside a `LikeMerger`, whose rooms are at home in region `home`."""
 
     def __init__(
         self,
@@ -28,12 +28,14 @@ class LikeReports:
         new_trace: Callable[[], str],
         *,
         flush_s: float,
+        home: str = "",
     ) -> None:
         self._merger = merger
         self._mesh = mesh
         self._counters = counters
         self._new_trace = new_trace
         self._flush_s = flush_s
+        self._home = home
 
     async def run(self) -> None:
         """Report every `flush_s`, or as fast as answers come where they take longer; for ever."""
@@ -68,5 +70,10 @@ class LikeReports:
 
     async def _send(self, body: LikesBody) -> None:
         await self._mesh.request(
-            Method.LIKES, Priority.NORMAL, encode(body), trace=self._new_trace(), repeatable=True
+            Method.LIKES,
+            Priority.NORMAL,
+            encode(body),
+            trace=self._new_trace(),
+            repeatable=True,
+            home=self._home,
         )

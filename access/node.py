@@ -18,7 +18,8 @@ from access.im.messaging import Messaging
 from access.joins import Joins
 from access.lease_keeper import LeaseKeeper
 from access.like_reports import LikeReports
-from access.likes import LikeMerger
+from access.likes_by_home import LikesByHome
+from access.mesh_routes import MeshRoutes
 from access.publishes import Fetches, Likings, Publishes
 from access.replies import Replies
 from access.room_stream import StreamLimits, Surroundings
@@ -32,8 +33,9 @@ from access.tasks import Tasks
 from access.upstream import Upstream
 from access.users import Deliveries, SeenOnce, Users
 from backends.leases.interface import NodeLease, Registry
-from backends.routes.interface import Routes
+from backends.routes.interface import RouteWriter
 from mesh.concurrency import Concurrency
+from mesh.homes import Homes
 from mesh.interface import Mesh, Receive
 from proto import server_frames
 from proto.envelopes import Envelope, Kind
@@ -64,7 +66,7 @@ class AccessNode:
         *,
         edge_of: Callable[[Handler], Edge],
         mesh_of: Callable[[Receive], Mesh],
-        routes: Routes,
+        routes: RouteWriter,
         registry: Registry,
         now_ms: Callable[[], int],
         random: Callable[[], float],
@@ -79,7 +81,7 @@ class AccessNode:
         self.chat = Concurrency(settings.chat_under_way, settings.chat_target_ms / 1000)
         self.users = Users()
         self.census = Census()
-        self.likes = LikeMerger(identity.incarnation)
+        self.likes = LikesByHome(settings.regions, identity.incarnation)
         self.url = ""
         """Where clients connect; set by whoever listens for them, when it does."""
         self.lane_depths: Callable[[], dict[str, int]] = dict
@@ -90,17 +92,23 @@ class AccessNode:
         self.mesh = mesh_of(self.receive)
         self.upstream = Upstream(self.mesh, self.counters, self._new_id)
         self.rooms = self._rooms(random)
-        self.routes = RouteKeeper(routes, identity.node, identity.incarnation, self.counters)
-        self.lease = LeaseKeeper(registry, self.lease_now, self.routes)
-        self.like_reports = LikeReports(
-            self.likes,
-            self.mesh,
-            self.counters,
-            self._new_id,
-            flush_s=settings.room.like_flush_ms / 1000,
+        self.routes = RouteKeeper(
+            self._route_writer(routes), identity.node, identity.incarnation, self.counters
         )
+        self.lease = LeaseKeeper(registry, self.lease_now, self.routes)
+        self.like_reports = [
+            LikeReports(
+                merger,
+                self.mesh,
+                self.counters,
+                self._new_id,
+                flush_s=settings.room.like_flush_ms / 1000,
+                home=home,
+            )
+            for home, merger in self.likes.mergers.items()
+        ]
         self.census_reports = CensusReports(
-            self.census, self.rooms, self.mesh, self.counters, self._new_id
+            self.census, self.rooms, self.mesh, self.counters, self._new_id, settings.regions
         )
         self.replies = Replies(self.counters, self.tasks)
         self.messaging = Messaging(
@@ -115,6 +123,12 @@ class AccessNode:
         self.sessions = self._sessions()
         seen = SeenOnce(DEDUP_ENTRIES, DEDUP_AGE_S)
         self._deliveries = Deliveries(self.users, self.messaging, self.counters, seen)
+
+    def _route_writer(self, routes: RouteWriter) -> RouteWriter:
+        """Return `routes`, or the way to them where users are at home in another region."""
+        homes = Homes(self.settings.regions, self.identity.region)
+        away = homes.elsewhere(self.settings.regions.home_of_users)
+        return MeshRoutes(self.mesh, self.identity.region) if away else routes
 
     def _rooms(self, random: Callable[[], float]) -> Rooms:
         room = self.settings.room
@@ -215,9 +229,16 @@ class AccessNode:
             nursery.start_soon(self.alarms.run)
             nursery.start_soon(self.routes.run)
             nursery.start_soon(self.lease.run, self.settings.lease_s)
-            nursery.start_soon(self.like_reports.run)
+            for reports in self.like_reports:
+                nursery.start_soon(reports.run)
             nursery.start_soon(self.messaging.run)
             nursery.start_soon(self.census_reports.run, self.settings.room.census_ms / 1000)
+
+    async def drain_likes(self, within_s: float) -> None:
+        """Wait, at most `within_s`, until all likes are reported."""
+        async with trio.open_nursery() as nursery:
+            for reports in self.like_reports:
+                nursery.start_soon(reports.drain, within_s)
 
     def lease_now(self) -> NodeLease:
         """Return the node's lease as it is to be renewed."""

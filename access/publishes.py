@@ -4,7 +4,7 @@ import structlog
 import trio
 
 from access.counters import AccessCounters
-from access.likes import LikeMerger
+from access.likes_by_home import LikesByHome
 from access.replies import Replies, Work
 from access.room import Room
 from access.session import Session
@@ -89,7 +89,7 @@ class Publishes:
 class Likings:
     """Counts likes; the answer follows the report that contains them."""
 
-    def __init__(self, merger: LikeMerger, counters: AccessCounters, replies: Replies) -> None:
+    def __init__(self, merger: LikesByHome, counters: AccessCounters, replies: Replies) -> None:
         self._merger = merger
         self._counters = counters
         self._replies = replies

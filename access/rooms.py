@@ -8,7 +8,7 @@ import trio
 
 from access.census import Census
 from access.edge.interface import Connection
-from access.likes import LikeMerger
+from access.likes_by_home import LikesByHome
 from access.room import Room, RoomState
 from access.room_stream import Surroundings
 from mesh.interface import Mesh
@@ -31,7 +31,7 @@ class Rooms:
         mesh: Mesh,
         around: Surroundings,
         census: Census,
-        likes: LikeMerger,
+        likes: LikesByHome,
         *,
         linger_s: float,
         max_rooms: int,

@@ -7,7 +7,7 @@ import trio
 
 from access.counters import AccessCounters
 from backends.errors import StoreUnavailableError
-from backends.routes.interface import Route, Routes, UserRoute
+from backends.routes.interface import Route, RouteWriter, UserRoute
 
 log = structlog.get_logger()
 
@@ -27,7 +27,7 @@ class RouteKeeper:
 
     def __init__(
         self,
-        routes: Routes,
+        routes: RouteWriter,
         node: str,
         incarnation: str,
         counters: AccessCounters,

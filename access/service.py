@@ -112,7 +112,7 @@ async def _opened(
                 limits, handler, encode_skipped, observe=times, open_channel=open_channel
             ),
             mesh_of=lambda receive: MeshNode(
-                identity, "access", settings.mesh, NngLinks(), receive
+                identity, "access", settings.mesh, NngLinks(), receive, settings.regions
             ),
             routes=RedisRoutes(redis),
             registry=RedisRegistry(redis),
@@ -173,7 +173,7 @@ async def drain(node: AccessNode, server: Server, within_s: float) -> None:
     log.info("access_draining", connections=node.sessions.connections, within_s=within_s)
     await node.lease.renew()
     await server.drain(within_s)
-    await node.like_reports.drain(LIKES_DRAIN_S)
+    await node.drain_likes(LIKES_DRAIN_S)
     with trio.move_on_after(CURSORS_DRAIN_S):
         await node.messaging.cursors.report()
     await node.lease.resign()

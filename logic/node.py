@@ -16,6 +16,9 @@ from logic.living import Living
 from logic.metrics import LogicCollector
 from logic.outgoing import Outgoing
 from logic.parts import Parts
+from logic.regions.at_home import at_home
+from logic.regions.lives import LivesHandler
+from logic.regions.routes import RoutesHandler
 from logic.rooms.capacity import Capacity
 from logic.rooms.likes_consumer import LikesConsumer
 from logic.rooms.methods import room_methods
@@ -24,12 +27,13 @@ from logic.rooms.totals import Totals
 from logic.rooms.writer import RoomWriter
 from logic.settings import Settings
 from mesh.interface import Mesh
+from mesh.lives import Lives
 from mesh.metrics import ServingCollector
 from mesh.serving import Serving
 from proto.envelopes import Envelope, Kind
 from proto.identity import NodeIdentity
 from proto.priorities import Priority
-from proto.services import SERVICE_IM, SERVICE_LOGIC
+from proto.services import SERVICE_IM, SERVICE_LOGIC, Method
 
 LEASE_INTERVAL_S = 1.0
 """A third of a lease's time: one renewal may be lost."""
@@ -57,7 +61,9 @@ class Logic:
         self.counters = Counters()
         self.outgoing = Outgoing(parts.bus, settings.outgoing_records)
         self._writer = RoomWriter(parts.room_log, self.outgoing, self.counters)
-        self._living = Living(parts.registry)
+        own, regions = identity.region, settings.regions
+        self.elsewhere = Lives(mesh, regions.others(own))
+        self._living = Living(parts.registry, self.elsewhere)
         self._duties = ShardDuties(identity, parts.duties, self._living)
         self._totals = Totals(parts, self._duties, self._living, self._writer, self.counters)
         self._consumer = LikesConsumer(
@@ -114,6 +120,7 @@ class Logic:
             nursery.start_soon(self.outgoing.run)
             nursery.start_soon(self.im.serve)
             nursery.start_soon(self._living.keep, LEASE_INTERVAL_S)
+            nursery.start_soon(self.elsewhere.keep, LEASE_INTERVAL_S)
             nursery.start_soon(self._keep_lease)
             for serving in self.serving.values():
                 await nursery.start(serving.run)
@@ -135,7 +142,13 @@ class Logic:
         rooms = room_methods(
             settings, self._parts, self._writer, self._living, self.capacity, self.counters
         )
-        return Dispatch({**rooms, **self.im.methods()})
+        regions, own = settings.regions, self._identity.region
+        here = {method: at_home(handle, regions, own) for method, handle in rooms.items()}
+        between = {
+            Method.LIVES: LivesHandler(self._living).handle,
+            Method.ROUTES: RoutesHandler(self._parts.routes, regions).handle,
+        }
+        return Dispatch({**here, **between, **self.im.methods()})
 
     async def _keep_lease(self) -> None:
         while True:

@@ -61,7 +61,7 @@ async def _opened(
     def receive(relay: str, envelope: Envelope) -> None:
         inbound[0].receive(relay, envelope)
 
-    mesh = MeshNode(node, "logic", settings.mesh, links, receive)
+    mesh = MeshNode(node, "logic", settings.mesh, links, receive, settings.regions)
     async with (
         _providers(settings) as providers,
         open_redis(settings.store) as redis,

@@ -15,6 +15,7 @@ from logic.mailbox.settings import MailboxSettings
 from logic.notify.settings import PushSettings
 from mesh.serving import Bounds
 from mesh.settings import MeshSettings
+from proto.regions import ONE_REGION, Regions
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -127,6 +128,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     mesh: MeshSettings = MeshSettings()
     bus: BusSettings = BusSettings()
     store: StoreSettings = StoreSettings()
+    regions: Regions = ONE_REGION
     room_log: Retention = Retention()
     database: DatabaseSettings = DatabaseSettings()
     im: ImSettings = ImSettings()

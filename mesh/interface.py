@@ -59,10 +59,11 @@ class Mesh(Protocol):
         repeatable: bool = False,
         home: str = "",
     ) -> bytes:
-        """Ask an instance of logic, in region `home` or one's own, and return the answer's body.
+        """Ask an instance of logic and return the answer's body.
 
         Raises `RequestError`: what logic answered, or `overloaded`, `unavailable`,
-        `home_unreachable`, `timeout`. A `repeatable` request is tried once more over another relay
+        `home_unreachable`, `timeout`. `home` is the region to ask; "": where the room, or without
+        one the users, are at home. A `repeatable` request is tried once more over another relay
         before that.
         """
 

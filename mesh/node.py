@@ -8,6 +8,7 @@ import trio
 from backends.links.interface import Links
 from mesh.addresses import LaneUrls, lane_urls
 from mesh.connection import STEP_BYTES, Connection, connect
+from mesh.homes import Homes
 from mesh.interest import Announcer
 from mesh.interface import Receive, RelayDownError
 from mesh.lane import LinkLostError, Traffic
@@ -19,7 +20,7 @@ from proto.errors import ErrorCode, RequestError
 from proto.headers import Hello, NodeRole, RequestHeader, decode_reply, encode_header
 from proto.identity import NodeIdentity
 from proto.priorities import Priority
-from proto.regions import service_in
+from proto.regions import ONE_REGION, Regions, service_in
 from proto.rendezvous import ranked
 from proto.services import Method
 
@@ -44,12 +45,14 @@ class MeshNode:
         settings: MeshSettings,
         links: Links,
         receive: Receive,
+        regions: Regions = ONE_REGION,
     ) -> None:
         self._identity = identity
         self._role = role
         self._settings = settings
         self._links = links
         self._receive = receive
+        self._homes = Homes(regions, identity.region)
         self._wanted: set[str] = set()
         self._up: dict[str, Connection] = {}
         self._ranked: dict[str, list[str]] = {}
@@ -151,7 +154,8 @@ class MeshNode:
         home: str = "",
     ) -> bytes:
         """Ask an instance of logic and return the answer's body; see `Mesh`."""
-        key = service_in(method.service, home if home != self._identity.region else "")
+        home = self._homes.elsewhere(home or self._homes.of(method, room))
+        key = service_in(method.service, home)
 
         def envelope(number: int) -> bytes:
             budget_ms = int(self._settings.request_timeout_s * 1000)

@@ -9,7 +9,7 @@ _FAN_OUT = frozenset((Kind.ROOM, Kind.HEADS, Kind.SPREAD, Kind.USERS))
 MAY_SEND: dict[NodeRole, frozenset[int]] = {
     "access": _ALL | {Kind.INTEREST, Kind.REQUEST},
     "router": _ALL | _FAN_OUT | {Kind.REQUEST},
-    "logic": _ALL | {Kind.REPLY},
+    "logic": _ALL | {Kind.REPLY, Kind.REQUEST},
     "relay": _ALL,
     "probe": _ALL | _FAN_OUT | {Kind.INTEREST, Kind.REQUEST, Kind.REPLY},
 }

@@ -95,7 +95,7 @@ class Deliverer:
         )
         priority, count = Priority.of(record.header.priority), 0
         for nodes in grouped.values():
-            for envelope in envelopes.to_nodes(record, nodes):
+            for envelope in envelopes.to_nodes(record, nodes, self._presence.regions):
                 await self._dispatch.send(next(iter(nodes)), priority, envelope)
                 count += 1
         self._counters.offline += not grouped

@@ -1,6 +1,7 @@
 """Records as envelopes: what a router puts on the mesh for each way of delivery."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from proto.conversations import is_hot_stream
 from proto.envelopes import MAX_HEADER_BYTES, Kind, encode
@@ -14,6 +15,9 @@ MAX_ID_CHARACTERS = 256
 """Of a record's id, trace and epoch, which are ASCII: what is longer is no record of ours."""
 
 _MAX_NUMBER = 2**63
+
+HERE: Mapping[str, str] = MappingProxyType({})
+"""The regions of nodes that are all of this one."""
 
 
 def flaw(record: Record) -> str | None:
@@ -55,12 +59,20 @@ def to_everyone(record: Record) -> Iterator[bytes]:
         yield _users(record, uids, numbers)
 
 
-def to_nodes(record: Record, nodes: Mapping[str, Sequence[str]]) -> Iterator[bytes]:
-    """Yield the SPREAD envelopes for one relay, each with a part of `nodes` and their uids."""
+def to_nodes(
+    record: Record, nodes: Mapping[str, Sequence[str]], regions: Mapping[str, str] = HERE
+) -> Iterator[bytes]:
+    """Yield the SPREAD envelopes for one relay, each with a part of `nodes` and their uids.
+
+    `regions` has the region of each node that is not of this one.
+    """
     header, numbers = record.header, _numbers(record)
     for part in split_nodes(nodes, MAX_HEADER_BYTES - _header_bytes(record), numbers):
         seqs = {node: [numbers[uid] for uid in uids] for node, uids in part.items() if numbers}
-        packed = encode_header(SpreadHeader(header.id, part, header.ts_ms, header.trace, seqs))
+        away = {node: regions[node] for node in part if node in regions}
+        packed = encode_header(
+            SpreadHeader(header.id, part, header.ts_ms, header.trace, seqs, away)
+        )
         yield encode(Kind.SPREAD, Priority.of(header.priority), b"", packed, record.body)
 
 

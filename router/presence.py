@@ -1,6 +1,7 @@
 """Who lives, as the router last read it from the leases."""
 
-from collections.abc import Iterable, Sequence
+from collections import ChainMap
+from collections.abc import Iterable, Mapping, Sequence
 
 import structlog
 import trio
@@ -8,6 +9,7 @@ import trio
 from backends.errors import StoreUnavailableError
 from backends.leases.interface import NodeLease, Registry
 from backends.routes.interface import Route
+from mesh.lives import Lives
 
 log = structlog.get_logger()
 
@@ -19,14 +21,27 @@ class Presence:
     nothing: `settled` is false then, and the last view stays for those who need only names.
     """
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, elsewhere: Lives | None = None) -> None:
         self._registry = registry
+        self._elsewhere = elsewhere
         self._reading = trio.Lock()
         self._reads = 0
         self._dead: set[tuple[str, str]] = set()
         self.leases: tuple[NodeLease, ...] = ()
-        self.incarnations: dict[str, str] = {}
+        self._here: dict[str, str] = {}
         self.settled = False
+
+    @property
+    def incarnations(self) -> Mapping[str, str]:
+        """The access nodes that live, those of other regions among them, with their lives."""
+        if self._elsewhere is None or not self._elsewhere.incarnations:
+            return self._here
+        return ChainMap(self._here, self._elsewhere.incarnations)
+
+    @property
+    def regions(self) -> Mapping[str, str]:
+        """The region of each access node that is not of this one."""
+        return self._elsewhere.region_of if self._elsewhere else {}
 
     @property
     def access_nodes(self) -> int:
@@ -63,9 +78,12 @@ class Presence:
             self._dead |= unknown - set(self.incarnations.items())
 
     def _unknown(self, routes: Sequence[Sequence[Route]]) -> Iterable[tuple[str, str]]:
+        incarnations = self.incarnations
         for route in (route for its_routes in routes for route in its_routes):
             life = (route.node, route.incarnation)
-            if self.incarnations.get(route.node) != route.incarnation and life not in self._dead:
+            if route.region:
+                continue  # Told by its own region, and not by our leases.
+            if incarnations.get(route.node) != route.incarnation and life not in self._dead:
                 yield life
 
     async def _read(self) -> None:
@@ -82,8 +100,6 @@ class Presence:
 
     def _take(self, leases: Sequence[NodeLease], settled: bool) -> None:
         self.leases = tuple(sorted(leases, key=lambda lease: lease.node))
-        self.incarnations = {
-            lease.node: lease.incarnation for lease in leases if lease.role == "access"
-        }
+        self._here = {lease.node: lease.incarnation for lease in leases if lease.role == "access"}
         self.settled = settled
         self._dead.clear()

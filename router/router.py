@@ -18,6 +18,7 @@ from backends.leases.interface import NodeLease, Registry
 from backends.room_log.interface import RoomLog
 from backends.routes.interface import Routes
 from mesh.interface import Mesh
+from mesh.lives import Lives
 from proto.identity import NodeIdentity
 from router.consume import Consumer
 from router.counters import TOPICS, Counters
@@ -59,7 +60,8 @@ class Router:
         self._parts = parts
         self._stopping = False
         self.counters = Counters()
-        self.presence = Presence(parts.registry)
+        self.elsewhere = Lives(parts.mesh, settings.regions.others(node.region))
+        self.presence = Presence(parts.registry, self.elsewhere)
         self._balance = Balance(node.region)
         self._heads = Heads(parts.room_log, parts.mesh, self.presence, node.node, self.counters)
         self._api = self._make_api()
@@ -95,6 +97,7 @@ class Router:
         """Work until `stopping`, then finish what was taken from the bus."""
         async with trio.open_nursery() as keeping:
             keeping.start_soon(self.presence.keep, LEASE_INTERVAL_S)
+            keeping.start_soon(self.elsewhere.keep, LEASE_INTERVAL_S)
             keeping.start_soon(self._keep_lease)
             keeping.start_soon(self._heads.run)
             async with trio.open_nursery() as consuming:

@@ -51,7 +51,7 @@ async def run(
 
 @asynccontextmanager
 async def _opened(settings: Settings, node: NodeIdentity) -> AsyncIterator[tuple[Parts, MeshNode]]:
-    mesh = MeshNode(node, "router", settings.mesh, NngLinks(), _nothing)
+    mesh = MeshNode(node, "router", settings.mesh, NngLinks(), _nothing, settings.regions)
     async with (
         open_redis(settings.store) as redis,
         open_bus(settings.bus) as bus,

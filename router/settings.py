@@ -8,6 +8,7 @@ from backends.bus.settings import BusSettings
 from backends.redis.settings import StoreSettings
 from backends.room_log.retention import Retention
 from mesh.settings import MeshSettings
+from proto.regions import ONE_REGION, Regions
 from router.costs import Costs
 from router.gateway.settings import GatewaySettings
 
@@ -35,6 +36,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     mesh: MeshSettings = MeshSettings()
     bus: BusSettings = BusSettings()
     store: StoreSettings = StoreSettings()
+    regions: Regions = ONE_REGION
     room_log: Retention = Retention()
     costs: Costs = Costs()
     gateway: GatewaySettings = GatewaySettings()

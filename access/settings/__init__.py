@@ -10,6 +10,7 @@ from access.settings.im import ImSettings
 from access.settings.room import RoomSettings
 from backends.redis.settings import StoreSettings
 from mesh.settings import MeshSettings
+from proto.regions import ONE_REGION, Regions
 from proto.settings_types import SECRET_MARK
 
 __all__ = ["ClientSettings", "EdgeSettings", "ImSettings", "RoomSettings", "Settings"]
@@ -100,6 +101,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     im: ImSettings = ImSettings()
     mesh: MeshSettings = field(default_factory=MeshSettings)
     store: StoreSettings = StoreSettings()
+    regions: Regions = ONE_REGION
 
     def __post_init__(self) -> None:
         """Raise `ValueError` that names the key whose value does not fit to another's."""

@@ -17,14 +17,16 @@ class Route:
     connection: int
     device: str = field(default="", compare=False)
     """The one that takes instant messages here ("": none does); a connection keeps it for life."""
+    region: str = field(default="", compare=False)
+    """The region of the node where that is not the one of the route map ("")."""
 
 
 UserRoute = tuple[str, Route]
 """A uid and one of its connections."""
 
 
-class Routes(Protocol):
-    """uid -> connections, written by access nodes and read by routers.
+class RouteWriter(Protocol):
+    """uid -> connections, as access nodes write it.
 
     Writes are gathered: a node has thousands a second. Those of one call have no order among them;
     when one raises, any of them may have been done, and all may be done again.
@@ -38,6 +40,10 @@ class Routes(Protocol):
 
     async def remove(self, routes: Sequence[UserRoute]) -> None:
         """Remove exactly these connections' routes, and no others."""
+
+
+class Routes(RouteWriter, Protocol):
+    """uid -> connections, written by access nodes and read by routers and logic."""
 
     async def lookup(self, uids: Sequence[str]) -> list[list[Route]]:
         """Return the routes of each uid, in the order asked; dead ones may be among them."""

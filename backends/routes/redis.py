@@ -52,7 +52,8 @@ def _key(uid: str) -> str:
 
 
 def _name(route: Route) -> tuple[str, str, int]:
-    return route.node, route.incarnation, route.connection
+    place = f"{route.region}/{route.node}" if route.region else route.node
+    return place, route.incarnation, route.connection
 
 
 def _routes(value: bytes | None) -> list[Route]:
@@ -60,5 +61,6 @@ def _routes(value: bytes | None) -> list[Route]:
 
 
 def _route(line: str) -> Route:
-    node, incarnation, connection, *device = line.split(" ")
-    return Route(node, incarnation, int(connection), *device)
+    place, incarnation, connection, *device = line.split(" ")
+    region, _, node = place.rpartition("/")
+    return Route(node, incarnation, int(connection), "".join(device), region)

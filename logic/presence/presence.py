@@ -57,7 +57,8 @@ class Presence:
         await self._learn(route for routes in found for route in routes)
         if not self._living.settled:
             return [_UNKNOWN] * len(uids)
-        return [self._online(routes) for routes in found]
+        away = self._living.unsettled_regions()
+        return [self._online(routes, away) for routes in found]
 
     async def _learn(self, routes: Iterable[Route]) -> None:
         """Read the leases anew when the view is old, or when a route's node is not in it.
@@ -65,7 +66,8 @@ class Presence:
         A node renews its lease before it registers a route: a lease missing from a read that came
         after the lookup is gone; one missing from an earlier read may be new.
         """
-        missing = {_life(route) for route in routes} - self._living.lives - self._dead
+        here = {_life(route) for route in routes if not route.region}
+        missing = here - self._living.lives - self._dead
         if missing or self._living.age_s() > FRESH_S:
             await self._living.refresh()
         if missing and self._living.settled:
@@ -76,10 +78,10 @@ class Presence:
             self._dead.clear()
         self._dead |= dead
 
-    def _online(self, routes: Sequence[Route]) -> Online:
+    def _online(self, routes: Sequence[Route], away: frozenset[str]) -> Online:
         living = [route for route in routes if _life(route) in self._living.lives]
         if not living:
-            return _OFFLINE
+            return _UNKNOWN if any(route.region in away for route in routes) else _OFFLINE
         return Online(State.ONLINE, frozenset(route.device for route in living) - {""})
 
 

@@ -13,6 +13,7 @@ from ops.config.schema import (
     Tables,
     inner_tables,
     is_array,
+    is_mapping,
     keys_of,
     plain,
     table_paths,
@@ -94,11 +95,11 @@ def _put(
 
 
 def _read(key: Key, given: Given) -> Any:
-    """Return the value in the form of TOML: a text from a flag may be a list."""
-    if not given.text or not is_array(key.annotation):
+    """Return the value in the form of TOML: a text from a flag may be a list or a table."""
+    if not given.text or not (is_array(key.annotation) or is_mapping(key.annotation)):
         return given.value
     text = given.value.strip()
-    if text.startswith("["):
+    if text.startswith(("[", "{")):
         return tomllib.loads(f"value = {text}")["value"]
     return [part.strip() for part in text.split(",")] if text else []
 

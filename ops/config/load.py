@@ -12,6 +12,7 @@ from ops.config.sources import Values, from_environment, from_flags, from_tables
 from ops.errors import Refusal
 from ops.roles import ROLES
 from ops.settings import LogSettings, NodeSettings
+from proto.regions import ONE_REGION, Regions
 
 
 class NodeConfig(NamedTuple):
@@ -58,7 +59,16 @@ def complete(role: str, nested: Nested) -> NodeConfig:
     node, log = found["node"], found["log"]
     assert isinstance(node, NodeSettings)
     assert isinstance(log, LogSettings)
+    _require_own_region(node, found[role])
     return NodeConfig(role, node, log, found[role])
+
+
+def _require_own_region(node: NodeSettings, own: msgspec.Struct) -> None:
+    """Raise `Refusal` unless the node's region is one of those that its role's settings name."""
+    regions: Regions = getattr(own, "regions", ONE_REGION)
+    if regions.names and node.region not in regions.names:
+        known = " or ".join(map(repr, regions.names))
+        raise Refusal(f"node.region: expected {known}, as regions.names, got text {node.region!r}")
 
 
 def role_in(file: Path) -> str:

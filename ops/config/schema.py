@@ -52,6 +52,11 @@ def is_array(annotation: Any) -> bool:
     return bool({get_origin(plain(annotation)), plain(annotation)} & {list, tuple, set, frozenset})
 
 
+def is_mapping(annotation: Any) -> bool:
+    """Return whether a value of `annotation` is a table of names that the user chooses."""
+    return bool({get_origin(plain(annotation)), plain(annotation)} & {dict})
+
+
 def plain(annotation: Any) -> Any:
     """Return `annotation` without `Annotated`."""
     while get_origin(annotation) is Annotated:

@@ -1,5 +1,5 @@
 -- Register a connection of a user.
--- KEYS: routes; ARGV: node, incarnation, connection, device (may be empty), most routes, ttl_ms
+-- KEYS: routes; ARGV: node (of another region: REGION/node), incarnation, connection, device (may be empty), most routes, ttl_ms
 -- Routes are lines "node incarnation connection[ device]"; a node's older lives go with its new one.
 local added = ARGV[1] .. ' ' .. ARGV[2] .. ' ' .. ARGV[3]
 local node, life = ARGV[1] .. ' ', ARGV[1] .. ' ' .. ARGV[2] .. ' '
