@@ -28,7 +28,7 @@ from logic.rooms.writer import RoomWriter
 from logic.settings import Settings
 from mesh.interface import Mesh
 from mesh.lives import Lives
-from mesh.metrics import ServingCollector
+from mesh.metrics import LivesCollector, ServingCollector
 from mesh.serving import Serving
 from proto.envelopes import Envelope, Kind
 from proto.identity import NodeIdentity
@@ -112,7 +112,8 @@ class Logic:
         """Return the collectors of the node and of its outer parts."""
         own = LogicCollector(self.counters, self.outgoing, self.dispatch, self.capacity)
         serving = ServingCollector(self.serving)
-        return [own, serving, *self.im.collectors(), *self._collectors]
+        lives = LivesCollector(self.elsewhere)
+        return [own, serving, lives, *self.im.collectors(), *self._collectors]
 
     async def run(self, stopping: trio.Event) -> None:
         """Work until `stopping`; then answer what was admitted and empty the way to the bus."""

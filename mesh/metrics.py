@@ -1,11 +1,13 @@
 """The figures of a node's end of the mesh for `/metrics`, read on each scrape."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from mesh.lives import Lives
 from mesh.node import MeshNode
 from mesh.serving import Serving
 from proto.priorities import Priority
@@ -103,3 +105,30 @@ class ServingCollector(Collector):
         for service, serving in self._serving.items():
             family.add_metric([service], value(serving))
         return family
+
+
+class LivesCollector(Collector):
+    """Shows what is known of the nodes of other regions."""
+
+    def __init__(self, lives: Lives) -> None:
+        self._lives = lives
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the metrics."""
+        known = GaugeMetricFamily(
+            "relaymesh_lives", "Access nodes of other regions that live.", labels=["region"]
+        )
+        for region, nodes in Counter(self._lives.region_of.values()).items():
+            known.add_metric([region], nodes)
+        yield known
+        yield GaugeMetricFamily(
+            "relaymesh_lives_unsettled",
+            "Other regions whose nodes may live though they are not known to.",
+            len(self._lives.unsettled()),
+        )
+        yield CounterMetricFamily(
+            "relaymesh_lives_failures", "Questions without an answer.", self._lives.failures
+        )
+        yield CounterMetricFamily(
+            "relaymesh_lives_name_clashes", "Names of two regions' nodes.", self._lives.name_clashes
+        )

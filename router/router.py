@@ -19,6 +19,7 @@ from backends.room_log.interface import RoomLog
 from backends.routes.interface import Routes
 from mesh.interface import Mesh
 from mesh.lives import Lives
+from mesh.metrics import LivesCollector
 from proto.identity import NodeIdentity
 from router.consume import Consumer
 from router.counters import TOPICS, Counters
@@ -87,7 +88,8 @@ class Router:
 
     def collectors(self) -> Iterable[Collector]:
         """Return the collectors of the router and the gateway."""
-        return [RouterCollector(self.counters, self._api), *self._parts.collectors]
+        own = (RouterCollector(self.counters, self._api), LivesCollector(self.elsewhere))
+        return [*own, *self._parts.collectors]
 
     def routes(self) -> Sequence[BaseRoute]:
         """Return the gateway's routes."""

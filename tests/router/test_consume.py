@@ -10,10 +10,12 @@ from backends.bus.settings import BusSettings
 from backends.errors import StoreUnavailableError
 from backends.routes.interface import Route
 from backends.routes.memory import MemoryRoutes
+from mesh.lives import Lives
 from proto.envelopes import Kind
 from proto.headers import decode_room, decode_spread, decode_users
 from proto.priorities import Priority
 from proto.records import Record
+from proto.services import LivesAnswer, encode
 from proto.topics import Topic
 from router.consume import Consumer
 from router.costs import Costs
@@ -47,6 +49,7 @@ class World:
         self.stopping = trio.Event()
 
     async def start(self, nursery: trio.Nursery) -> None:
+        self._nursery = nursery
         await self.presence.refresh()
         deliverer = Deliverer(
             Dispatch(self.mesh, self.counters),
@@ -61,6 +64,13 @@ class World:
             consumer = Consumer(topic, self.bus, deliverer, Seen(), self.counters)
             nursery.start_soon(consumer.run, self.stopping)
         await settle()
+
+    async def restart(self) -> None:
+        """Stop the consumers and start others, as the parts are now."""
+        self.stopping.set()
+        await settle()
+        self.stopping = trio.Event()
+        await self.start(self._nursery)
 
     async def publish(self, *records: Record) -> None:
         """Publish as one delivery, on the topic of the first record's priority."""
@@ -289,3 +299,21 @@ async def test_a_stop_finishes_what_was_taken(autojump_clock: object) -> None:
         assert world.mesh.bodies() == [b"lobby/normal/1"]
         assert world.open_packs(Topic.NORMAL) == 0
         outer.cancel_scope.cancel()
+
+
+async def test_a_user_in_another_region_is_told_there(autojump_clock: object) -> None:
+    async with running() as world:
+        elsewhere = Lives(world.mesh, ("us",))
+        world.mesh.answer = lambda: encode(LivesAnswer([("access-us", "i9")], settled=True))
+        await elsewhere.ask("us")
+        world.presence = Presence(world.registry, elsewhere)
+        await world.restart()
+        await world.routes.add([("ann", Route("access-us", "i9", 1, "", "us"))])
+        await world.routes.add([("ann", Route("access-3", "i1", 2))])
+        await world.routes.add([("bob", Route("access-us", "before", 3, "", "us"))])
+        await world.publish(users_record("m1", ["ann", "bob"]))
+        spreads = [decode_spread(e.header) for _, _, e in world.mesh.sent]
+        told = {node: uids for spread in spreads for node, uids in spread.nodes.items()}
+        assert told == {"access-us": ["ann"], "access-3": ["ann"]}
+        regions = {node: home for spread in spreads for node, home in spread.regions.items()}
+        assert regions == {"access-us": "us"}

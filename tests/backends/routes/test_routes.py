@@ -122,3 +122,16 @@ async def test_redis_does_what_memory_does(shared_redis, steps):
         assert known[0] == known[1]
         devices = [[route.device for its in each for route in its] for each in known]
         assert devices[0] == devices[1]
+
+
+async def test_a_route_in_another_region_keeps_its_region_and_device(routes):
+    here, there = Route("access-1", "i1", 5), Route("access-us", "i1", 5, "phone", "us")
+    await routes.add([("ann", here)])
+    await routes.add([("ann", there)])
+    (found,) = await routes.lookup(["ann"])
+    assert [(r.node, r.region, r.device) for r in found] == [
+        ("access-1", "", ""),
+        ("access-us", "us", "phone"),
+    ]
+    await routes.remove([("ann", there)])
+    assert await routes.lookup(["ann"]) == [[here]]
