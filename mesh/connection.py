@@ -30,6 +30,8 @@ class Connection:
     def __init__(self, welcome: Welcome, lanes: list[Lane], announcer: Announcer) -> None:
         self.relay = welcome.relay
         self.incarnation = welcome.incarnation
+        self.hot = welcome.hot
+        """Whether the relay carries the hot way."""
         self.lanes = lanes
         self.announcer = announcer
         lanes[Priority.NORMAL].before_flush = self._announce
@@ -67,6 +69,16 @@ class Connection:
         """Tell the relay soon that `room` is wanted, or no longer."""
         self.announcer.changed(room)
         self.lanes[Priority.NORMAL].wake()
+
+    def take(self, key: str) -> None:
+        """Tell this relay soon that `key` is wanted of it."""
+        if self.announcer.take(key):
+            self.lanes[Priority.NORMAL].wake()
+
+    def leave(self, key: str) -> None:
+        """Tell this relay soon that `key` is no longer wanted of it."""
+        if self.announcer.leave(key):
+            self.lanes[Priority.NORMAL].wake()
 
     def _confirm(self, envelope: Envelope) -> list[str]:
         try:

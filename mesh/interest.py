@@ -1,4 +1,4 @@
-"""A node's interest in rooms, as one relay is told of it: steps, generations, confirmations.
+"""A node's interest, as one relay is told of it: steps, generations, confirmations.
 
 A connection to a relay begins with a full step; then changes go out in batches, one batch at a
 time: while one is unconfirmed, further changes gather. A relay that misses a step says `stale`
@@ -17,11 +17,13 @@ class Announcer:
     """What one relay knows, and has yet to be told, of the rooms in `wanted`.
 
     `wanted` is the node's own set, shared by the announcers of all its relays: the node changes
-    the set first and then tells each announcer with `changed`.
+    the set first and then tells each announcer with `changed`. `take` and `leave` are for what
+    this relay alone is told.
     """
 
     def __init__(self, wanted: set[str], header_bytes: int) -> None:
         self._wanted = wanted
+        self._own: set[str] = set()
         self._step_bytes = header_bytes
         self._generation = 0
         self._confirmed_up_to = 0
@@ -35,18 +37,31 @@ class Announcer:
         """Note that `room` was put into `wanted`, or taken out."""
         self._changed[room] = None
 
+    def take(self, key: str) -> bool:
+        """Want `key` of this relay; false where that is so already."""
+        if key in self._own:
+            return False
+        self._own.add(key)
+        self._changed[key] = None
+        return True
+
+    def leave(self, key: str) -> bool:
+        """Want `key` of this relay no longer; false where that is so already."""
+        if key not in self._own:
+            return False
+        self._own.discard(key)
+        self._changed[key] = None
+        return True
+
     def confirmed(self, room: str) -> bool:
         """Say whether the relay's table has `room`, as far as this side can know."""
         return room in self._known
 
     def steps(self) -> list[Interest]:
         """Return the steps to send now: none while some are unconfirmed or nothing has changed."""
-        unconfirmed = self._confirmed_up_to < self._generation
-        if unconfirmed or not (
-            self._changed or (self._full and (self._wanted or self._generation))
-        ):
+        if self._confirmed_up_to < self._generation or not self._something_to_say():
             return []
-        rooms = list(self._wanted) if self._full else list(self._changed)
+        rooms = [*self._wanted, *self._own] if self._full else list(self._changed)
         full, self._full = self._full, False
         if full:
             self._full_since = self._generation + 1
@@ -64,15 +79,18 @@ class Announcer:
         self._confirmed_up_to = max(self._confirmed_up_to, confirm.generation)
         if self._confirmed_up_to < self._generation:
             return []
-        now = [room for room in self._sent if room in self._wanted and room not in self._changed]
+        now = [room for room in self._sent if self._wants(room) and room not in self._changed]
         self._sent.clear()
         self._known.update(now)
         return now
 
     def _something_to_say(self) -> bool:
         # A relay that has heard nothing has an empty table: no need to say that nothing is wanted.
-        full = self._full and bool(self._wanted or self._generation)
+        full = self._full and bool(self._wanted or self._own or self._generation)
         return full or bool(self._changed)
+
+    def _wants(self, room: str) -> bool:
+        return room in self._wanted or room in self._own
 
     def _restart(self) -> None:
         self._full = True
@@ -90,7 +108,7 @@ class Announcer:
                 yield self._step(full, add, drop)
                 full, add, drop, room_left = False, [], [], self._step_bytes
             room_left -= size
-            (add if room in self._wanted else drop).append(room)
+            (add if self._wants(room) else drop).append(room)
             self._known.discard(room)
         yield self._step(full, add, drop)
 

@@ -41,6 +41,13 @@ class Mesh(Protocol):
     def unwant(self, room: str) -> None:
         """Withdraw the interest in `room`."""
 
+    def want_once(self, key: str) -> None:
+        """Announce interest in `key` to one relay, the first that carries it, and to the next when
+        that one goes."""
+
+    def unwant_once(self, key: str) -> None:
+        """Withdraw the interest in `key`."""
+
     async def confirmed(self, room: str) -> None:
         """Wait until the carrier of `room` has confirmed the interest; raises `RequestError`
         `unavailable` when no relay has within the configured time."""

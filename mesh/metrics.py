@@ -27,6 +27,11 @@ class MeshCollector(Collector):
         yield CounterMetricFamily(
             "relaymesh_mesh_connects", "Times that a relay came up.", self._mesh.connects
         )
+        yield GaugeMetricFamily(
+            "relaymesh_mesh_homeless",
+            "Interests of the hot way that no relay which is up carries.",
+            self._mesh.homeless,
+        )
         yield from self._lanes()
         yield from self._traffic()
         yield from self._requests()

@@ -7,6 +7,7 @@ import trio
 
 from backends.links.interface import Links
 from mesh.addresses import LaneUrls, lane_urls
+from mesh.chosen import Chosen
 from mesh.connection import STEP_BYTES, Connection, connect
 from mesh.homes import Homes
 from mesh.interest import Announcer
@@ -56,6 +57,7 @@ class MeshNode:
         self._wanted: set[str] = set()
         self._up: dict[str, Connection] = {}
         self._ranked: dict[str, list[str]] = {}
+        self._chosen = Chosen(identity.node, self._up, self.carriers)
         self._confirmations: dict[str, trio.Event] = {}
         self._turn = 0
         self.requests = RequestBook(identity.incarnation, settings.max_requests)
@@ -71,12 +73,18 @@ class MeshNode:
         async with trio.open_nursery() as nursery:
             for address in self._settings.relays:
                 nursery.start_soon(self._keep, lane_urls(address))
+            nursery.start_soon(self._chosen.run)
             task_status.started()
 
     @property
     def up(self) -> dict[str, Connection]:
         """The relays that are up, by name."""
         return self._up
+
+    @property
+    def homeless(self) -> int:
+        """Interests of the hot way that no relay which is up carries: repairs alone bring them."""
+        return self._chosen.homeless
 
     @property
     def drops(self) -> Counter[tuple[str, Priority]]:
@@ -130,6 +138,15 @@ class MeshNode:
         self._wanted.discard(room)
         for connection in self._up.values():
             connection.changed(room)
+
+    def want_once(self, key: str) -> None:
+        """Announce interest in `key` to one relay, the first that carries it, and to the next when
+        that one goes."""
+        self._chosen.want(key)
+
+    def unwant_once(self, key: str) -> None:
+        """Withdraw the interest in `key`."""
+        self._chosen.unwant(key)
 
     async def confirmed(self, room: str) -> None:
         """Wait until the carrier of `room` has confirmed the interest; see `Mesh`."""
@@ -210,6 +227,8 @@ class MeshNode:
         return up[start:] + up[:start]
 
     def _has_confirmed(self, room: str) -> bool:
+        if room in self._chosen:
+            return self._chosen.confirmed(room)
         carriers = self.carriers(room)
         return bool(carriers) and self._up[carriers[0]].announcer.confirmed(room)
 
@@ -271,6 +290,7 @@ class MeshNode:
     def _topology_changed(self) -> None:
         self.changes += 1
         self._ranked.clear()
+        self._chosen.relays_changed()
         self._wake_confirmed(list(self._confirmations))
 
     def _take(self, relay: str, envelope: Envelope) -> None:

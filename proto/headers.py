@@ -22,11 +22,13 @@ class Hello(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Welcome(msgspec.Struct, frozen=True, array_like=True):
-    """Which relay answers; a new `incarnation` means that its table is empty."""
+    """Which relay answers; a new `incarnation` means that its table is empty. `hot` says whether it
+    carries the hot way."""
 
     relay: str
     region: str
     incarnation: str
+    hot: bool = False
 
 
 class Interest(msgspec.Struct, frozen=True, array_like=True):

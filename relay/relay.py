@@ -14,6 +14,7 @@ import msgspec
 import structlog
 import trio
 
+from backends.bus.interface import Bus
 from backends.links.interface import Endpoint, Event, Happened, Link, Links
 from mesh.addresses import lane_urls
 from mesh.batching import LINGER_S
@@ -41,11 +42,14 @@ log = structlog.get_logger()
 class Relay:
     """Listens at the addresses of `settings` from the start; `run` does the work.
 
-    Raises `OSError` where it can't listen.
+    With a `bus` it carries the hot way. Raises `OSError` where it can't listen.
     """
 
-    def __init__(self, settings: Settings, node: NodeIdentity, links: Links) -> None:
+    def __init__(
+        self, settings: Settings, node: NodeIdentity, links: Links, bus: Bus | None = None
+    ) -> None:
         self._settings = settings
+        self._bus = bus
         self._node = node
         self.forwarding = Forwarding(settings.max_outstanding)
         self.roster = Roster(self._make_lane)
@@ -200,7 +204,9 @@ class Relay:
         self._strangers.pop(link, None)
         peer = self.roster.sit(link, hello)
         me = self._node
-        welcome = encode_header(Welcome(me.node, me.region, me.incarnation))
+        welcome = encode_header(
+            Welcome(me.node, me.region, me.incarnation, hot=self._bus is not None)
+        )
         peer.lanes[hello.lane].control(encode(Kind.WELCOME, Priority(hello.lane), header=welcome))
         self._flush(peer.lanes[hello.lane])
         if peer.complete:

@@ -92,6 +92,7 @@ class FakeMesh:
     relays: list[str] = field(default_factory=lambda: ["relay-1", "relay-2"])
     logs: dict[str, RoomLog] = field(default_factory=dict)
     wanted: set[str] = field(default_factory=set)
+    wanted_once: set[str] = field(default_factory=set)
     asked: list[Asked] = field(default_factory=list)
     rtt_s: float = 0.001
     down: RequestError | None = None
@@ -119,8 +120,14 @@ class FakeMesh:
     def unwant(self, room: str) -> None:
         self.wanted.discard(room)
 
+    def want_once(self, key: str) -> None:
+        self.wanted_once.add(key)
+
+    def unwant_once(self, key: str) -> None:
+        self.wanted_once.discard(key)
+
     async def confirmed(self, room: str) -> None:
-        assert room in self.wanted
+        assert room in self.wanted | self.wanted_once
         await trio.sleep(self.rtt_s)
         if self.confirm is not None:
             await self.confirm.wait()

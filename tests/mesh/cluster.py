@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import trio
 
+from backends.bus.interface import Bus
 from backends.links.interface import Links
 from mesh.node import MeshNode
 from mesh.settings import MeshSettings
@@ -51,10 +52,10 @@ class Cluster:
         for number in range(len(self._addresses)):
             self.start_relay(number + 1)
 
-    def start_relay(self, number: int, **settings: float) -> Relay:
+    def start_relay(self, number: int, bus: Bus | None = None, **settings: float) -> Relay:
         name = f"relay-{number}"
         own = Settings(listen=self._addresses[number - 1], **settings)  # type: ignore[arg-type]
-        relay = Relay(own, self._identity(name), self._links)
+        relay = Relay(own, self._identity(name), self._links, bus)
         self.relays[name] = relay
         self._start(name, relay.run)
         return relay

@@ -49,6 +49,12 @@ class FakeMesh:
     def unwant(self, room: str) -> None:
         raise AssertionError("a router wants no room")
 
+    def want_once(self, key: str) -> None:
+        raise AssertionError("a router wants no room")
+
+    def unwant_once(self, key: str) -> None:
+        raise AssertionError("a router wants no room")
+
     async def confirmed(self, room: str) -> None:
         raise AssertionError("a router wants no room")
 

@@ -1,0 +1,91 @@
+"""Interest that one relay at a time is told of: the first that carries it, then the next."""
+
+from collections.abc import Callable, Mapping
+
+import trio
+
+from mesh.connection import Connection
+from proto.heat import pool_and_room
+
+HAND_OVER_S = 2.0
+"""How long the relay before still brings a key: the new one may have to begin with a bus topic, and
+what comes twice meanwhile costs less than a gap."""
+
+
+class Chosen:
+    """The keys of `node` that one relay each is told of.
+
+    `up` are the relays that are up, and `carriers` ranks them. All keys of a pool are with the same
+    relay: the first of those that carry the hot way.
+    """
+
+    def __init__(
+        self, node: str, up: Mapping[str, Connection], carriers: Callable[[str], list[str]]
+    ) -> None:
+        self._node = node
+        self._up = up
+        self._carriers = carriers
+        self._keys: set[str] = set()
+        self._moved = trio.Event()
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._keys
+
+    @property
+    def homeless(self) -> int:
+        """Keys that no relay which is up carries."""
+        return sum(self.connection(key) is None for key in self._keys)
+
+    def want(self, key: str) -> None:
+        """Tell the relay of `key` that it is wanted."""
+        self._keys.add(key)
+        self._place(key)
+
+    def unwant(self, key: str) -> None:
+        """Withdraw `key` wherever it is."""
+        self._keys.discard(key)
+        for connection in self._up.values():
+            connection.leave(key)
+
+    def relays_changed(self) -> None:
+        """Tell those relays that are the first ones now; others go on for `HAND_OVER_S`."""
+        for key in self._keys:
+            self._place(key)
+        self._moved.set()
+
+    def confirmed(self, key: str) -> bool:
+        """Say whether the relay of `key` has it in its table."""
+        connection = self.connection(key)
+        return connection is not None and connection.announcer.confirmed(key)
+
+    def connection(self, key: str) -> Connection | None:
+        """Return the relay that `key` belongs to; `None` while none carries the hot way."""
+        found = pool_and_room(key)
+        pool = found[0] if found else key
+        relays = self._carriers(f"{self._node}\0{pool}")
+        return next((self._up[relay] for relay in relays if self._up[relay].hot), None)
+
+    async def run(self) -> None:
+        """Withdraw keys from relays that others have taken over from, until cancelled."""
+        while True:
+            await self._moved.wait()
+            self._moved = trio.Event()
+            await trio.sleep(HAND_OVER_S)
+            unsettled = [key for key in self._keys if not self._hand_over(key)]
+            if unsettled:
+                self._moved.set()
+
+    def _place(self, key: str) -> None:
+        connection = self.connection(key)
+        if connection is not None:
+            connection.take(key)
+
+    def _hand_over(self, key: str) -> bool:
+        """Withdraw `key` from all relays but its own; false while that one has not confirmed it."""
+        if not self.confirmed(key):
+            return self.connection(key) is None
+        mine = self.connection(key)
+        for connection in self._up.values():
+            if connection is not mine:
+                connection.leave(key)
+        return True
