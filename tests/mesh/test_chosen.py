@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 from backends.bus.memory import MemoryBroker, MemoryBus
 from backends.bus.settings import BusSettings
@@ -46,7 +47,7 @@ class HotCluster(Cluster):
 
 
 @pytest.fixture
-async def cluster(autojump_clock: object) -> AsyncIterator[HotCluster]:
+async def cluster() -> AsyncIterator[HotCluster]:
     async with trio.open_nursery() as nursery:
         cluster = HotCluster(nursery, MemoryNetwork(), ADDRESSES)
         cluster.bus = MemoryBus(BusSettings(kind="memory"), MemoryBroker(), nursery)
@@ -66,7 +67,9 @@ def order(node: str = "access-1", pool: str = "pool-1") -> list[str]:
     return ranked(f"{node}\0{pool}", RELAYS)
 
 
-async def test_one_relay_is_told_and_all_keys_of_a_pool_go_to_it(cluster: HotCluster) -> None:
+async def test_one_relay_is_told_and_all_keys_of_a_pool_go_to_it(
+    cluster: HotCluster, autojump_clock: MockClock
+) -> None:
     cluster.start(1, 2, 3)
     node = await wanting(cluster)
     node.want_once(OTHER)
@@ -74,7 +77,7 @@ async def test_one_relay_is_told_and_all_keys_of_a_pool_go_to_it(cluster: HotClu
     assert cluster.told(KEY) == cluster.told(OTHER) == [order()[0]]
 
 
-async def test_nodes_spread_over_the_relays(cluster: HotCluster) -> None:
+async def test_nodes_spread_over_the_relays(cluster: HotCluster, autojump_clock: MockClock) -> None:
     cluster.start(1, 2, 3)
     names = [f"access-{number}" for number in range(12)]
     for name in names:
@@ -83,7 +86,7 @@ async def test_nodes_spread_over_the_relays(cluster: HotCluster) -> None:
 
 
 async def test_when_the_relay_goes_the_next_is_told_and_later_it_is_told_again(
-    cluster: HotCluster,
+    cluster: HotCluster, autojump_clock: MockClock
 ) -> None:
     cluster.start(1, 2, 3)
     node = await wanting(cluster)
@@ -98,7 +101,9 @@ async def test_when_the_relay_goes_the_next_is_told_and_later_it_is_told_again(
     assert cluster.told() == [first]
 
 
-async def test_a_relay_without_a_bus_is_passed_over(cluster: HotCluster) -> None:
+async def test_a_relay_without_a_bus_is_passed_over(
+    cluster: HotCluster, autojump_clock: MockClock
+) -> None:
     first, second, third = (int(name[-1]) for name in order())
     cluster.start(second, third, cold=(first,))
     await wanting(cluster)
@@ -106,7 +111,7 @@ async def test_a_relay_without_a_bus_is_passed_over(cluster: HotCluster) -> None
 
 
 async def test_where_no_relay_has_a_bus_the_key_is_homeless_until_one_comes(
-    cluster: HotCluster,
+    cluster: HotCluster, autojump_clock: MockClock
 ) -> None:
     cluster.start(cold=(1,))
     node, _ = cluster.node("access-1", "access")
@@ -121,7 +126,9 @@ async def test_where_no_relay_has_a_bus_the_key_is_homeless_until_one_comes(
     assert node.homeless == 0
 
 
-async def test_it_is_withdrawn_from_whoever_has_it(cluster: HotCluster) -> None:
+async def test_it_is_withdrawn_from_whoever_has_it(
+    cluster: HotCluster, autojump_clock: MockClock
+) -> None:
     cluster.start(1, 2, 3)
     node = await wanting(cluster)
     first, second, _ = order()
