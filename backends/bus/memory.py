@@ -148,9 +148,11 @@ class MemoryBus:
     async def subscribe_broadcast(self, topic: Topic, name: str) -> AsyncIterator[Subscription]:
         """See `interface.Bus.subscribe_broadcast`."""
         group = f"{name}-{uuid.uuid4().hex[:8]}"
-        async with self.subscribe(topic, group) as subscription:
-            yield subscription
-        self._broker.topic(self._name(topic)).groups.pop(group)
+        try:
+            async with self.subscribe(topic, group) as subscription:
+                yield subscription
+        finally:
+            self._broker.topic(self._name(topic)).groups.pop(group)
 
     def make_inbox(
         self, topic: Topic, group: str, subscription: "MemorySubscription"

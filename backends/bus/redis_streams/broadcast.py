@@ -1,5 +1,7 @@
 """A consumer of everything: no group, only a cursor of its own, which outlives reconnects."""
 
+from functools import partial
+
 import trio
 
 from backends.bus.counters import TopicCounters
@@ -7,7 +9,7 @@ from backends.bus.dead_letters import DeadLetter
 from backends.bus.inbox import Inbox
 from backends.bus.interface import Delivery
 from backends.bus.redis_streams.calls import BLOCK_MS, Calls
-from backends.bus.redis_streams.stream import Stream
+from backends.bus.redis_streams.stream import TRIM_EVERY_S, Stream
 from backends.bus.settings import BusSettings
 from proto.topics import Topic
 
@@ -28,6 +30,7 @@ class BroadcastSubscription:
         nursery: trio.Nursery,
     ) -> None:
         self._stream, self._dead = streams
+        self._retention_s = settings.retention_s
         self._counters = counters
         self._calls = Calls(settings, f"{topic}/{name}")
         self._inbox = Inbox[str](topic, name, settings, counters, self, nursery)
@@ -61,16 +64,24 @@ class BroadcastSubscription:
     async def run(self) -> None:
         """Read until `leave`."""
         with self._scope:
-            while True:
-                free = await self._inbox.wait_for_space()
-                for entry_id, body in await self._read(free):
-                    self._inbox.put(entry_id, body, 1)
-                    self._cursor = entry_id
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._trim)
+                while True:
+                    free = await self._inbox.wait_for_space()
+                    for entry_id, body in await self._read(free):
+                        self._inbox.put(entry_id, body, 1)
+                        self._cursor = entry_id
 
     def leave(self) -> None:
         """Stop."""
         self._scope.cancel()
         self._inbox.abandon()
+
+    async def _trim(self) -> None:
+        """Where all consume like this, no group's member is there to do it."""
+        while True:
+            await trio.sleep(TRIM_EVERY_S)
+            await self._calls.until_done(partial(self._stream.trim, self._retention_s))
 
     async def _read(self, free: int) -> list[tuple[str, bytes]]:
         cursor = self._cursor

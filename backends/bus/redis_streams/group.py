@@ -9,13 +9,12 @@ from backends.bus.dead_letters import DeadLetter
 from backends.bus.inbox import Inbox
 from backends.bus.interface import Delivery
 from backends.bus.redis_streams.calls import BLOCK_MS, Calls
-from backends.bus.redis_streams.stream import Group, Stream
+from backends.bus.redis_streams.stream import TRIM_EVERY_S, Group, Stream
 from backends.bus.settings import BusSettings
 from proto.topics import Topic
 
 LEAVE_WITHIN_S = 2.0
 REPORTS_PER_CLAIM = 3
-TRIM_EVERY_S = 1.0
 
 
 class GroupSubscription:

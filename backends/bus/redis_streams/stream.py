@@ -10,6 +10,7 @@ FIELD = b"pack"
 ANSWER_WITHIN_S = 3.0
 MOST_DEAD_LETTERS = 10_000
 """On the dead-letter stream the oldest give way: it is for people, who look within that."""
+TRIM_EVERY_S = 1.0
 LONG_AGO_MS = 10**10
 
 # All packs or none, so that a refusal in the middle can't change their order.

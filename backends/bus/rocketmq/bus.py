@@ -45,7 +45,6 @@ class RocketMQBus:
         self._nursery = nursery
         self._admin = Admin(settings.url)
         self._sender = trio.CapacityLimiter(1)
-        self._topics_made = trio.Event()
         self._queues: dict[Topic, int] = {}
         group, instance = f"{settings.prefix}-publishers", uuid.uuid4().hex
         self._producer = Producer(client, group, instance, settings.url)
@@ -57,7 +56,6 @@ class RocketMQBus:
     async def start(self) -> None:
         """Start the native producer and this bus's tasks."""
         await trio.to_thread.run_sync(self._producer.start)
-        self._nursery.start_soon(self._make_topics)
         for outbox in self._outboxes.values():
             self._nursery.start_soon(outbox.run)
 
@@ -73,7 +71,7 @@ class RocketMQBus:
     @asynccontextmanager
     async def subscribe(self, topic: Topic, group: str) -> AsyncIterator[Subscription]:
         """See `interface.Bus.subscribe`."""
-        await self._topics_made.wait()
+        await self._until_made(topic)
         full_group = f"{self._name(topic)}-{group}"
         await self._until_done(partial(self._admin.start_at_end, full_group, self._name(topic)))
         ask_lag = partial(self._admin.lag, full_group, self._name(topic))
@@ -86,7 +84,7 @@ class RocketMQBus:
     @asynccontextmanager
     async def subscribe_broadcast(self, topic: Topic, name: str) -> AsyncIterator[Subscription]:
         """See `interface.Bus.subscribe_broadcast`."""
-        await self._topics_made.wait()
+        queues = await self._until_made(topic)
         # One group for all: in this mode the client keeps the offsets, and the broker nothing.
         consumer = self._consumer(f"{self._name(topic)}-broadcast", broadcasting=True)
 
@@ -95,7 +93,7 @@ class RocketMQBus:
 
         subscription = self._subscription(topic, name, consumer, ask_lag)
         async with self._running(topic, subscription):
-            await self._until_every_queue_is_read(topic, subscription)
+            await self._until_every_queue_is_read(topic, queues, subscription)
             yield subscription
 
     def _subscription(
@@ -134,19 +132,17 @@ class RocketMQBus:
             await subscription.leave()
 
     async def _until_every_queue_is_read(
-        self, topic: Topic, subscription: RocketMQSubscription
+        self, topic: Topic, queues: int, subscription: RocketMQSubscription
     ) -> None:
         """Send empty packs until each queue's comes: what is published before may be missed."""
-        queues = {str(number).encode() for number in range(self._queues[topic])}
-        while missing := queues - subscription.read_to.keys():
+        names = {str(number).encode() for number in range(queues)}
+        while missing := names - subscription.read_to.keys():
             for queue in missing:
                 await self._keep(self._name(topic), EMPTY_PACK, int(queue))
             await trio.sleep(PROBE_EVERY_S)
 
     async def _send(self, topic: Topic, records: Sequence[OutgoingRecord]) -> None:
-        if not self._topics_made.is_set():
-            raise SendError("RocketMQ has not made the topics yet")
-        packs = partition_packs(records, self._queues[topic])
+        packs = partition_packs(records, await self._made(topic))
         await self._in_sender(partial(self._send_packs, self._name(topic), packs))
         self.counters[topic].packs_published += len(packs)
 
@@ -158,16 +154,28 @@ class RocketMQBus:
         """Run `call` in the one thread that may use the producer; turns are taken in order."""
         return await trio.to_thread.run_sync(call, limiter=self._sender, abandon_on_cancel=True)
 
-    async def _make_topics(self) -> None:
-        for topic in Topic:
-            name, dead = self._name(topic), self._dead_name(topic)
-            make = self._admin.make_topic
-            await self._until_done(partial(make, name, self._settings.partitions))
-            await self._until_done(partial(make, dead, DEAD_LETTER_QUEUES))
-            self._queues[topic] = await self._until_done(partial(self._count_queues, name))
-        self._topics_made.set()
+    async def _until_made(self, topic: Topic) -> int:
+        """Return how many queues `topic` has; waits out a broker that is away."""
+        if topic not in self._queues:
+            self._queues[topic] = await self._until_done(partial(self._make_topic, topic))
+        return self._queues[topic]
 
-    def _count_queues(self, name: str) -> int:
+    async def _made(self, topic: Topic) -> int:
+        """As `_until_made`, but raises `SendError` where the broker is away."""
+        if topic not in self._queues:
+            try:
+                make = partial(self._make_topic, topic)
+                queues = await trio.to_thread.run_sync(make, abandon_on_cancel=True)
+            except (RemotingError, OSError) as error:
+                raise SendError(f"RocketMQ has not made the topic yet: {error}") from error
+            self._queues[topic] = queues
+        return self._queues[topic]
+
+    def _make_topic(self, topic: Topic) -> int:
+        """Make the topic where it is new, when it is first used: most are not, on most nodes."""
+        name = self._name(topic)
+        self._admin.make_topic(name, self._settings.partitions)
+        self._admin.make_topic(self._dead_name(topic), DEAD_LETTER_QUEUES)
         count = len(self._admin.queues(name))
         if not count:
             raise RemotingError(f"topic {name} has no queues yet")

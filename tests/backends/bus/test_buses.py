@@ -1,5 +1,7 @@
 """One suite over every bus."""
 
+from pathlib import Path
+
 import pytest
 import trio
 
@@ -8,6 +10,8 @@ from backends.bus.seen import Seen
 from proto.packs import MAX_PACK_BYTES, RecordTooLargeError
 from proto.records import MAX_RECORD_BODY_BYTES, Record, RecordHeader
 from proto.topics import Topic
+
+from .conftest import MemoryHarness
 
 URGENT, NORMAL, LIKES = Topic.URGENT, Topic.NORMAL, Topic.LIKES
 
@@ -181,6 +185,43 @@ async def test_broadcast_reaches_everyone_from_now_on(harness):
         ):
             await bus.publish(NORMAL, some(3))
             assert await take(one, 3) == await take(other, 3) == ["0", "1", "2"]
+
+
+async def test_a_topic_that_nobody_has_used_can_be_listened_to(harness):
+    topic = Topic.HOT_BULK_3
+    async with harness.open() as bus, bus.subscribe_broadcast(topic, "relay-1") as subscription:
+        async with harness.open() as other_bus:
+            await other_bus.publish(topic, some(3))
+        assert await take(subscription, 3) == ["0", "1", "2"]
+
+
+async def test_listening_again_and_again_leaves_nothing_behind(harness):
+    topic, threads = Topic.HOT_URGENT_0, []
+    async with harness.open() as bus:
+        await bus.publish(topic, [record("before")])
+        tasks = trio.lowlevel.current_statistics().tasks_living
+        for n in range(4):
+            async with bus.subscribe_broadcast(topic, "relay-1") as subscription:
+                await bus.publish(topic, [record(n), record(f"{n} again")])
+                with trio.fail_after(15):
+                    await subscription.receive()  # and is left without an answer
+            with trio.fail_after(2):  # a read at the server ends
+                while trio.lowlevel.current_statistics().tasks_living > tasks:
+                    await trio.sleep(0.01)
+            threads.append(len(list(Path("/proc/self/task").iterdir())))
+            assert bus.counters[topic].in_flight == 0
+    assert threads[0] == threads[-1]
+
+
+async def test_a_listener_that_is_cut_off_in_the_middle_leaves_nothing_behind():
+    harness = MemoryHarness()
+    async with harness.open() as bus:
+        with trio.move_on_after(0.01):
+            async with bus.subscribe_broadcast(NORMAL, "relay-1") as subscription:
+                await subscription.receive()
+        await bus.publish(NORMAL, some(3))
+    topic = harness.broker.topic(f"{harness.settings.prefix}-normal")
+    assert (topic.groups, len(topic.packs)) == ({}, 0)
 
 
 async def test_a_new_group_starts_now_and_a_known_one_where_it_was(harness):

@@ -8,6 +8,7 @@ import trio
 
 from backends.bus.connect import open_bus
 from backends.bus.interface import BusUnavailableError
+from backends.bus.redis_streams import broadcast
 from backends.bus.redis_streams.stream import Group, Stream, connect
 from backends.bus.settings import BusSettings
 from proto.records import Record, RecordHeader
@@ -51,6 +52,19 @@ async def test_a_full_stream_refuses_and_drops_nothing(settings):
         with pytest.raises(BusUnavailableError, match="full: 10 packs"):
             await bus.publish(NORMAL, [record("too many")])
         assert [await receive(subscription) for _ in range(10)] == [[str(n)] for n in range(10)]
+
+
+async def test_a_topic_that_all_listen_to_is_trimmed_by_them(redis_server, settings, monkeypatch):
+    monkeypatch.setattr(broadcast, "TRIM_EVERY_S", 0.05)
+    settings = msgspec.structs.replace(settings, retention_s=0.001)
+    topic = Topic.HOT_NORMAL_1
+    async with open_bus(settings) as bus, bus.subscribe_broadcast(topic, "relay-1") as subscription:
+        for n in range(3):
+            await bus.publish(topic, [record(n)])
+            assert await receive(subscription) == [str(n)]
+        with redis_server.client() as client, trio.fail_after(5):
+            while client.xlen(f"{settings.prefix}:bus:{topic}") > 1:
+                await trio.sleep(0.02)
 
 
 async def test_trimming_spares_what_a_group_needs(redis_server):
