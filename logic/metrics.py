@@ -14,7 +14,6 @@ from logic.counters import Counters
 from logic.dispatch import Dispatch
 from logic.outgoing import Outgoing
 from logic.rooms.capacity import Capacity
-from proto.priorities import Priority
 
 
 class LogicCollector(Collector):
@@ -51,18 +50,24 @@ class LogicCollector(Collector):
         depth = GaugeMetricFamily(
             "relaymesh_logic_outgoing_depth",
             "Records that the bus does not have yet.",
-            labels=["priority"],
+            labels=["priority", "way"],
+        )
+        sent = CounterMetricFamily(
+            "relaymesh_logic_outgoing_records",
+            "Records that the bus has.",
+            labels=["priority", "way"],
         )
         drops = CounterMetricFamily(
             "relaymesh_logic_outgoing_drops",
             "Records dropped before the bus.",
-            labels=["reason", "priority"],
+            labels=["reason", "priority", "way"],
         )
-        for priority in Priority:
-            depth.add_metric([priority.label], self._outgoing.depth(priority))
-            drops.add_metric(["full", priority.label], self._outgoing.queues[priority].dropped)
-        yield depth
-        yield drops
+        for way in self._outgoing.ways:
+            labels = [way.priority.label, way.name]
+            depth.add_metric(labels, way.depth)
+            sent.add_metric(labels, way.sent)
+            drops.add_metric(["full", *labels], way.queue.dropped)
+        yield from (depth, sent, drops)
 
     def _plain(self) -> Iterator[Metric]:
         counters = self._counters

@@ -1,4 +1,5 @@
-"""How a message of a room comes into being: numbered and kept first, then put on the bus."""
+"""How a message of a room comes into being: numbered and kept first, then put on the bus, by the
+ways that were decided in the step that numbered it."""
 
 from dataclasses import dataclass
 
@@ -52,7 +53,7 @@ class RoomWriter:
             self._counters.repeated += 1
         else:
             self._counters.published[message.kind, message.priority] += 1
-            self._outgoing.put(message.priority, _record(message, push, stands))
+            self._outgoing.put(message.priority, _record(message, push, stands), stands.ways)
         log.debug(
             "room_message_kept",
             trace=message.trace,

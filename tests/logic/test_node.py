@@ -75,14 +75,16 @@ async def test_no_relay_no_readiness(autojump_clock, world, running):
 async def test_metrics_show_each_step(autojump_clock, ask, world, running):
     logic, _ = await running()
     await ask(logic, Method.PUBLISH, {"op": "chat", "text": "x"})
+    await logic.outgoing.drained()
     registry = CollectorRegistry()
     for collector in logic.collectors():
         registry.register(collector)
     text = generate_latest(registry).decode()
     for line in (
         'relaymesh_logic_published_total{kind="chat",priority="normal"} 1.0',
-        'relaymesh_logic_outgoing_drops_total{priority="bulk",reason="full"} 0.0',
-        'relaymesh_logic_outgoing_depth{priority="urgent"} 0.0',
+        'relaymesh_logic_outgoing_drops_total{priority="bulk",reason="full",way="hot"} 0.0',
+        'relaymesh_logic_outgoing_depth{priority="urgent",way="ordinary"} 0.0',
+        'relaymesh_logic_outgoing_records_total{priority="normal",way="ordinary"} 1.0',
         'relaymesh_logic_request_seconds_bucket{le="+Inf",method="publish"} 1.0',
         'relaymesh_logic_request_errors_total{code="forbidden"} 0.0',
     ):

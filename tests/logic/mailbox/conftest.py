@@ -143,7 +143,7 @@ class World:
 
     def sent(self) -> list[Record]:
         """What was handed to the bus for routers."""
-        return list(self.outgoing.queues[Priority.NORMAL]._records)
+        return list(self.outgoing.ordinary[Priority.NORMAL].queue._records)
 
     def on_bus(self, topic: Topic) -> list[Record]:
         bodies = self.broker.topic(f"relaymesh-{topic}").packs.values()
