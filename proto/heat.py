@@ -40,6 +40,17 @@ class HeatState(StrEnum):
         return self is not HeatState.HOT
 
 
+class Wish(StrEnum):
+    """What an operator has said about a room."""
+
+    AUTO = "auto"
+    """Nothing: its viewers decide."""
+    HOT = "hot"
+    """It moves to dedicated nodes as soon as somebody is in it, and stays there."""
+    COOL = "cool"
+    """It never does."""
+
+
 class Ways(NamedTuple):
     """Which ways a message goes: the ordinary one, and the hot one of `pool` ("" for none)."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from backends.errors import StoreUnavailableError as StoreUnavailableError
-from proto.heat import HeatState, Rule
+from proto.heat import HeatState, Rule, Wish
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,8 @@ class Transition:
 class Tag:
     """Why a room starts hot when it goes live: an operator's word or its own history."""
 
-    by: str
-    """`operator` or `history`."""
+    by: str = ""
+    """`operator` or `history`; "" for a room with a history that is no reason yet."""
     hot_at_ms: tuple[int, ...] = ()
     """When it became hot, the newest last."""
 
@@ -89,3 +89,9 @@ class HeatStore(Protocol):
 
     async def untag(self, room: str) -> None:
         """Forget the tag and the history of `room`."""
+
+    async def wishes(self) -> Mapping[str, Wish]:
+        """Return what operators have said about rooms."""
+
+    async def wish(self, room: str, wish: Wish) -> None:
+        """Keep an operator's wish until the next one; `auto` forgets it."""
