@@ -2,12 +2,15 @@
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+from msgspec import structs
 
 from backends.room_log.interface import Appended
 from backends.room_log.retention import Retention
 from proto.client_requests import MAX_FETCH
 from proto.headers import HeadsHeader
+from proto.heat import ORDINARY, Rule, Ways
 from proto.ids import RandomBits, new_id
 from proto.priorities import Priority
 from proto.server_frames import numbered
@@ -40,6 +43,8 @@ class MemoryRoomLog:
         self._random_bits = random_bits
         self._rooms: dict[str, _Room] = {}
         self._seen: dict[tuple[str, str, str], Appended] = {}
+        self.rules: dict[str, Rule] = {}
+        """What holds for rooms, as `MemoryHeat` says."""
 
     async def append(
         self, room: str, priority: Priority, push: bytes, *, uid: str, mid: str, ts_ms: int
@@ -54,12 +59,13 @@ class MemoryRoomLog:
         seq = kept.seqs[priority]
         kept.logs[priority].append(_Message(seq, ts_ms, push))
         self._trim(kept.logs[priority], ts_ms)
-        self._seen[room, uid, mid] = Appended(priority, kept.epoch, seq, ts_ms, again=True)
-        return Appended(priority, kept.epoch, seq, ts_ms, again=False)
+        appended = Appended(priority, kept.epoch, seq, ts_ms, False, self._ways(room))
+        self._seen[room, uid, mid] = replace(appended, again=True)
+        return appended
 
     async def heads(self, room: str) -> HeadsHeader:
         """See `RoomLog`."""
-        return _heads(self._room(room))
+        return structs.replace(_heads(self._room(room)), rule=self.rules.get(room))
 
     async def active_heads(self) -> dict[str, HeadsHeader]:
         """See `RoomLog`."""
@@ -83,6 +89,14 @@ class MemoryRoomLog:
         frames = [(m.seq, numbered(m.push, kept.epoch, m.seq)) for m in found]
         return FetchAnswer(kept.epoch, head, oldest, frames)
 
+    def next_seqs(self, room: str) -> tuple[int, int, int]:
+        """Return the numbers that the room's next messages will have."""
+        urgent, normal, bulk = self._rooms[room].seqs if room in self._rooms else (0, 0, 0)
+        return urgent + 1, normal + 1, bulk + 1
+
+    def _ways(self, room: str) -> Ways:
+        return self.rules[room].ways if room in self.rules else ORDINARY
+
     def _room(self, room: str) -> _Room:
         return self._rooms.setdefault(room, _Room(new_id(self._random_bits)))
 
@@ -90,7 +104,7 @@ class MemoryRoomLog:
         first = self._seen.get((room, uid, mid))
         if first is None or now_ms - first.ts_ms >= self._retention.dedup_s * 1000:
             return None
-        return first
+        return replace(first, ways=self._ways(room))
 
     def _trim(self, log: deque[_Message], now_ms: int) -> None:
         too_old = self._too_old(now_ms)

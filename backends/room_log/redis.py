@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from zlib import crc32
 
+from msgspec import structs
+
+from backends.heat.rooms import heat_key, rule_of, ways_of
 from backends.redis.client import RedisClient
 from backends.redis.connection import Reply
 from backends.redis.scripts import Command, script
@@ -65,7 +68,12 @@ class RedisRoomLog:
         # for a minute. The other way round a message might never be told of.
         active: Command = ("ZADD", _active_key(room), ts_ms, room)
         append = _APPEND.command(
-            [_head_key(room), _seen_key(room, uid, mid), *_log_keys(room, priority)],
+            [
+                _head_key(room),
+                _seen_key(room, uid, mid),
+                *_log_keys(room, priority),
+                heat_key(room),
+            ],
             int(priority),
             push,
             ts_ms,
@@ -78,17 +86,17 @@ class RedisRoomLog:
         )
         redis = self._urgent if priority is Priority.URGENT else self._redis
         _, reply = await redis.call_many(room, [active, append])
-        epoch, seq, first_ts_ms, first_priority, again = reply
-        return Appended(Priority(first_priority), epoch.decode(), seq, first_ts_ms, bool(again))
+        return _appended(reply)
 
     async def heads(self, room: str) -> HeadsHeader:
         """See `RoomLog`."""
         command = _HEADS.command(
-            [_head_key(room), *_log_keys(room, Priority.URGENT)],
+            [_head_key(room), *_log_keys(room, Priority.URGENT), heat_key(room)],
             new_id(self._random_bits),
             self._silent_ms,
         )
-        return _heads(await self._redis.call(room, command))
+        heads, rule = await self._redis.call(room, command)
+        return structs.replace(_heads(heads), rule=rule_of(room, rule))
 
     async def active_heads(self) -> dict[str, HeadsHeader]:
         """See `RoomLog`."""
@@ -148,6 +156,11 @@ def _log_keys(room: str, first: Priority) -> list[str]:
 
 def _active_key(room: str) -> str:
     return f"rm:active:{crc32(room.encode()) % ACTIVE_SHARDS}"
+
+
+def _appended(reply: Reply) -> Appended:
+    epoch, seq, ts_ms, priority, again, rule = reply
+    return Appended(Priority(priority), epoch.decode(), seq, ts_ms, bool(again), ways_of(rule))
 
 
 def _heads(reply: Reply) -> HeadsHeader:

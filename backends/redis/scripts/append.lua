@@ -1,16 +1,18 @@
 -- Number a message and keep it, unless its sender has sent it before.
--- KEYS: head, seen, log of this priority, logs of the other priorities
+-- KEYS: head, seen, log of this priority, logs of the other priorities, heat
 -- ARGV: priority, push, ts_ms, token, most messages, age_ms, head_age_ms, seen_age_ms
 --       The token is new for each call of `append`. It becomes the epoch where there is none, and
 --       tells a call that is sent again, its answer being lost, from a sender that repeats itself.
--- Returns: epoch, seq, ts_ms, priority, 1 if the sender has sent it before
+-- Returns: epoch, seq, ts_ms, priority, 1 if the sender has sent it before, the room's rule (state,
+--          pool, fence): this step numbers the message and says which ways it goes
 local head, seen, log = KEYS[1], KEYS[2], KEYS[3]
 local priority, push, ts = ARGV[1], ARGV[2], ARGV[3]
+local rule = redis.call('HMGET', KEYS[6], 'state', 'pool', 'fence')
 
 local first = redis.call('GET', seen)
 if first then
   local e, s, t, p, token = string.match(first, '^(%S+) (%d+) (%d+) (%d) (%S+)$')
-  return {e, tonumber(s), tonumber(t), tonumber(p), token == ARGV[4] and 0 or 1}
+  return {e, tonumber(s), tonumber(t), tonumber(p), token == ARGV[4] and 0 or 1, rule}
 end
 
 local epoch = redis.call('HGET', head, 'epoch')
@@ -35,4 +37,4 @@ if seq % 16 == 0 then
     redis.call('XDEL', log, entry[1])
   end
 end
-return {epoch, seq, tonumber(ts), tonumber(priority), 0}
+return {epoch, seq, tonumber(ts), tonumber(priority), 0, rule}

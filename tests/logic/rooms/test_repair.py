@@ -1,7 +1,10 @@
 import pytest
 
+from backends.heat.interface import Transition
+from backends.heat.memory import MemoryHeat
 from proto.errors import ErrorCode, RequestError
 from proto.headers import decode_heads
+from proto.heat import HeatState
 from proto.services import CensusBody, FetchBody, LikeCount, Method, RoomCensus, decode_fetch_answer
 
 
@@ -17,6 +20,12 @@ async def test_heads_tell_positions_likes_and_members(autojump_clock, ask, world
     empty = decode_heads(await ask(logic, Method.HEADS, room="b"))
     assert empty.epoch
     assert (empty.seqs, empty.likes, empty.online) == ((0, 0, 0), 0, 0)
+
+
+async def test_heads_tell_the_rooms_rule(autojump_clock, ask, world, logic):
+    heat = MemoryHeat(world.room_log.inner)
+    rule = await heat.advance(Transition("a", 0, HeatState.MOVING, "hot-1", 2000), 1000)
+    assert decode_heads(await ask(logic, Method.HEADS)).rule == rule
 
 
 async def test_fetch_gives_frames(autojump_clock, ask, logic):
