@@ -1,4 +1,4 @@
-"""What names look like: rooms, uids, nodes, message ids, traces, incarnations, epochs."""
+"""What names look like: rooms, uids, nodes, pools, message ids, traces, incarnations, epochs."""
 
 import re
 from collections.abc import Callable
@@ -13,10 +13,14 @@ UID_PATTERN = r"^[A-Za-z0-9_.:@\-]{1,64}\Z"
 NODE_PATTERN = r"^[a-z0-9][a-z0-9\-]{0,62}\Z"
 """Node ids, such as `access-1`; unique in the cluster."""
 
+POOL_PATTERN = r"^[a-z0-9][a-z0-9\-]{0,62}\Z"
+"""Pools of dedicated access nodes, such as `hot-5f0c9a1b`."""
+
 MESSAGE_ID_PATTERN = r"^[A-Za-z0-9_\-]{1,64}\Z"
 """A client's own id of a message (`mid`): a retry with the same one gets the first answer."""
 
 _NODE = re.compile(NODE_PATTERN)
+_POOL = re.compile(POOL_PATTERN)
 _ROOM = re.compile(ROOM_PATTERN)
 _UID = re.compile(UID_PATTERN)
 
@@ -37,6 +41,11 @@ def is_uid(name: str) -> bool:
 def is_node(name: str) -> bool:
     """Say whether `name` can be a node id."""
     return _NODE.match(name) is not None
+
+
+def is_pool(name: str) -> bool:
+    """Say whether `name` can be a pool of dedicated nodes."""
+    return _POOL.match(name) is not None
 
 
 def new_id(random_bits: RandomBits, bits: int = 64) -> str:

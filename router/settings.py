@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 
 from backends.bus.settings import BusSettings
+from backends.provisioner.settings import ProvisionerSettings
 from backends.redis.settings import StoreSettings
 from backends.room_log.retention import Retention
 from mesh.settings import MeshSettings
@@ -40,3 +41,4 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     room_log: Retention = Retention()
     costs: Costs = Costs()
     gateway: GatewaySettings = GatewaySettings()
+    provisioner: ProvisionerSettings = ProvisionerSettings()

@@ -4,21 +4,23 @@ from typing import Protocol
 
 
 class ProvisionerError(Exception):
-    """The pool can't be had now; the message says why. It may be asked again."""
+    """The pool can't be had now; the message says why in a line. It may be asked again."""
 
 
 class Provisioner(Protocol):
     """Makes pools of access nodes that run with `access.pool` set to the pool's name."""
 
     async def provide(self, room: str, pool: str, nodes: int) -> str:
-        """Have `nodes` nodes in the pool of `room` and return the pool's name, at once: nodes get
-        ready later. `pool` is the name it has already ("": none yet). Safe to repeat.
+        """Have at least `nodes` nodes in the pool of `room` and return the pool's name, at once:
+        nodes get ready later. `pool` is the name it has already ("": none yet). Safe to repeat:
+        what has died since is replaced.
 
-        Raises `ProvisionerError` where there are none, or no answer in time.
+        Raises `ProvisionerError` where there are none or too few, or no answer in time.
         """
 
     async def release(self, pool: str) -> None:
-        """Let the nodes of `pool` go; they may be asked for anew. Safe to repeat.
+        """Let the nodes of `pool` go; they may be asked for anew. Safe to repeat, and for a pool
+        that nobody knows.
 
         Raises `ProvisionerError` where nobody takes it.
         """

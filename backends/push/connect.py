@@ -5,10 +5,10 @@ from contextlib import asynccontextmanager
 
 import httpx
 
+from backends.http.client import HttpClient
 from backends.push.fcm import Fcm
 from backends.push.google_token import read_account
 from backends.push.interface import Provider
-from backends.push.posting import Poster
 from backends.push.settings import FcmSettings, WebhookSettings
 from backends.push.webhook import Webhook
 
@@ -26,11 +26,11 @@ async def open_providers(
     """
     limits = httpx.Limits(max_connections=MAX_CONNECTIONS, keepalive_expiry=KEPT_S)
     async with httpx.AsyncClient(timeout=timeout_s, limits=limits) as client:
-        yield _providers(fcm, webhook, Poster(client, timeout_s), now_s)
+        yield _providers(fcm, webhook, HttpClient(client, timeout_s), now_s)
 
 
 def _providers(
-    fcm: FcmSettings, webhook: WebhookSettings, poster: Poster, now_s: Callable[[], float]
+    fcm: FcmSettings, webhook: WebhookSettings, http: HttpClient, now_s: Callable[[], float]
 ) -> Mapping[str, Provider]:
     found: dict[str, Provider] = {}
     if fcm.account_file:
@@ -38,7 +38,7 @@ def _providers(
             account = read_account(fcm.account_file)
         except ValueError as error:
             raise ValueError(f"logic.push.fcm.account_file: {error}") from None
-        found["fcm"] = Fcm(fcm, account, poster, now_s)
+        found["fcm"] = Fcm(fcm, account, http, now_s)
     if webhook.url:
-        found["webhook"] = Webhook(webhook, poster, now_s)
+        found["webhook"] = Webhook(webhook, http, now_s)
     return found

@@ -5,10 +5,11 @@ from typing import Any
 
 import structlog
 
+from backends.http.client import Answer, HttpClient, UnreachableError
 from backends.push.fcm_message import fcm_body
 from backends.push.google_token import AccessTokens, ServiceAccount
 from backends.push.interface import Notification, Outcome, Verdict
-from backends.push.posting import Answer, Poster, UnreachableError, later, retry_after_s
+from backends.push.postponing import later, retry_after_s
 from backends.push.settings import FcmSettings
 
 QUOTA_S = 60.0
@@ -36,14 +37,14 @@ class Fcm:
         self,
         settings: FcmSettings,
         account: ServiceAccount,
-        poster: Poster,
+        http: HttpClient,
         now_s: Callable[[], float],
     ) -> None:
         self._url = f"{settings.endpoint}/v1/projects/{account.project_id}/messages:send"
         self._ttl_s = settings.ttl_s
-        self._poster = poster
+        self._http = http
         self._now_s = now_s
-        self._tokens = AccessTokens(account, poster, now_s)
+        self._tokens = AccessTokens(account, http, now_s)
 
     async def send(self, notification: Notification) -> Outcome:
         """See `Provider`."""
@@ -51,7 +52,7 @@ class Fcm:
             token = await self._tokens.get()
             headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
             body = fcm_body(notification, self._ttl_s, self._now_s())
-            answer = await self._poster.post(self._url, headers, body)
+            answer = await self._http.post(self._url, headers, body)
         except UnreachableError as error:
             return later(str(error))
         if answer.status == 401:

@@ -10,7 +10,7 @@ import trio
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from backends.push.posting import Poster, UnreachableError
+from backends.http.client import HttpClient, UnreachableError
 
 SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -55,9 +55,11 @@ def read_account(path: str) -> ServiceAccount:
 class AccessTokens:
     """Gives the account's access token, asked for anew shortly before it expires."""
 
-    def __init__(self, account: ServiceAccount, poster: Poster, now_s: Callable[[], float]) -> None:
+    def __init__(
+        self, account: ServiceAccount, http: HttpClient, now_s: Callable[[], float]
+    ) -> None:
         self._account = account
-        self._poster = poster
+        self._http = http
         self._now_s = now_s
         self._asking = trio.Lock()
         self._token = ""
@@ -78,7 +80,7 @@ class AccessTokens:
     async def _ask(self) -> None:
         form = urlencode({"grant_type": GRANT, "assertion": self._assertion()}).encode()
         headers = {"content-type": "application/x-www-form-urlencoded"}
-        answer = await self._poster.post(self._account.token_uri, headers, form)
+        answer = await self._http.post(self._account.token_uri, headers, form)
         if answer.status != 200:
             raise UnreachableError("token_refused")
         try:

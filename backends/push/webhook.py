@@ -1,34 +1,28 @@
 """A webhook: each notification is a signed POST to a server that notifies devices itself."""
 
-import hashlib
-import hmac
 from collections.abc import Callable
 
 import msgspec
 
+from backends.http.client import Answer, HttpClient, UnreachableError
+from backends.http.signature import SIGNATURE, TIMESTAMP, sign
 from backends.push.interface import Notification, Outcome, Verdict
-from backends.push.posting import Answer, Poster, UnreachableError, later, retry_after_s
+from backends.push.postponing import later, retry_after_s
 from backends.push.settings import WebhookSettings
 from proto.server_frames import encode_json
 
-TIMESTAMP, SIGNATURE, ID = "relaymesh-timestamp", "relaymesh-signature", "relaymesh-id"
-"""Headers: Unix seconds; `v1=` and the signature in hex; what is the same for a repeated post."""
-
-
-def sign(secret: str, timestamp: str, body: bytes) -> str:
-    """Return the signature: HMAC-SHA256 (RFC 2104) over the timestamp, a full stop and the body."""
-    signed = timestamp.encode() + b"." + body
-    return "v1=" + hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
+ID = "relaymesh-id"
+"""Header: the same for a repeated post."""
 
 
 class Webhook:
     """Implements `Provider`."""
 
     def __init__(
-        self, settings: WebhookSettings, poster: Poster, now_s: Callable[[], float]
+        self, settings: WebhookSettings, http: HttpClient, now_s: Callable[[], float]
     ) -> None:
         self._settings = settings
-        self._poster = poster
+        self._http = http
         self._now_s = now_s
 
     async def send(self, notification: Notification) -> Outcome:
@@ -42,7 +36,7 @@ class Webhook:
             ID: f"{notification.id}/{notification.device}",
         }
         try:
-            answer = await self._poster.post(self._settings.url, headers, body)
+            answer = await self._http.post(self._settings.url, headers, body)
         except UnreachableError as error:
             return later(str(error))
         return outcome_of(answer, self._now_s())

@@ -9,7 +9,7 @@ from backends.push.connect import open_providers
 from backends.push.interface import Notification, Provider
 from backends.push.settings import FcmSettings, WebhookSettings
 from tests.backends.push.fcm_server import FcmServer
-from tests.backends.push.serving import served
+from tests.backends.serving import served
 
 NOW_S = 1_790_000_000.0
 

@@ -2,9 +2,10 @@ import json
 
 import pytest
 
+from backends.http.client import Answer
 from backends.push.fcm import QUOTA_S, outcome_of
 from backends.push.interface import Outcome, Verdict
-from backends.push.posting import MAX_RETRY_AFTER_S, Answer
+from backends.push.postponing import MAX_RETRY_AFTER_S
 from backends.push.settings import FcmSettings
 from tests.backends.push.conftest import NOW_S, note, opened
 

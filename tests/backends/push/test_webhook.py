@@ -13,7 +13,7 @@ from starlette.routing import Route
 from backends.push.interface import Outcome, Verdict
 from backends.push.settings import WebhookSettings
 from tests.backends.push.conftest import NOW_S, note, opened
-from tests.backends.push.serving import served
+from tests.backends.serving import served
 
 SECRET = "s" * 32
 DOCUMENT = Path(__file__).parents[3] / "docs/push.md"

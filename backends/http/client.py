@@ -1,17 +1,13 @@
-"""One POST to a provider, bounded in time and in what is read of the answer."""
+"""One request to a server of somebody else, bounded in time and in what is read of the answer."""
 
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
 import httpx
 import msgspec
 import trio
 
-from backends.push.interface import Outcome, Verdict
-
 MAX_ANSWER_BYTES = 65_536
-MAX_RETRY_AFTER_S = 3600.0
 
 
 class UnreachableError(Exception):
@@ -19,7 +15,7 @@ class UnreachableError(Exception):
 
 
 class Answer(NamedTuple):
-    """The answer to a POST; `retry_after` is that header, "" where there is none."""
+    """An answer; `retry_after` is that header, "" where there is none."""
 
     status: int
     retry_after: str
@@ -33,20 +29,26 @@ class Answer(NamedTuple):
             return None
 
 
-class Poster:
-    """Posts with a client of many connections; each post ends within `timeout_s`."""
+class HttpClient:
+    """Asks over a client of many connections; each request ends within `timeout_s`."""
 
     def __init__(self, client: httpx.AsyncClient, timeout_s: float) -> None:
         self._client = client
         self._timeout_s = timeout_s
 
     async def post(self, url: str, headers: Mapping[str, str], content: bytes) -> Answer:
-        """Post and return the answer; redirects are not followed. Raises `UnreachableError`."""
+        """As `request`, with POST."""
+        return await self.request("POST", url, headers, content)
+
+    async def request(
+        self, method: str, url: str, headers: Mapping[str, str], content: bytes
+    ) -> Answer:
+        """Ask and return the answer; redirects are not followed. Raises `UnreachableError`."""
         # The client's own limits are for each read alone: a peer that trickles would last.
         with trio.move_on_after(self._timeout_s):
             try:
                 async with self._client.stream(
-                    "POST", url, headers=dict(headers), content=content
+                    method, url, headers=dict(headers), content=content
                 ) as response:
                     body = await _read(response)
                     return Answer(
@@ -66,20 +68,3 @@ async def _read(response: httpx.Response) -> bytes:
         if len(body) > MAX_ANSWER_BYTES:
             break
     return body[:MAX_ANSWER_BYTES]
-
-
-def later(reason: str, retry_after_s: float = 0.0) -> Outcome:
-    """Return the outcome of what is tried again."""
-    return Outcome(Verdict.LATER, reason, retry_after_s)
-
-
-def retry_after_s(value: str, now_s: float) -> float:
-    """Return the seconds that a `Retry-After` header asks for (RFC 9110, 10.2.3: seconds or a
-    date), at most an hour; 0 where it says nothing."""
-    if value.isascii() and value.isdigit():
-        return min(float(value), MAX_RETRY_AFTER_S)
-    try:
-        seconds = parsedate_to_datetime(value).timestamp() - now_s
-    except (ValueError, TypeError, OverflowError):
-        return 0.0
-    return min(max(seconds, 0.0), MAX_RETRY_AFTER_S)
