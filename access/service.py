@@ -22,6 +22,7 @@ from access.edge.tls.renewal import Renewal
 from access.metrics import AccessCollector
 from access.node import AccessNode, encode_skipped
 from access.settings import EdgeSettings, Settings
+from backends.leases.obeying import ObeyingRegistry
 from backends.leases.redis import RedisRegistry
 from backends.links.nng import NngLinks
 from backends.redis.client import open_redis
@@ -81,7 +82,7 @@ async def run(
     stopping: trio.Event,
     task_status: trio.TaskStatus[Service] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Run an access node until `stopping`, then drain it.
+    """Run an access node until `stopping`, or until it is ordered to drain; then drain it.
 
     Raises `OSError` if the edge's address can't be bound, `CertificateError` for TLS files that
     can't be used, `WritePathUnavailableError` for a write path that does not work here. A store or
@@ -89,7 +90,7 @@ async def run(
     """
     edge = settings.edge
     listener = bind(edge.host, edge.port, edge.limits(), reuse_port=edge.reuse_port)
-    async with _opened(settings, identity, listener) as (service, server):
+    async with _opened(settings, identity, listener, stopping) as (service, server):
         task_status.started(service)
         log.info("write_path", write_path=server.write_path.name, reason=server.write_path_reason)
         await stopping.wait()
@@ -98,7 +99,7 @@ async def run(
 
 @asynccontextmanager
 async def _opened(
-    settings: Settings, identity: NodeIdentity, listener: socket
+    settings: Settings, identity: NodeIdentity, listener: socket, stopping: trio.Event
 ) -> AsyncIterator[tuple[Service, Server]]:
     limits, times = settings.edge.limits(), RoundTimes()
     renewal = _renewal(settings.edge)
@@ -115,7 +116,7 @@ async def _opened(
                 identity, "access", settings.mesh, NngLinks(), receive, settings.regions
             ),
             routes=RedisRoutes(redis),
-            registry=RedisRegistry(redis),
+            registry=ObeyingRegistry(RedisRegistry(redis), stopping),
             now_ms=_now_ms,
             random=random.random,
             random_bits=random.getrandbits,

@@ -12,6 +12,7 @@ from backends.bus.collector import BusCollector
 from backends.bus.connect import open_bus
 from backends.bus.interface import Bus
 from backends.database.database import Database, open_database
+from backends.leases.obeying import ObeyingRegistry
 from backends.leases.redis import RedisDuties, RedisRegistry
 from backends.likes.redis import RedisCensus, RedisChangedRooms, RedisLikes
 from backends.links.interface import Links
@@ -40,12 +41,12 @@ async def run(
     stopping: trio.Event,
     task_status: trio.TaskStatus[Logic] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Run a logic node until `stopping`, then drain it.
+    """Run a logic node until `stopping`, or until it is ordered to drain; then drain it.
 
     Raises `ValueError` for an address that can't be one, and for a push provider that is set up
     wrongly. A bus, store or relay that is away is waited for.
     """
-    async with _opened(settings, node, NngLinks()) as (logic, mesh):
+    async with _opened(settings, node, NngLinks(), stopping) as (logic, mesh):
         task_status.started(logic)
         await logic.run(stopping)
         await mesh.drained()
@@ -53,7 +54,7 @@ async def run(
 
 @asynccontextmanager
 async def _opened(
-    settings: Settings, node: NodeIdentity, links: Links
+    settings: Settings, node: NodeIdentity, links: Links, stopping: trio.Event
 ) -> AsyncIterator[tuple[Logic, MeshNode]]:
     # The mesh hands envelopes to the node and the node answers by the mesh.
     inbound: list[Logic] = []
@@ -71,7 +72,7 @@ async def _opened(
         trio.open_nursery() as nursery,
     ):
         collectors = [MeshCollector(mesh), BusCollector(bus.counters), StoreCollector(redis)]
-        parts = parts_of(settings, redis, urgent, bus, database, providers)
+        parts = parts_of(settings, redis, urgent, bus, database, providers, stopping)
         logic = Logic(settings, node, parts, mesh, collectors)
         inbound.append(logic)
         nursery.start_soon(mesh.run)
@@ -91,8 +92,12 @@ def parts_of(
     bus: Bus,
     database: Database,
     providers: Mapping[str, Provider],
+    stopping: trio.Event,
 ) -> Parts:
-    """Return the parts, of which most live in Redis, with the real time and randomness."""
+    """Return the parts, of which most live in Redis, with the real time and randomness.
+
+    An order to drain sets `stopping`.
+    """
     random_bits = random.SystemRandom().getrandbits
     rate = Rate(settings.urgent_per_s, settings.urgent_burst)
     return Parts(
@@ -100,7 +105,7 @@ def parts_of(
         room_log=RedisRoomLog(
             redis, settings.room_log, urgent=urgent, now_ms=now_ms, random_bits=random_bits
         ),
-        registry=RedisRegistry(redis, settings.store.lease_s),
+        registry=ObeyingRegistry(RedisRegistry(redis, settings.store.lease_s), stopping),
         duties=RedisDuties(redis),
         likes=RedisLikes(redis),
         census=RedisCensus(redis, now_ms=now_ms),

@@ -11,6 +11,7 @@ SUBCOMMANDS = {
     "up": Subcommand("ops.commands.up:command", "Start a local cluster and look after it."),
     "status": Subcommand("ops.commands.status:command", "Show what a running cluster is doing."),
     "check": Subcommand("ops.check:command", "Join a running cluster and verify what it delivers."),
+    "drain": Subcommand("ops.commands.drain:command", "Have a node hand over its work and end."),
     "token": Subcommand("ops.commands.token:command", "Mint a token for a client."),
     "database": Subcommand("ops.commands.database:command", "Look after the database's tables."),
     "config": Subcommand("ops.commands.config:command", "Check and show config files."),

@@ -9,6 +9,7 @@ from prometheus_client.registry import Collector
 
 from backends.errors import StoreUnavailableError
 from backends.leases.interface import NodeLease, Registry
+from backends.leases.obeying import ObeyingRegistry
 from backends.leases.redis import RedisRegistry
 from backends.links.nng import NngLinks
 from backends.redis.client import open_redis
@@ -50,7 +51,7 @@ async def run(
     stopping: trio.Event,
     task_status: trio.TaskStatus[RelayService] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Run a relay until `stopping`, then send what still waits.
+    """Run a relay until `stopping`, or until it is ordered to drain; then send what still waits.
 
     Raises `OSError` where it can't listen. A store that is away is no hindrance.
     """
@@ -72,7 +73,7 @@ async def _be_known(
 ) -> None:
     """Say in the store that this relay lives, and at the end that it does no longer."""
     async with open_redis(StoreSettings(url=settings.store_url)) as redis:
-        registry = RedisRegistry(redis)
+        registry = ObeyingRegistry(RedisRegistry(redis), stopping)
         while not stopping.is_set():
             await _renew(registry, node, service)
             with trio.move_on_after(settings.lease_s):

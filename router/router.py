@@ -26,7 +26,9 @@ from router.counters import TOPICS, Counters
 from router.deliver import Deliverer
 from router.dispatch import Dispatch
 from router.gateway.api import Api
+from router.gateway.authority import Authority
 from router.gateway.balance import Balance
+from router.gateway.nodes import Nodes
 from router.gateway.routes import routes
 from router.heads import ALL_RELAYS_KEY, Heads
 from router.metrics import RouterCollector
@@ -66,7 +68,8 @@ class Router:
         self._balance = Balance(node.region)
         self._heads = Heads(parts.room_log, parts.mesh, self.presence, node.node, self.counters)
         self._api = self._make_api()
-        self._routes = routes(self._api, settings.gateway)
+        nodes = Nodes(Authority(settings.gateway.token_secret, time.time), parts.registry)
+        self._routes = routes(self._api, nodes, settings.gateway)
         self._consumers = self._make_consumers()
 
     def ready(self) -> bool:

@@ -10,6 +10,7 @@ import trio
 
 from backends.bus.collector import BusCollector
 from backends.bus.connect import open_bus
+from backends.leases.obeying import ObeyingRegistry
 from backends.leases.redis import RedisRegistry
 from backends.links.nng import NngLinks
 from backends.redis.client import open_redis
@@ -33,7 +34,8 @@ async def run(
     stopping: trio.Event,
     task_status: trio.TaskStatus[Router] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Run a router until `stopping`, then finish what it took from the bus.
+    """Run a router until `stopping`, or until it is ordered to drain; then finish what it took
+    from the bus.
 
     Raises `ValueError` for a token secret that is too short, `OSError` where the demo's pages are
     missing. A bus, store or relay that is away is waited for.
@@ -42,7 +44,7 @@ async def run(
         raise ValueError(
             f"router.gateway.token_secret: set a secret of at least {MIN_SECRET_BYTES} bytes"
         )
-    async with _opened(settings, node) as (parts, mesh):
+    async with _opened(settings, node, stopping) as (parts, mesh):
         router = Router(settings, node, parts)
         task_status.started(router)
         await router.run(stopping)
@@ -50,7 +52,9 @@ async def run(
 
 
 @asynccontextmanager
-async def _opened(settings: Settings, node: NodeIdentity) -> AsyncIterator[tuple[Parts, MeshNode]]:
+async def _opened(
+    settings: Settings, node: NodeIdentity, stopping: trio.Event
+) -> AsyncIterator[tuple[Parts, MeshNode]]:
     mesh = MeshNode(node, "router", settings.mesh, NngLinks(), _nothing, settings.regions)
     async with (
         open_redis(settings.store) as redis,
@@ -61,7 +65,7 @@ async def _opened(settings: Settings, node: NodeIdentity) -> AsyncIterator[tuple
         room_log = RedisRoomLog(
             redis, settings.room_log, now_ms=_now_ms, random_bits=random.SystemRandom().getrandbits
         )
-        routes, registry = RedisRoutes(redis), RedisRegistry(redis)
+        routes, registry = RedisRoutes(redis), ObeyingRegistry(RedisRegistry(redis), stopping)
         collectors = (MeshCollector(mesh), BusCollector(bus.counters), StoreCollector(redis))
         depths = partial(lane_depths, mesh)
         yield Parts(mesh, bus, routes, registry, room_log, collectors, depths), mesh

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +18,22 @@ class NodeLease:
     status: Mapping[str, Any]
 
 
+class Orders(NamedTuple):
+    """What a node that renews is told to do."""
+
+    drain: bool = False
+    """Finish and end: somebody has ordered it, for this life of the node."""
+
+
 class Registry(Protocol):
     """The nodes that live; a node that is not renewed within the lease's time is gone."""
 
-    async def renew(self, lease: NodeLease) -> None:
-        """Say that the node lives, for another lease time."""
+    async def renew(self, lease: NodeLease) -> Orders:
+        """Say that the node lives, for another lease time; returns what it is to do."""
+
+    async def order_drain(self, node: str) -> str | None:
+        """Order the life of `node` that is known now to drain, and no later one; returns its
+        incarnation, or `None` where no such node lives."""
 
     async def resign(self, node: str, incarnation: str) -> None:
         """End the node's lease, unless another incarnation holds it."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from backends.leases.interface import NodeLease
+from backends.leases.interface import NodeLease, Orders
 
 
 class MemoryRegistry:
@@ -12,16 +12,26 @@ class MemoryRegistry:
         self._now_s = now_s
         self._ttl_s = ttl_s
         self._leases: dict[str, tuple[float, NodeLease]] = {}
+        self._to_drain: dict[str, str] = {}
         self._pulse_until_s = float("-inf")
         self._settled_from_s = float("inf")
 
-    async def renew(self, lease: NodeLease) -> None:
+    async def renew(self, lease: NodeLease) -> Orders:
         """See `Registry`."""
         now_s = self._now_s()
         if now_s >= self._pulse_until_s:
             self._settled_from_s = now_s + self._ttl_s
         self._pulse_until_s = now_s + self._ttl_s / 2
         self._leases[lease.node] = (now_s + self._ttl_s, lease)
+        return Orders(drain=self._to_drain.get(lease.node) == lease.incarnation)
+
+    async def order_drain(self, node: str) -> str | None:
+        """See `Registry`."""
+        for lease in await self.living():
+            if lease.node == node:
+                self._to_drain[node] = lease.incarnation
+                return lease.incarnation
+        return None
 
     async def resign(self, node: str, incarnation: str) -> None:
         """See `Registry`."""

@@ -2,19 +2,24 @@
 
 import msgspec
 
-from backends.leases.interface import NodeLease
+from backends.leases.interface import NodeLease, Orders
 from backends.redis.client import RedisClient
 from backends.redis.scripts import Command, script
 
 _RENEW = script("lease_renew")
 _RESIGN = script("lease_resign")
+_DRAIN = script("lease_drain")
 _FORGET = script("lease_forget")
 _HOLD = script("duty_hold")
 _RELEASE = script("duty_release")
 
 _INDEX = "rm:{nodes}:index"
+_TO_DRAIN = "rm:{nodes}:to-drain"
 _PULSE = "rm:{nodes}:pulse"
 _SETTLING = "rm:{nodes}:settling"
+
+ORDERS_KEPT_S = 3600
+"""A node obeys within a second; this only bounds what is kept for nodes that died before it."""
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(NodeLease).decode
@@ -32,17 +37,23 @@ class RedisRegistry:
         self._redis = redis
         self._ttl_ms = round(ttl_s * 1000)
 
-    async def renew(self, lease: NodeLease) -> None:
+    async def renew(self, lease: NodeLease) -> Orders:
         """See `Registry`."""
         value = f"{lease.incarnation} ".encode() + _encode(lease)
-        keys = [_lease_key(lease.node), _INDEX, _PULSE, _SETTLING]
+        keys = [_lease_key(lease.node), _INDEX, _PULSE, _SETTLING, _TO_DRAIN]
         command = _RENEW.command(keys, lease.node, value, self._ttl_ms, self._ttl_ms // 2)
-        await self._redis.call(_INDEX, command)
+        return Orders(drain=bool(await self._redis.call(_INDEX, command)))
+
+    async def order_drain(self, node: str) -> str | None:
+        """See `Registry`."""
+        command = _DRAIN.command([_lease_key(node), _TO_DRAIN], node, ORDERS_KEPT_S)
+        incarnation: bytes | None = await self._redis.call(_INDEX, command)
+        return None if incarnation is None else incarnation.decode()
 
     async def resign(self, node: str, incarnation: str) -> None:
         """See `Registry`."""
         await self._redis.call(
-            _INDEX, _RESIGN.command([_lease_key(node), _INDEX], node, incarnation)
+            _INDEX, _RESIGN.command([_lease_key(node), _INDEX, _TO_DRAIN], node, incarnation)
         )
 
     async def living(self) -> list[NodeLease]:

@@ -54,12 +54,13 @@ def command(
         host=rooms,
     )
     try:
-        click.echo(mint(claims, _secret(secret_file, state_dir)))
+        click.echo(mint(claims, secret(secret_file, state_dir)))
     except ValueError as error:
         raise Refusal(str(error)) from None
 
 
-def _secret(file: Path | None, state_dir: Path) -> str:
+def secret(file: Path | None, state_dir: Path) -> str:
+    """Return the secret that signs tokens, from the first place that has one; raises `Failure`."""
     try:
         if file:
             return file.read_text(encoding="utf-8").strip()

@@ -14,6 +14,9 @@ from ops.processes.backoff import Backoff
 from ops.processes.log_file import LineSplitter, last_words
 from ops.supervision import READY
 
+DRAINED = 0
+"""Exit code of a node that ended because it was ordered to drain."""
+
 REFUSED = 2
 """Exit code of a node that does not like its config: starting it again changes nothing."""
 
@@ -55,7 +58,8 @@ class Log(Protocol):
 
 
 class Child:
-    """Keeps one program running until it is asked to stop.
+    """Keeps one program running until it is asked to stop. One that has drained is started again
+    too, which does not count as one of its `restarts`.
 
     `changed` is called at each start, ready and end; `report` takes a line for the user's eyes.
     """
@@ -190,9 +194,11 @@ class Child:
         raise Failure(f"{self.program.id} does not start: {words}{self._log.where}")
 
     async def _before_restart(self, code: int, delay_s: float) -> None:
-        self.restarts += 1
+        drained = code == DRAINED and self.ready.is_set()
+        self.restarts += not drained
+        ended = "has drained" if drained else describe_exit(code)
         later = f" in {delay_s:.1f} s" if delay_s else ""
-        self._report(f"{self.program.id}  {describe_exit(code)}; starting it again{later}")
+        self._report(f"{self.program.id}  {ended}; starting it again{later}")
         with trio.move_on_after(delay_s):
             await self._stopping.wait()
 

@@ -8,13 +8,14 @@ from starlette.types import ASGIApp
 
 from router.gateway.api import Api
 from router.gateway.endpoint import Endpoint, Handler, NotFound
+from router.gateway.nodes import Nodes
 from router.gateway.pages import pages
 from router.gateway.settings import GatewaySettings
 
 PREFLIGHT_AGE_S = 600
 
 
-def routes(api: Api, settings: GatewaySettings) -> list[BaseRoute]:
+def routes(api: Api, nodes: Nodes, settings: GatewaySettings) -> list[BaseRoute]:
     """Return the routes of the API and, where the settings name a folder, of the demo's pages.
 
     Raises `OSError` when that folder does not hold the pages.
@@ -29,6 +30,7 @@ def routes(api: Api, settings: GatewaySettings) -> list[BaseRoute]:
         Route("/v1/rooms/{room}/publish", endpoint("POST", api.publish_to_room)),
         Route("/v1/users/publish", endpoint("POST", api.publish_to_users)),
         Route("/v1/users/{uid}/publish", endpoint("POST", api.publish_to_user)),
+        Route("/v1/nodes/{node}/drain", endpoint("POST", nodes.drain)),
         Route("/v1/status", endpoint("GET", api.status)),
     ]
     if settings.demo:

@@ -271,9 +271,13 @@ class Store:
         self.check()
         return await self.routes.lookup(uids)
 
-    async def renew(self, lease: Any) -> None:
+    async def renew(self, lease: Any) -> Any:
         self.check()
-        await self.registry.renew(lease)
+        return await self.registry.renew(lease)
+
+    async def order_drain(self, node: str) -> Any:
+        self.check()
+        return await self.registry.order_drain(node)
 
     async def resign(self, node: str, incarnation: str) -> None:
         self.check()

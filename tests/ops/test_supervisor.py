@@ -30,6 +30,14 @@ while True:
 
 DEAF = FAKE.replace("signal.SIGTERM, stop", "signal.SIGTERM, signal.SIG_IGN")
 
+DRAINING = """
+import signal, socket, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+socket.socket(fileno=int(sys.argv[1])).send(b"ready\\n")
+signal.sigwait({signal.SIGTERM})
+"""
+"""Ends with code 0, as a node does that was ordered to drain."""
+
 
 class Cluster:
     """A supervisor with what it reported, on programs that are quick to start."""
@@ -81,6 +89,19 @@ async def test_a_process_that_dies_is_started_again_and_counted(cluster: Cluster
     assert child.pid not in (first, None)
     assert other.restarts == 0
     assert "relay-1  was killed by SIGKILL; starting it again" in cluster.reports
+
+
+async def test_a_process_that_has_drained_is_started_again_and_not_counted(
+    cluster: Cluster,
+) -> None:
+    await cluster.supervisor.start([cluster.program("relay-1", DRAINING)])
+    (child,) = cluster.supervisor.children.values()
+    first = child.pid
+    assert first is not None
+    os.kill(first, signal.SIGTERM)
+    await cluster.until(lambda: child.pid not in (first, None) and child.ready.is_set())
+    assert child.restarts == 0
+    assert "relay-1  has drained; starting it again" in cluster.reports
 
 
 async def test_roles_drain_in_order(cluster: Cluster) -> None:

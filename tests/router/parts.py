@@ -5,7 +5,7 @@ from typing import Any
 
 import trio
 
-from backends.leases.interface import NodeLease
+from backends.leases.interface import NodeLease, Orders
 from mesh.interface import RelayDownError
 from proto.envelopes import BATCH_START, Envelope, split
 from proto.priorities import Priority
@@ -88,9 +88,19 @@ class FixedRegistry:
         self.reads = 0
         self.renewed: list[NodeLease] = []
         self.resigned: list[tuple[str, str]] = []
+        self.ordered: list[str] = []
 
-    async def renew(self, lease: NodeLease) -> None:
+    async def renew(self, lease: NodeLease) -> Orders:
         self.renewed.append(lease)
+        return Orders()
+
+    async def order_drain(self, node: str) -> str | None:
+        await trio.lowlevel.checkpoint()
+        if self.failure:
+            raise self.failure
+        lives = {lease.node: lease.incarnation for lease in self.leases}
+        self.ordered += [node] if node in lives else []
+        return lives.get(node)
 
     async def resign(self, node: str, incarnation: str) -> None:
         self.resigned.append((node, incarnation))

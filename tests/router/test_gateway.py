@@ -10,13 +10,16 @@ import pytest
 import trio
 from starlette.applications import Starlette
 
+from backends.errors import StoreUnavailableError
 from proto.errors import CATALOGUE, ErrorCode, RequestError
 from proto.priorities import Priority
 from proto.services import Method, decode_push
 from proto.tokens import Claims, mint, verify
 from router.gateway.api import Api
+from router.gateway.authority import Authority
 from router.gateway.balance import Balance
 from router.gateway.bodies import MAX_BODY_BYTES, MAX_DATA_BYTES
+from router.gateway.nodes import Nodes
 from router.gateway.routes import routes
 from router.gateway.settings import GatewaySettings
 from router.presence import Presence
@@ -41,10 +44,13 @@ def token(role: str = "viewer", **claims: Any) -> dict[str, str]:
 
 
 class Gateway:
-    def __init__(self, client: httpx.AsyncClient, mesh: FakeMesh, api: Api) -> None:
+    def __init__(
+        self, client: httpx.AsyncClient, mesh: FakeMesh, api: Api, registry: FixedRegistry
+    ) -> None:
         self.client = client
         self.mesh = mesh
         self.api = api
+        self.registry = registry
 
     async def push(self, path: str, body: Any, **kwargs: Any) -> httpx.Response:
         headers = kwargs.pop("headers", token("server"))
@@ -54,13 +60,15 @@ class Gateway:
 @asynccontextmanager
 async def gateway(*leases: Any, **settings: Any) -> AsyncIterator[Gateway]:
     own = GatewaySettings(token_secret=SECRET, **settings)
-    presence = Presence(FixedRegistry(*leases))
+    registry = FixedRegistry(*leases)
+    presence = Presence(registry)
     await presence.refresh()
     mesh = FakeMesh()
     api = Api(own, mesh, presence, Balance("local"), lambda: NOW_S, lambda bits: 12345)
-    transport = httpx.ASGITransport(Starlette(routes=routes(api, own)))
+    nodes = Nodes(Authority(SECRET, lambda: NOW_S), registry)
+    transport = httpx.ASGITransport(Starlette(routes=routes(api, nodes, own)))
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
-        yield Gateway(client, mesh, api)
+        yield Gateway(client, mesh, api, registry)
 
 
 def problem(response: httpx.Response) -> tuple[int, str, str]:
@@ -381,3 +389,34 @@ async def test_a_folder_without_the_pages_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"relaymesh\.js is missing"):
         async with gateway(*LEASES, pages=str(tmp_path)):
             pass
+
+
+async def test_a_back_end_has_a_node_drain() -> None:
+    async with gateway(*LEASES) as it:
+        response = await it.client.post("/v1/nodes/relay-1/drain", headers=token("server"))
+        assert response.json() == {"node": "relay-1", "incarnation": "i1"}
+        assert it.registry.ordered == ["relay-1"]
+
+
+@pytest.mark.parametrize(
+    ("node", "role", "expected"),
+    [
+        ("relay-9", "server", (404, "not_found", "node")),
+        ("Relay%201", "server", (400, "bad_frame", "node")),
+        ("relay-1", "viewer", (403, "forbidden", "")),
+    ],
+)
+async def test_a_drain_that_can_not_be_is_refused(
+    node: str, role: str, expected: tuple[int, str, str]
+) -> None:
+    async with gateway(*LEASES) as it:
+        response = await it.client.post(f"/v1/nodes/{node}/drain", headers=token(role))
+        assert problem(response) == expected
+        assert it.registry.ordered == []
+
+
+async def test_without_the_store_a_drain_is_unavailable() -> None:
+    async with gateway(*LEASES) as it:
+        it.registry.failure = StoreUnavailableError("away")
+        response = await it.client.post("/v1/nodes/relay-1/drain", headers=token("server"))
+        assert problem(response) == (503, "unavailable", "")

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from backends.bus.memory import MemoryBroker, MemoryBus
 from backends.bus.settings import BusSettings
 from backends.errors import StoreUnavailableError
-from backends.leases.interface import NodeLease
+from backends.leases.interface import NodeLease, Orders
 from backends.routes.memory import MemoryRoutes
 from proto.headers import HeadsHeader
 from proto.identity import NodeIdentity
@@ -29,10 +29,11 @@ class EmptyLog:
 
 
 class FlakyRegistry(FixedRegistry):
-    async def renew(self, lease: NodeLease) -> None:
-        await super().renew(lease)
+    async def renew(self, lease: NodeLease) -> Orders:
+        orders = await super().renew(lease)
         if len(self.renewed) == 2:
             raise StoreUnavailableError("away for a moment")
+        return orders
 
 
 def _parts(nursery: trio.Nursery, registry: FixedRegistry, **rest: Any) -> Parts:

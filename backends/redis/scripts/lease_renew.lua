@@ -1,5 +1,6 @@
--- Say that a node lives. Where nobody has said so for a while, the store was away or is new.
--- KEYS: lease, index of nodes, pulse, settling
+-- Say that a node lives; returns 1 where this life of it is to drain. Where nobody has said so for a
+-- while, the store was away or is new. An order for an earlier life is forgotten.
+-- KEYS: lease, index of nodes, pulse, settling, orders to drain (hash node -> incarnation)
 -- ARGV: node, lease (incarnation, space, JSON), ttl_ms, pulse_ms
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 redis.call('SADD', KEYS[2], ARGV[1])
@@ -7,3 +8,13 @@ if not redis.call('SET', KEYS[3], '1', 'PX', ARGV[4], 'XX') then
   redis.call('SET', KEYS[4], '1', 'PX', ARGV[3])
   redis.call('SET', KEYS[3], '1', 'PX', ARGV[4])
 end
+local ordered = redis.call('HGET', KEYS[5], ARGV[1])
+if not ordered then
+  return 0
+end
+local mine = ordered .. ' '
+if string.sub(ARGV[2], 1, #mine) == mine then
+  return 1
+end
+redis.call('HDEL', KEYS[5], ARGV[1])
+return 0

@@ -1,7 +1,9 @@
 import pytest
+import trio
 
-from backends.leases.interface import NodeLease
+from backends.leases.interface import NodeLease, Orders
 from backends.leases.memory import MemoryDuties, MemoryRegistry
+from backends.leases.obeying import ObeyingRegistry
 from backends.leases.redis import RedisDuties, RedisRegistry
 
 
@@ -67,6 +69,46 @@ async def test_absence_means_nothing_after_the_store_was_away(registry, store_wo
     assert not await registry.settled()
     await keep_alive(registry, store_world, 3, lease())
     assert await registry.settled()
+
+
+async def test_an_order_to_drain_is_told_at_each_renewal_of_that_life_alone(registry):
+    await registry.renew(lease(incarnation="i1"))
+    await registry.renew(lease("access-2"))
+    assert await registry.order_drain("access-1") == "i1"
+    assert await registry.renew(lease(incarnation="i1")) == Orders(drain=True)
+    assert await registry.renew(lease(incarnation="i1")) == Orders(drain=True)
+    assert await registry.renew(lease("access-2")) == Orders(drain=False)
+    await registry.resign("access-1", "i1")
+    assert await registry.renew(lease(incarnation="i2")) == Orders(drain=False)
+    assert await registry.renew(lease(incarnation="i2")) == Orders(drain=False)
+
+
+async def test_a_node_that_died_before_it_obeyed_comes_back_without_the_order(registry):
+    await registry.renew(lease(incarnation="i1"))
+    await registry.order_drain("access-1")
+    assert await registry.renew(lease(incarnation="i2")) == Orders(drain=False)
+    assert await registry.order_drain("access-1") == "i2"
+    assert await registry.renew(lease(incarnation="i2")) == Orders(drain=True)
+
+
+async def test_only_who_lives_can_be_ordered_to_drain(registry, store_world):
+    assert await registry.order_drain("access-1") is None
+    await registry.renew(lease())
+    await store_world.advance(4)
+    assert await registry.order_drain("access-1") is None
+    assert await registry.renew(lease()) == Orders(drain=False)
+
+
+async def test_who_renews_through_an_obeying_registry_stops_when_it_is_told(registry):
+    stopping = trio.Event()
+    mine = ObeyingRegistry(registry, stopping)
+    await mine.renew(lease())
+    assert not stopping.is_set()
+    await mine.order_drain("access-1")
+    assert await mine.renew(lease()) == Orders(drain=True)
+    assert stopping.is_set()
+    await mine.resign("access-1", "i1")
+    assert (await mine.living(), await mine.settled()) == ([], False)
 
 
 async def test_a_duty_has_one_holder(duties, store_world):
