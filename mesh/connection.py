@@ -21,7 +21,13 @@ WELCOME_S = 2.0
 STEP_BYTES = 50_000
 """Rooms in one step of interest: safely below the header's limit."""
 
-_CONTROL = frozenset((int(Kind.PONG), int(Kind.CONFIRM)))
+SETTLE_S = 1.0
+"""How long a relay must have been up before it carries anything, where others do: the other nodes
+have found it too by then (they dial again within 0.25 s), so that nothing falls between."""
+
+PART_POLL_S = 0.005
+
+_CONTROL = frozenset((int(Kind.PONG), int(Kind.CONFIRM), int(Kind.LEAVING)))
 
 
 class Connection:
@@ -34,15 +40,40 @@ class Connection:
         """Whether the relay carries the hot way."""
         self.lanes = lanes
         self.announcer = announcer
+        self.parted = trio.Event()
+        """Set once nothing is on its way by it, and the relay has been told so."""
+        self._leave_begun = trio.Event()
+        self._up_since = trio.current_time()
         lanes[Priority.NORMAL].before_flush = self._announce
+
+    @property
+    def leaving(self) -> bool:
+        """Whether the relay ends, or is given up: nothing new goes by it, answers excepted."""
+        return self._leave_begun.is_set()
+
+    @property
+    def settled(self) -> bool:
+        """Whether it has been up for so long that every other node has found it too."""
+        return trio.current_time() >= self._up_since + SETTLE_S
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits to be sent by any lane."""
+        return all(lane.idle for lane in self.lanes)
 
     async def run(
         self,
         settings: MeshSettings,
         take: Callable[[str, Envelope], None],
         confirmed: Callable[[list[str]], None],
+        carries: Callable[[], None],
+        under_way: Callable[[str], bool],
     ) -> None:
-        """Carry until a lane is lost; raises `LinkLostError`, inside a group."""
+        """Carry until a lane is lost; raises `LinkLostError`, inside a group.
+
+        `carries` is called when the relay begins or ends to be one that carries; `under_way` says
+        whether something that was asked by it has no answer yet.
+        """
         relay = self.relay
 
         def taken(lane: Lane, envelope: Envelope) -> None:
@@ -50,6 +81,9 @@ class Connection:
                 take(relay, envelope)
             elif envelope.kind == Kind.PONG:
                 lane.pong(envelope.body)
+            elif envelope.kind == Kind.LEAVING:
+                self.leave()
+                carries()
             else:
                 confirmed(self._confirm(envelope))
 
@@ -59,11 +93,31 @@ class Connection:
                 nursery.start_soon(lane.write)
             self.lanes[Priority.NORMAL].wake()
             nursery.start_soon(self._stay_alive, settings.ping_s, settings.silence_s)
+            nursery.start_soon(self._settle, carries)
+            nursery.start_soon(self._part, under_way)
 
     def go_down(self) -> None:
         """End all lanes."""
         for lane in self.lanes:
             lane.go_down()
+
+    def leave(self) -> None:
+        """Let nothing new go by this relay, and tell it so when nothing is on its way."""
+        self._leave_begun.set()
+
+    async def _settle(self, carries: Callable[[], None]) -> None:
+        await trio.sleep_until(self._up_since + SETTLE_S)
+        carries()
+
+    async def _part(self, under_way: Callable[[str], bool]) -> None:
+        """Wait until nothing is on its way by a relay that is left, and tell it so."""
+        await self._leave_begun.wait()
+        while not self.idle or under_way(self.relay):
+            await trio.sleep(PART_POLL_S)
+        for lane in self.lanes:
+            lane.outbox.put_control(encode(Kind.LEAVING, lane.priority))
+            lane.wake()
+        self.parted.set()
 
     def changed(self, room: str) -> None:
         """Tell the relay soon that `room` is wanted, or no longer."""

@@ -39,6 +39,8 @@ class Lane:
         self.priority = priority
         self.outbox = outbox
         self.round_trip_ms = 0.0
+        self.senders = 0
+        """How many wait for room."""
         self.before_flush: Callable[[], None] = _nothing
         self._end = end
         self._link = end.link
@@ -54,18 +56,22 @@ class Lane:
         """Say hello and return the header of the welcome; raises `LinkLostError` without one."""
         self._link.send(BATCH_START + hello)
         while True:
-            for batch in await self._receive():
-                envelopes = list(split(batch))
-                if envelopes and envelopes[0].kind == Kind.WELCOME:
-                    self._early = envelopes[1:]
-                    return envelopes[0].header
+            # What the relay sends first may come together with its welcome.
+            came = [each for batch in await self._receive() for each in split(batch)]
+            if came and came[0].kind == Kind.WELCOME:
+                self._early = came[1:]
+                return came[0].header
 
     async def send(self, envelope: bytes) -> None:
         """Queue `envelope`; waits for room and raises `RelayDownError` when the lane goes down."""
         while not self.offer(envelope):
             if self._down:
                 raise RelayDownError
-            await self._room.wait()
+            self.senders += 1
+            try:
+                await self._room.wait()
+            finally:
+                self.senders -= 1
         if self._down:
             raise RelayDownError
 
@@ -112,6 +118,11 @@ class Lane:
             for batch in await self._receive():
                 self._take_batch(batch, take)
             await trio.lowlevel.checkpoint()
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits to be sent by it."""
+        return not self.outbox.depth and not self.senders
 
     def go_down(self) -> None:
         """End: whoever waits to send is told."""

@@ -16,7 +16,7 @@ from mesh.lane import LinkLostError, Traffic
 from mesh.outbox import Outbox
 from mesh.requests import Attempt, RequestBook, another, unavailable, worth_repeating
 from mesh.settings import MeshSettings
-from proto.envelopes import BadEnvelopeError, Envelope, Kind, encode
+from proto.envelopes import KIND_AT, BadEnvelopeError, Envelope, Kind, encode
 from proto.errors import ErrorCode, RequestError
 from proto.headers import Hello, NodeRole, RequestHeader, decode_reply, encode_header
 from proto.identity import NodeIdentity
@@ -101,12 +101,12 @@ class MeshNode:
         if found is None:
             if len(self._ranked) >= RANKINGS:
                 self._ranked.clear()
-            found = self._ranked[key] = ranked(key, self._up)
+            found = self._ranked[key] = ranked(key, self._carrying())
         return list(found)
 
     async def send(self, relay: str, priority: Priority, envelope: bytes) -> None:
         """Put `envelope` on the relay's lane; waits while it is full, raises `RelayDownError`."""
-        connection = self._up.get(relay)
+        connection = self._takes(relay, envelope)
         if connection is None:
             self._drops["relay_down", priority] += 1
             raise RelayDownError(relay)
@@ -121,7 +121,7 @@ class MeshNode:
 
     def offer(self, relay: str, priority: Priority, envelope: bytes) -> bool:
         """Put `envelope` on the relay's lane if it is up and has room."""
-        connection = self._up.get(relay)
+        connection = self._takes(relay, envelope)
         if connection is not None and connection.lanes[priority].offer(envelope):
             return True
         self._drops["relay_down" if connection is None else "lane_full", priority] += 1
@@ -220,17 +220,33 @@ class MeshNode:
         return attempt.body
 
     def _in_turn(self) -> list[str]:
-        """The relays that are up, each request beginning with the next one."""
-        up = list(self._up)
+        """The relays that carry, each request beginning with the next one."""
+        up = self._carrying()
         self._turn += 1
         start = self._turn % len(up) if up else 0
         return up[start:] + up[:start]
 
+    def _carrying(self) -> list[str]:
+        """The relays that are up and stay: those alone that every node has found, if there are."""
+        staying = [each for each in self._up.values() if not each.leaving]
+        settled = [each for each in staying if each.settled]
+        return [each.relay for each in settled or staying]
+
+    def _takes(self, relay: str, envelope: bytes) -> Connection | None:
+        """Return the connection to `relay` if `envelope` may go by it: one that leaves takes the
+        answers to what was asked by it, and nothing else."""
+        connection = self._up.get(relay)
+        leaving = connection is not None and connection.leaving
+        return None if leaving and envelope[KIND_AT] != Kind.REPLY else connection
+
     def _has_confirmed(self, room: str) -> bool:
+        """Say whether all relays have confirmed the interest by which the room may come now: its
+        carrier, and those that other nodes may not yet, or still, take for it."""
         if room in self._chosen:
             return self._chosen.confirmed(room)
         carriers = self.carriers(room)
-        return bool(carriers) and self._up[carriers[0]].announcer.confirmed(room)
+        by = [c for c in self._up.values() if c.relay in carriers[:1] or c.leaving or not c.settled]
+        return bool(carriers) and all(each.announcer.confirmed(room) for each in by)
 
     def _wake_confirmed(self, rooms: list[str]) -> None:
         for room in rooms:
@@ -258,7 +274,13 @@ class MeshNode:
             if connection.relay in self._up:
                 raise LinkLostError(f"{connection.relay} is connected already, by another address")
             self._come_up(connection)
-            await connection.run(self._settings, self._take, self._wake_confirmed)
+            await connection.run(
+                self._settings,
+                self._take,
+                self._wake_confirmed,
+                self._carriers_changed,
+                self.requests.under_way,
+            )
         finally:
             self._go_down(connection)
 
@@ -289,6 +311,9 @@ class MeshNode:
 
     def _topology_changed(self) -> None:
         self.changes += 1
+        self._carriers_changed()
+
+    def _carriers_changed(self) -> None:
         self._ranked.clear()
         self._chosen.relays_changed()
         self._wake_confirmed(list(self._confirmations))

@@ -55,6 +55,10 @@ class RequestBook:
         """How many are without an answer."""
         return len(self._open)
 
+    def under_way(self, relay: str) -> bool:
+        """Say whether something that was asked by `relay` has no answer yet."""
+        return any(attempt.relay == relay for attempt in self._open.values())
+
     def open(self, relay: str, priority: Priority) -> Attempt:
         """Begin an attempt over `relay`; raises `RequestError` `overloaded` beyond the bound."""
         if len(self._open) >= share(self._limit, priority):

@@ -25,6 +25,8 @@ MAX_ENVELOPE_BYTES = 1 << 20
 _PREFIX = struct.Struct("!IBBHH")
 PREFIX_BYTES = _PREFIX.size
 _LENGTH_BYTES = 4
+KIND_AT = _LENGTH_BYTES
+"""Where an envelope's kind is in its bytes."""
 
 
 class Kind(IntEnum):
@@ -42,6 +44,9 @@ class Kind(IntEnum):
     """Node to relay, each lane: is the link alive? []"""
     PONG = 6
     """Relay to node: the body of the ping. []"""
+    LEAVING = 7
+    """Relay to node, urgent lane: use others, it ends when nothing waits. Node to relay, each lane:
+    nothing more comes by it, answers excepted. []"""
     ROOM = 10
     """Router to relay to every access node interested in the room. [room]"""
     HEADS = 11

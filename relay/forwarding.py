@@ -58,6 +58,7 @@ class Forwarding:
             int(Kind.REPLY): self._reply,
             int(Kind.INTEREST): self._interest,
             int(Kind.PING): self._ping,
+            int(Kind.LEAVING): self._left,
         }
 
     def join(self, peer: Peer) -> None:
@@ -184,6 +185,9 @@ class Forwarding:
 
     def _ping(self, peer: Peer, envelope: Envelope, touched: Touched) -> None:
         self._answer(peer, Kind.PONG, envelope.priority, b"", envelope.body, touched)
+
+    def _left(self, peer: Peer, envelope: Envelope, _: Touched) -> None:
+        peer.left.add(envelope.priority)
 
     def _answer(
         self, peer: Peer, kind: Kind, lane: int, header: bytes, body: bytes, touched: Touched

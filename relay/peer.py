@@ -18,6 +18,13 @@ class Peer:
         self.region = hello.region
         self.incarnation = hello.incarnation
         self.lanes: dict[int, PeerLane] = {}
+        self.left: set[int] = set()
+        """Lanes by which nothing more comes from the node, answers excepted."""
+
+    @property
+    def has_left(self) -> bool:
+        """Whether the node has taken this relay off its carriers and has nothing on its way."""
+        return len(self.left) == len(Priority)
 
     @property
     def complete(self) -> bool:

@@ -3,7 +3,7 @@
 from proto.envelopes import Kind
 from proto.headers import NodeRole
 
-_ALL = frozenset((Kind.PING,))
+_ALL = frozenset((Kind.PING, Kind.LEAVING))
 _FAN_OUT = frozenset((Kind.ROOM, Kind.HEADS, Kind.SPREAD, Kind.USERS))
 
 MAY_SEND: dict[NodeRole, frozenset[int]] = {

@@ -25,6 +25,7 @@ from proto.ids import is_node
 from proto.priorities import Priority
 from relay.forwarding import Forwarding, Touched
 from relay.lanes import LaneTraffic, PeerLane
+from relay.leaving import Leaving
 from relay.peer import Peer, Roster
 from relay.permissions import SENDERS
 from relay.settings import Settings
@@ -64,6 +65,7 @@ class Relay:
         self._some_late = [trio.Event() for _ in Priority]
         self._heard_at: dict[Link, float] = {}
         self._strangers: dict[Link, float] = {}
+        self._leaving = Leaving(self.forwarding, self._flush)
         self._ends = _listen(settings.listen, links)
 
     @property
@@ -94,6 +96,7 @@ class Relay:
         """Return what the relay is doing, as JSON-able values."""
         peers = self.forwarding.peers.values()
         return {
+            "draining": self._leaving.begun,
             "links": len(peers),
             "nodes": sorted(peer.node for peer in peers),
             "rooms": len(self.forwarding.table),
@@ -116,10 +119,9 @@ class Relay:
             for end in self._ends:
                 end.close()
 
-    async def drained(self) -> None:
-        """Wait until nothing waits for any node."""
-        while any(self.lane_depths().values()):
-            await trio.sleep(0.005)
+    async def leave(self) -> None:
+        """Have all nodes use other relays, and wait until nothing waits for any of them."""
+        await self._leaving.run()
 
     async def _serve(self, lane: Priority) -> None:
         end = self._ends[lane]
@@ -211,6 +213,7 @@ class Relay:
         self._flush(peer.lanes[hello.lane])
         if peer.complete:
             self.forwarding.join(peer)
+            self._leaving.joined(peer)
             log.info("node_up", node=peer.node, role=peer.role)
 
     def _gone(self, link: Link) -> None:

@@ -51,33 +51,39 @@ async def run(
     stopping: trio.Event,
     task_status: trio.TaskStatus[RelayService] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Run a relay until `stopping`, or until it is ordered to drain; then send what still waits.
+    """Run a relay until `stopping`, or until it is ordered to drain; then take its leave.
 
     Raises `OSError` where it can't listen. A store that is away is no hindrance.
     """
     relay = Relay(settings, node, NngLinks())
-    service = RelayService(relay)
+    service, gone = RelayService(relay), trio.Event()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(relay.run)
         async with trio.open_nursery() as presence:
             if settings.store_url:
-                presence.start_soon(_be_known, settings, node, service, stopping)
+                presence.start_soon(_be_known, settings, node, service, stopping, gone)
             task_status.started(service)
             await stopping.wait()
-            await relay.drained()
+            await relay.leave()
+            gone.set()
         nursery.cancel_scope.cancel()
 
 
 async def _be_known(
-    settings: Settings, node: NodeIdentity, service: RelayService, stopping: trio.Event
+    settings: Settings,
+    node: NodeIdentity,
+    service: RelayService,
+    stopping: trio.Event,
+    gone: trio.Event,
 ) -> None:
-    """Say in the store that this relay lives, and at the end that it does no longer."""
+    """Say in the store that this relay lives, and when it is `gone` that it does no longer; an
+    order to drain that is found there sets `stopping`."""
     async with open_redis(StoreSettings(url=settings.store_url)) as redis:
         registry = ObeyingRegistry(RedisRegistry(redis), stopping)
-        while not stopping.is_set():
+        while not gone.is_set():
             await _renew(registry, node, service)
             with trio.move_on_after(settings.lease_s):
-                await stopping.wait()
+                await gone.wait()
         with trio.move_on_after(RESIGN_S):
             await _resign(registry, node)
 

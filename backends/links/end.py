@@ -36,6 +36,11 @@ class FlowLink:
         """Whether a batch may be sent now."""
         return self._flow.open and not self._gone
 
+    @property
+    def in_flight(self) -> int:
+        """Messages that the other side has not consumed yet."""
+        return self._flow.in_flight
+
     def send(self, batch: bytes) -> None:
         """Send `batch`; raises `NotSendableError` unless `sendable`."""
         if not self.sendable:

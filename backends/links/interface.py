@@ -35,6 +35,10 @@ class Link(Protocol):
     def sendable(self) -> bool:
         """Whether a batch may be sent now; false for good once the link is gone."""
 
+    @property
+    def in_flight(self) -> int:
+        """Messages sent that the other side has not consumed yet, as far as it has said so."""
+
     def send(self, batch: bytes) -> None:
         """Send `batch`; raises `NotSendableError` unless `sendable`."""
 

@@ -71,6 +71,11 @@ class Cluster:
         """End a relay or node without a word."""
         self._scopes.pop(name).cancel()
 
+    async def leave(self, name: str) -> None:
+        """End a relay as its drain does."""
+        await self.relays[name].leave()
+        self.kill(name)
+
     async def all_up(self, *nodes: MeshNode) -> None:
         running = len([name for name in self._scopes if name.startswith("relay-")])
         await until(lambda: all(len(node.up) == running for node in nodes))

@@ -61,8 +61,9 @@ async def test_it_serves_nodes_tells_the_store_and_resigns(
                 await trio.sleep(0.01)
             lease = (await registry.living())[0]
             assert (lease.node, lease.role, lease.url) == ("relay-1", "relay", "http://here")
-            stopping.set()
+            await registry.order_drain("relay-1")
             await ended.wait()
+            assert stopping.is_set()
             assert await registry.living() == []
     nursery.cancel_scope.cancel()
 
