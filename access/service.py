@@ -28,6 +28,7 @@ from backends.links.nng import NngLinks
 from backends.redis.client import open_redis
 from backends.redis.collector import StoreCollector
 from backends.routes.redis import RedisRoutes
+from mesh.discovery import discover, follow
 from mesh.metrics import MeshCollector
 from mesh.node import MeshNode
 from proto.identity import NodeIdentity
@@ -73,6 +74,10 @@ class Service:
         """Return the collectors that `/metrics` reads."""
         return self._collectors
 
+    def reconfigured(self, settings: Settings) -> None:
+        """Take over the relays from a config file that has changed."""
+        follow(self._mesh, settings.mesh)
+
 
 async def run(
     settings: Settings,
@@ -105,6 +110,7 @@ async def _opened(
     renewal = _renewal(settings.edge)
     open_channel = TlsChannels(renewal.context) if renewal else plain
     async with open_redis(settings.store) as redis, trio.open_nursery() as nursery:
+        registry = ObeyingRegistry(RedisRegistry(redis), stopping)
         node = AccessNode(
             settings,
             identity,
@@ -116,7 +122,7 @@ async def _opened(
                 identity, "access", settings.mesh, NngLinks(), receive, settings.regions
             ),
             routes=RedisRoutes(redis),
-            registry=ObeyingRegistry(RedisRegistry(redis), stopping),
+            registry=registry,
             now_ms=_now_ms,
             random=random.random,
             random_bits=random.getrandbits,
@@ -135,6 +141,8 @@ async def _opened(
             collectors.append(TlsCollector(renewal))
             nursery.start_soon(renewal.run)
         nursery.start_soon(mesh.run)
+        if settings.mesh.discover:
+            nursery.start_soon(discover, registry, identity.region, mesh)
         nursery.start_soon(node.run)
         service = Service(node, server, mesh, collectors)
         serve = partial(_serve, service, server, listener)

@@ -26,6 +26,7 @@ from logic.rooms.shard_duties import ShardDuties
 from logic.rooms.totals import Totals
 from logic.rooms.writer import RoomWriter
 from logic.settings import Settings
+from mesh.discovery import follow
 from mesh.interface import Mesh
 from mesh.lives import Lives
 from mesh.metrics import LivesCollector, ServingCollector
@@ -114,6 +115,10 @@ class Logic:
         serving = ServingCollector(self.serving)
         lives = LivesCollector(self.elsewhere)
         return [own, serving, lives, *self.im.collectors(), *self._collectors]
+
+    def reconfigured(self, settings: Settings) -> None:
+        """Take over the relays from a config file that has changed."""
+        follow(self._mesh, settings.mesh)
 
     async def run(self, stopping: trio.Event) -> None:
         """Work until `stopping`; then answer what was admitted and empty the way to the bus."""

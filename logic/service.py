@@ -28,6 +28,7 @@ from backends.routes.redis import RedisRoutes
 from logic.node import Logic
 from logic.parts import Parts
 from logic.settings import Settings
+from mesh.discovery import discover
 from mesh.metrics import MeshCollector
 from mesh.node import MeshNode
 from proto.envelopes import Envelope
@@ -76,6 +77,8 @@ async def _opened(
         logic = Logic(settings, node, parts, mesh, collectors)
         inbound.append(logic)
         nursery.start_soon(mesh.run)
+        if settings.mesh.discover:
+            nursery.start_soon(discover, parts.registry, node.region, mesh)
         yield logic, mesh
         nursery.cancel_scope.cancel()
 

@@ -21,9 +21,10 @@ WELCOME_S = 2.0
 STEP_BYTES = 50_000
 """Rooms in one step of interest: safely below the header's limit."""
 
-SETTLE_S = 1.0
+SETTLE_S = 2.0
 """How long a relay must have been up before it carries anything, where others do: the other nodes
-have found it too by then (they dial again within 0.25 s), so that nothing falls between."""
+have found it too by then (they dial again within 0.25 s, and look for new relays each second), so
+that nothing falls between."""
 
 PART_POLL_S = 0.005
 
@@ -33,8 +34,11 @@ _CONTROL = frozenset((int(Kind.PONG), int(Kind.CONFIRM), int(Kind.LEAVING)))
 class Connection:
     """A relay that has welcomed this node on every lane."""
 
-    def __init__(self, welcome: Welcome, lanes: list[Lane], announcer: Announcer) -> None:
+    def __init__(
+        self, welcome: Welcome, urls: LaneUrls, lanes: list[Lane], announcer: Announcer
+    ) -> None:
         self.relay = welcome.relay
+        self.urls = urls
         self.incarnation = welcome.incarnation
         self.hot = welcome.hot
         """Whether the relay carries the hot way."""
@@ -180,7 +184,7 @@ async def connect(
         for lane in lanes:
             lane.go_down()
         raise
-    return Connection(welcome, lanes, announcer)
+    return Connection(welcome, urls, lanes, announcer)
 
 
 async def _dial(urls: LaneUrls, links: Links) -> list[Dialed]:

@@ -1,6 +1,6 @@
 """What a node sees of the mesh: relays by name, rooms it wants, requests it asks or serves."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
 
 from proto.envelopes import Envelope
@@ -47,6 +47,12 @@ class Mesh(Protocol):
 
     def unwant_once(self, key: str) -> None:
         """Withdraw the interest in `key`."""
+
+    def set_relays(self, addresses: Iterable[str]) -> None:
+        """Use the relays at `addresses` and no others from now on; those that stay are not touched.
+
+        Raises `BadAddressError`, and changes nothing, where one is none.
+        """
 
     async def confirmed(self, room: str) -> None:
         """Wait until the carrier of `room` has confirmed the interest; raises `RequestError`

@@ -1,14 +1,16 @@
 """A node's end of the mesh: links to every relay of its region, kept up, behind `Mesh`."""
 
 from collections import Counter
+from collections.abc import Iterable
 
 import structlog
 import trio
 
 from backends.links.interface import Links
-from mesh.addresses import LaneUrls, lane_urls
+from mesh.addresses import LaneUrls
 from mesh.chosen import Chosen
 from mesh.connection import STEP_BYTES, Connection, connect
+from mesh.dialling import Dialling
 from mesh.homes import Homes
 from mesh.interest import Announcer
 from mesh.interface import Receive, RelayDownError
@@ -27,6 +29,10 @@ from proto.services import Method
 
 RECONNECT_S = 0.05
 """Pause before a lost relay is dialled again; dialling itself waits until it is there."""
+
+LINGER_S = 5.0
+"""How long a relay that was taken out of the config is still listened to: the other nodes read
+theirs anew each second, and until then they send by it."""
 
 RANKINGS = 65_536
 """Keys whose carriers are remembered until a relay comes or goes."""
@@ -60,6 +66,7 @@ class MeshNode:
         self._chosen = Chosen(identity.node, self._up, self.carriers)
         self._confirmations: dict[str, trio.Event] = {}
         self._turn = 0
+        self._dialling = Dialling(self._keep, self._part)
         self.requests = RequestBook(identity.incarnation, settings.max_requests)
         self.traffic = [Traffic() for _ in Priority]
         self._drops: Counter[tuple[str, Priority]] = Counter()
@@ -70,11 +77,16 @@ class MeshNode:
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Keep the links until cancelled; started at once, relays come up when they are there."""
+        if not self._settings.discover:
+            self.set_relays(self._settings.relays)
         async with trio.open_nursery() as nursery:
-            for address in self._settings.relays:
-                nursery.start_soon(self._keep, lane_urls(address))
             nursery.start_soon(self._chosen.run)
+            await nursery.start(self._dialling.run)
             task_status.started()
+
+    def set_relays(self, addresses: Iterable[str]) -> None:
+        """See `Mesh`."""
+        self._dialling.use(addresses)
 
     @property
     def up(self) -> dict[str, Connection]:
@@ -262,6 +274,16 @@ class MeshNode:
             except* LinkLostError as errors:
                 log.warning("relay_lost", url=urls[0], reason=_first(errors))
             await trio.sleep(RECONNECT_S)
+
+    async def _part(self, urls: LaneUrls) -> None:
+        """Finish with a relay that is given up: nothing new goes by it, and what comes is taken
+        for as long as others may not know yet that it is given up."""
+        for connection in [each for each in self._up.values() if each.urls == urls]:
+            connection.leave()
+            self._carriers_changed()
+            with trio.move_on_after(LINGER_S):
+                await connection.parted.wait()
+            await trio.sleep(LINGER_S)
 
     async def _live(self, urls: LaneUrls) -> None:
         limit = self._settings.lane_bytes

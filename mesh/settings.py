@@ -16,10 +16,19 @@ class MeshSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
         Meta(
             description="Addresses of all relays of the region, one text each: the URL of the "
             "urgent lane, with normal and bulk on the next two ports, or three URLs with commas "
-            "between them. Relays say their names themselves.",
+            "between them. Relays say their names themselves. A change of this key in the config "
+            "file is taken over within a second, without a restart.",
             max_length=8,
         ),
     ] = msgspec.field(default_factory=lambda: ["tcp://127.0.0.1:7730"])
+    discover: Annotated[
+        bool,
+        Meta(
+            description="Find the relays by their leases in the store instead, and not by "
+            "`relays`: those of this node's region that have `store_url` set. Off, since a file "
+            "needs no store to be right.",
+        ),
+    ] = False
     request_timeout_s: Annotated[
         float,
         Meta(

@@ -5,6 +5,7 @@ import os
 import random
 import signal
 import socket
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 import structlog
@@ -22,6 +23,9 @@ READY_POLL_S = 0.02
 YOUNG_OBJECTS = 20_000
 """Objects made before the collector looks at the youngest: most of a node's are gone by then."""
 
+Follow = Callable[[Service], Awaitable[None]]
+"""Follows something for a role while it runs, such as its config file."""
+
 log = structlog.get_logger()
 
 
@@ -30,8 +34,14 @@ def node_id(config: NodeConfig) -> str:
     return config.node.id or f"{config.role}-{os.getpid()}"
 
 
-async def run_node(config: NodeConfig, run: Run, supervision: Supervision) -> None:
-    """Run the role until SIGTERM or SIGINT, then drain it within `node.drain_s` seconds.
+async def run_node(
+    config: NodeConfig,
+    run: Run,
+    supervision: Supervision,
+    following: Follow | None = None,
+) -> None:
+    """Run the role until SIGTERM, SIGINT or an order to drain, then drain it within `node.drain_s`
+    seconds; `following` goes on beside it while it runs.
 
     Raises `Failure` if `node.http` can't be listened at; in an exception group, what the role
     raised, or `Failure` if it ended by itself.
@@ -43,7 +53,7 @@ async def run_node(config: NodeConfig, run: Run, supervision: Supervision) -> No
         background.start_soon(supervision.die_when_orphaned)
         with trio.CancelScope() as scope:
             background.start_soon(_cut_after, stopping, config.node.drain_s, scope)
-            await _serve(config, run, server, supervision, stopping)
+            await _serve(config, run, server, supervision, stopping, following)
         background.cancel_scope.cancel()
     if scope.cancelled_caught:
         log.warning("drain_cut", after_s=config.node.drain_s)
@@ -55,6 +65,7 @@ async def _serve(
     server: socket.socket,
     supervision: Supervision,
     stopping: trio.Event,
+    following: Follow | None,
 ) -> None:
     drained = trio.Event()
     identity = _identity(config, server)
@@ -64,6 +75,8 @@ async def _serve(
             serve = partial(serve_http, application(service), server, stopping=drained)
             await http.start(serve)
             role.start_soon(_announce, service, identity, supervision, stopping)
+            if following:
+                http.start_soon(_until, drained, following, service)
         drained.set()
     if not stopping.is_set():
         raise Failure(f"the {config.role} role ended by itself")
@@ -90,6 +103,13 @@ async def _announce(
     settle_memory()
     log.info("node_ready", http=identity.http_url)
     supervision.say_ready()
+
+
+async def _until(drained: trio.Event, following: Follow, service: Service) -> None:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(following, service)
+        await drained.wait()
+        nursery.cancel_scope.cancel()
 
 
 async def _stop_on_signal(stopping: trio.Event) -> None:

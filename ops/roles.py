@@ -20,7 +20,9 @@ ROLES = ("access", "relay", "router", "logic")
 
 
 class Service(Protocol):
-    """A running role as ops sees it. It may also have `routes()`, Starlette routes to be served."""
+    """A running role as ops sees it. It may also have `routes()`, Starlette routes to be served,
+    and `reconfigured(settings)`, which takes over what may change while it runs, or raises
+    `ValueError` and changes nothing."""
 
     def ready(self) -> bool:
         """Return whether the node can do its work now."""

@@ -96,6 +96,7 @@ class Relay:
         """Return what the relay is doing, as JSON-able values."""
         peers = self.forwarding.peers.values()
         return {
+            "lanes": self._settings.advertise or self._settings.listen,
             "draining": self._leaving.begun,
             "links": len(peers),
             "nodes": sorted(peer.node for peer in peers),

@@ -22,6 +22,14 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             min_length=1,
         ),
     ] = "tcp://127.0.0.1:7730"
+    advertise: Annotated[
+        str,
+        Meta(
+            description="Address by which nodes with `mesh.discover` dial this relay, written as "
+            "`listen` is. Empty: `listen`, which is right unless that is no address of this host, "
+            "as in a container.",
+        ),
+    ] = ""
     peer_lane_bytes: Annotated[
         int,
         Meta(

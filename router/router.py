@@ -17,6 +17,7 @@ from backends.errors import StoreUnavailableError
 from backends.leases.interface import NodeLease, Registry
 from backends.room_log.interface import RoomLog
 from backends.routes.interface import Routes
+from mesh.discovery import follow
 from mesh.interface import Mesh
 from mesh.lives import Lives
 from mesh.metrics import LivesCollector
@@ -97,6 +98,10 @@ class Router:
     def routes(self) -> Sequence[BaseRoute]:
         """Return the gateway's routes."""
         return self._routes
+
+    def reconfigured(self, settings: Settings) -> None:
+        """Take over the relays from a config file that has changed."""
+        follow(self._parts.mesh, settings.mesh)
 
     async def run(self, stopping: trio.Event) -> None:
         """Work until `stopping`, then finish what was taken from the bus."""

@@ -17,6 +17,7 @@ from backends.redis.client import open_redis
 from backends.redis.collector import StoreCollector
 from backends.room_log.redis import RedisRoomLog
 from backends.routes.redis import RedisRoutes
+from mesh.discovery import discover
 from mesh.metrics import MeshCollector
 from mesh.node import MeshNode
 from proto.envelopes import Envelope
@@ -61,11 +62,13 @@ async def _opened(
         open_bus(settings.bus) as bus,
         trio.open_nursery() as nursery,
     ):
-        nursery.start_soon(mesh.run)
         room_log = RedisRoomLog(
             redis, settings.room_log, now_ms=_now_ms, random_bits=random.SystemRandom().getrandbits
         )
         routes, registry = RedisRoutes(redis), ObeyingRegistry(RedisRegistry(redis), stopping)
+        nursery.start_soon(mesh.run)
+        if settings.mesh.discover:
+            nursery.start_soon(discover, registry, node.region, mesh)
         collectors = (MeshCollector(mesh), BusCollector(bus.counters), StoreCollector(redis))
         depths = partial(lane_depths, mesh)
         yield Parts(mesh, bus, routes, registry, room_log, collectors, depths), mesh

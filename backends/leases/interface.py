@@ -38,8 +38,8 @@ class Registry(Protocol):
     async def resign(self, node: str, incarnation: str) -> None:
         """End the node's lease, unless another incarnation holds it."""
 
-    async def living(self) -> list[NodeLease]:
-        """Return the nodes whose lease runs."""
+    async def living(self, role: str = "") -> list[NodeLease]:
+        """Return the nodes whose lease runs; those of `role` alone cost no look at the others."""
 
     async def settled(self) -> bool:
         """Say whether absence means anything: false for one lease time after the store has lost

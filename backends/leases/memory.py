@@ -38,10 +38,11 @@ class MemoryRegistry:
         if node in self._leases and self._leases[node][1].incarnation == incarnation:
             del self._leases[node]
 
-    async def living(self) -> list[NodeLease]:
+    async def living(self, role: str = "") -> list[NodeLease]:
         """See `Registry`."""
         now_s = self._now_s()
-        return [lease for until_s, lease in self._leases.values() if now_s < until_s]
+        found = [lease for until_s, lease in self._leases.values() if now_s < until_s]
+        return [lease for lease in found if role in ("", lease.role)]
 
     async def settled(self) -> bool:
         """See `Registry`."""

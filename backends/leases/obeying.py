@@ -34,9 +34,9 @@ class ObeyingRegistry:
         """See `Registry`."""
         await self._registry.resign(node, incarnation)
 
-    async def living(self) -> list[NodeLease]:
+    async def living(self, role: str = "") -> list[NodeLease]:
         """See `Registry`."""
-        return await self._registry.living()
+        return await self._registry.living(role)
 
     async def settled(self) -> bool:
         """See `Registry`."""

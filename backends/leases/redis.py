@@ -40,7 +40,10 @@ class RedisRegistry:
     async def renew(self, lease: NodeLease) -> Orders:
         """See `Registry`."""
         value = f"{lease.incarnation} ".encode() + _encode(lease)
-        keys = [_lease_key(lease.node), _INDEX, _PULSE, _SETTLING, _TO_DRAIN]
+        keys = [
+            *(_lease_key(lease.node), _INDEX, _PULSE, _SETTLING, _TO_DRAIN),
+            _index_of(lease.role),
+        ]
         command = _RENEW.command(keys, lease.node, value, self._ttl_ms, self._ttl_ms // 2)
         return Orders(drain=bool(await self._redis.call(_INDEX, command)))
 
@@ -56,14 +59,16 @@ class RedisRegistry:
             _INDEX, _RESIGN.command([_lease_key(node), _INDEX, _TO_DRAIN], node, incarnation)
         )
 
-    async def living(self) -> list[NodeLease]:
+    async def living(self, role: str = "") -> list[NodeLease]:
         """See `Registry`."""
-        members = await self._redis.call(_INDEX, ("SMEMBERS", _INDEX))
+        index = _index_of(role) if role else _INDEX
+        members = await self._redis.call(_INDEX, ("SMEMBERS", index))
         nodes = sorted(member.decode() for member in members)
         read: list[Command] = [("GET", _lease_key(node)) for node in nodes]
         replies = dict(zip(nodes, await self._redis.call_many(_INDEX, read), strict=True))
-        await self._forget([node for node, reply in replies.items() if reply is None])
-        return [_lease(reply) for reply in replies.values() if reply is not None]
+        await self._forget([node for node, reply in replies.items() if reply is None], index)
+        found = [_lease(reply) for reply in replies.values() if reply is not None]
+        return [lease for lease in found if role in ("", lease.role)]
 
     async def settled(self) -> bool:
         """See `Registry`."""
@@ -72,8 +77,8 @@ class RedisRegistry:
         )
         return bool(pulse) and not settling
 
-    async def _forget(self, nodes: list[str]) -> None:
-        commands = [_FORGET.command([_lease_key(node), _INDEX], node) for node in nodes]
+    async def _forget(self, nodes: list[str], index: str) -> None:
+        commands = [_FORGET.command([_lease_key(node), index], node) for node in nodes]
         await self._redis.call_many(_INDEX, commands)
 
 
@@ -93,6 +98,10 @@ class RedisDuties:
     async def release(self, duty: str, holder: str) -> None:
         """See `Duties`."""
         await self._redis.call(duty, _RELEASE.command([_duty_key(duty)], holder))
+
+
+def _index_of(role: str) -> str:
+    return f"{_INDEX}:{role}"
 
 
 def _lease_key(node: str) -> str:

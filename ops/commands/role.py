@@ -2,6 +2,7 @@
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 import click
@@ -9,11 +10,12 @@ import structlog
 import trio
 from msgspec.structs import replace
 
+from ops.config.following import follow
 from ops.config.load import NodeConfig, load
 from ops.errors import Failure, one_line, root_cause
 from ops.limits import raise_file_limit
 from ops.logging import configure, is_console
-from ops.node import node_id, run_node
+from ops.node import Follow, node_id, run_node
 from ops.roles import Run, run_of, share_of, signals_of
 from ops.supervision import Supervision
 from ops.workers.group import Group
@@ -36,9 +38,16 @@ def role_command(role: str) -> click.Command:
         if count_of(config) > 1:
             _run(*_group(config, file, flags), supervision)
         else:
-            _run(config, run_of(role), supervision)
+            _run(config, run_of(role), supervision, _following(role, file, flags))
 
     return command
+
+
+def _following(role: str, file: Path | None, flags: tuple[str, ...]) -> Follow | None:
+    """Return what follows the node's config file, where it has one."""
+    if file is None:
+        return None
+    return partial(follow, file, lambda: load(role, file, os.environ, flags).own)
 
 
 def _group(config: NodeConfig, file: Path | None, flags: tuple[str, ...]) -> tuple[NodeConfig, Run]:
@@ -58,12 +67,14 @@ def _group(config: NodeConfig, file: Path | None, flags: tuple[str, ...]) -> tup
     return config._replace(node=patient), group.run
 
 
-def _run(config: NodeConfig, run: Run, supervision: Supervision) -> None:
+def _run(
+    config: NodeConfig, run: Run, supervision: Supervision, following: Follow | None = None
+) -> None:
     configure(config.log, node=node_id(config), role=config.role)
     log = structlog.get_logger()
     log.debug("file_limit", files=raise_file_limit())
     try:
-        trio.run(run_node, config, run, supervision)
+        trio.run(run_node, config, run, supervision, following)
     except Exception as error:
         cause = root_cause(error)
         # A log keeps the traceback of what nobody foresaw; eyes get the line alone.

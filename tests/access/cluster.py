@@ -283,9 +283,9 @@ class Store:
         self.check()
         await self.registry.resign(node, incarnation)
 
-    async def living(self) -> Any:
+    async def living(self, role: str = "") -> Any:
         self.check()
-        return await self.registry.living()
+        return await self.registry.living(role)
 
     async def settled(self) -> bool:
         self.check()

@@ -105,12 +105,12 @@ class FixedRegistry:
     async def resign(self, node: str, incarnation: str) -> None:
         self.resigned.append((node, incarnation))
 
-    async def living(self) -> list[NodeLease]:
+    async def living(self, role: str = "") -> list[NodeLease]:
         await trio.lowlevel.checkpoint()
         self.reads += 1
         if self.failure:
             raise self.failure
-        return list(self.leases)
+        return [lease for lease in self.leases if role in ("", lease.role)]
 
     async def settled(self) -> bool:
         await trio.lowlevel.checkpoint()

@@ -1,9 +1,11 @@
 -- Say that a node lives; returns 1 where this life of it is to drain. Where nobody has said so for a
 -- while, the store was away or is new. An order for an earlier life is forgotten.
--- KEYS: lease, index of nodes, pulse, settling, orders to drain (hash node -> incarnation)
+-- KEYS: lease, index of nodes, pulse, settling, orders to drain (hash node -> incarnation), index of
+-- the nodes of its role
 -- ARGV: node, lease (incarnation, space, JSON), ttl_ms, pulse_ms
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 redis.call('SADD', KEYS[2], ARGV[1])
+redis.call('SADD', KEYS[6], ARGV[1])
 if not redis.call('SET', KEYS[3], '1', 'PX', ARGV[4], 'XX') then
   redis.call('SET', KEYS[4], '1', 'PX', ARGV[3])
   redis.call('SET', KEYS[3], '1', 'PX', ARGV[4])

@@ -41,6 +41,18 @@ async def test_a_node_lives_while_it_renews(registry, store_world):
     assert [each.node for each in await registry.living()] == ["access-2"]
 
 
+async def test_the_nodes_of_a_role_are_found_by_it(registry, store_world):
+    relay = NodeLease("relay-1", "relay", "local", "i1", "http://h", {})
+    await registry.renew(lease())
+    await registry.renew(relay)
+    assert await registry.living("relay") == [relay]
+    assert await registry.living("logic") == []
+    assert len(await registry.living()) == 2
+    await keep_alive(registry, store_world, 4, lease())
+    assert await registry.living("relay") == []
+    assert await registry.living("access") == [lease()]
+
+
 async def test_a_new_incarnation_replaces_the_old_one_and_outlives_its_resignation(registry):
     await registry.renew(lease(incarnation="i1"))
     await registry.renew(lease(incarnation="i2"))
