@@ -42,6 +42,7 @@ BENCHES = {
 CHAOS = {
     "room": Subcommand("bench.chaos.room:command", "Kill parts of the cluster under a live room."),
     "im": Subcommand("bench.chaos.im:command", "Kill parts of the cluster under instant messages."),
+    "rolling": Subcommand("bench.chaos.rolling:command", "Restart every node, one by one."),
 }
 
 relaymesh = LazyGroup("relaymesh", SUBCOMMANDS, "A cluster for instant messages and live rooms.")

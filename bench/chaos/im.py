@@ -143,9 +143,9 @@ async def run(
     ):
         clients: dict[str, Client] = {}
         for uid in PEOPLE:
-            clients[uid] = await nursery.start(_live, cluster, story, uid, "phone")
-        await nursery.start(_live, cluster, story, SECOND_DEVICE_OF, "laptop")
-        await _get_acquainted(cluster, story, clients)
+            clients[uid] = await nursery.start(live, cluster, story, uid, "phone")
+        await nursery.start(live, cluster, story, SECOND_DEVICE_OF, "laptop")
+        await get_acquainted(cluster, story, clients)
         killer = Killer(cluster, chance, broker, others)
         began_s = trio.current_time()
         async with trio.open_nursery() as working:
@@ -164,7 +164,7 @@ async def run(
     return result | {"ok": bool(whole and not wrong and set(killer.killed) == set(parts))}
 
 
-async def _live(
+async def live(
     cluster: Cluster,
     story: Story,
     uid: str,
@@ -183,7 +183,7 @@ async def _live(
             seen.take(event, trio.current_time())
 
 
-async def _get_acquainted(cluster: Cluster, story: Story, clients: dict[str, Client]) -> None:
+async def get_acquainted(cluster: Cluster, story: Story, clients: dict[str, Client]) -> None:
     """Make everybody friends of the first, neighbours of each other, and the two groups."""
     host, others = PEOPLE[0], PEOPLE[1:]
     pairs = {(host, other) for other in others} | set(zip(PEOPLE[::2], PEOPLE[1::2], strict=True))
@@ -210,10 +210,11 @@ async def _write(
             await trio.sleep_until(began_s + number / per_s)
             uid = chance.choice(PEOPLE)
             conv = chance.choice(story.conversations_of(uid))
-            nursery.start_soon(_send, story, clients[uid], conv, f"{uid}-{number}")
+            nursery.start_soon(send, story, clients[uid], conv, f"{uid}-{number}")
 
 
-async def _send(story: Story, client: Client, conv: str, mid: str) -> None:
+async def send(story: Story, client: Client, conv: str, mid: str) -> None:
+    """Send one message and note how it was answered."""
     story.sent_s[mid] = trio.current_time()
     try:
         sent = await client.im.send(conv, text=f"this is {mid}", mid=mid, timeout_s=PATIENCE_S)

@@ -119,11 +119,11 @@ async def run(
     async with running_cluster(*options) as cluster, trio.open_nursery() as nursery:
         killer = Killer(cluster, chance, broker)
         for number in range(VIEWERS):
-            await nursery.start(_watch, cluster, story, f"viewer-{number}")
+            await nursery.start(watch, cluster, story, f"viewer-{number}")
         enough = trio.Event()
         async with trio.open_nursery() as publishers:
             for number in range(PUBLISHERS):
-                publishers.start_soon(_publish, cluster, story, f"host-{number}", enough)
+                publishers.start_soon(publish, cluster, story, f"host-{number}", enough)
             await trio.sleep(CALM_S)
             await _kill(story, killer, killer.order(parts, kills), chance)
             await trio.sleep(CALM_S)
@@ -149,9 +149,10 @@ async def _kill(story: Story, killer: Killer, targets: list[str], chance: random
     story.killed = killer.killed
 
 
-async def _watch(
+async def watch(
     cluster: Cluster, story: Story, uid: str, task_status: trio.TaskStatus[None]
 ) -> None:
+    """Watch the room as `uid` for as long as the story lasts."""
     witness = Witness()
     story.witnesses.append(witness)
     token = cluster.token(uid)
@@ -164,7 +165,8 @@ async def _watch(
             witness.take(event, trio.current_time())
 
 
-async def _publish(cluster: Cluster, story: Story, uid: str, enough: trio.Event) -> None:
+async def publish(cluster: Cluster, story: Story, uid: str, enough: trio.Event) -> None:
+    """Publish to the room as its host `uid` until it is `enough` and all is answered."""
     token = cluster.token(uid, host=[ROOM])
     async with connect(gateway(cluster.gateway), token) as client:
         await client.join(ROOM)
