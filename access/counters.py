@@ -56,4 +56,9 @@ class AccessCounters:
         self.census_errors = 0
         self.route_writes = 0
         self.route_errors = 0
+        self.moves_told = 0
+        self.moves_overdue = 0
+        """Clients closed since they did not move."""
+        self.resumes_accepted = 0
+        self.resumes_refused = 0
         self.internal_errors = 0

@@ -7,7 +7,8 @@ import trio
 
 from access.im.opening import ImAnswer, ImRefused, Opened, Opening
 from access.joins import JoinAnswer, Joins, Prepared
-from access.replies import Replies
+from access.moves.tickets import Tickets
+from access.replies import Replies, Work
 from access.route_keeper import RouteKeeper
 from access.session import CloseError, Session
 from access.users import Users
@@ -15,7 +16,9 @@ from proto import tokens
 from proto.client_requests import Hello
 from proto.close_codes import CloseCode
 from proto.errors import ErrorBody, ErrorCode, RequestError
+from proto.resume_tokens import Resume
 from proto.server_frames import encode_json
+from proto.tokens import Claims
 
 CLOSE_CODES = {
     ErrorCode.TOKEN_INVALID: CloseCode.TOKEN_INVALID,
@@ -48,6 +51,7 @@ class Hellos:
         opening: Opening,
         users: Users,
         routes: RouteKeeper,
+        tickets: Tickets,
         replies: Replies,
         *,
         token_secret: str,
@@ -61,6 +65,7 @@ class Hellos:
         self._opening = opening
         self._users = users
         self._routes = routes
+        self._tickets = tickets
         self._replies = replies
         self._token_secret = token_secret
         self._heartbeat_ms = heartbeat_ms
@@ -69,21 +74,50 @@ class Hellos:
         self._new_id = new_id
 
     def hello(self, session: Session, request: Hello) -> None:
-        """Take a hello; answers later. Raises `hello_twice`, or `CloseError` for a bad token."""
-        if session.claims is not None:
+        """Take a hello; answers later.
+
+        Raises `hello_twice`, `token_invalid` for a bad `resume` (another hello may follow), or
+        `CloseError` for a bad token.
+        """
+        if session.claims is not None or session.greeting:
             raise RequestError(ErrorCode.HELLO_TWICE, field="op")
+        claims = self._verified(session, request)
+        if request.resume is None:
+            self._replies.later(session, request.id, self._let_in(session, request, claims))
+            return
+        resume = self._tickets.read(request, request.resume, claims.sub)
+        self._replies.later(
+            session, request.id, lambda: self._resume(session, request, claims, resume)
+        )
+        session.greeting = True
+
+    def _verified(self, session: Session, request: Hello) -> Claims:
         try:
-            claims = tokens.verify(request.token, self._token_secret, self._now_s())
+            return tokens.verify(request.token, self._token_secret, self._now_s())
         except RequestError as error:
             self._replies.error(session, request.id, error.body)
             raise CloseError(CLOSE_CODES[error.body.code], error.body.message) from None
+
+    async def _resume(
+        self, session: Session, request: Hello, claims: Claims, resume: Resume
+    ) -> None:
+        try:
+            await self._tickets.use(resume)
+        finally:
+            session.greeting = False
+        if not session.gone:
+            session.pinned = resume.room
+            await self._let_in(session, request, claims)()
+
+    def _let_in(self, session: Session, request: Hello, claims: Claims) -> Work:
+        """Note who it is; returns what answers the hello."""
         session.claims = claims
         self._users.add(claims.sub, session.connection)
         if request.im is not None:
             self._opening.register(session, request.im)
         device = request.im.device if request.im is not None else ""
         written = self._routes.add(claims.sub, session.connection.id, device)
-        self._replies.later(session, request.id, lambda: self._answer(session, request, written))
+        return lambda: self._answer(session, request, written)
 
     async def _answer(self, session: Session, request: Hello, written: trio.Event) -> None:
         outcomes, opened = await self._prepare(session, request, written)

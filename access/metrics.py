@@ -34,6 +34,10 @@ TOTALS = (
     ("census_errors", "Reports of members without an answer."),
     ("route_writes", "Routes written or removed."),
     ("route_errors", "Routes that the store did not take; they are tried again."),
+    ("moves_told", "Clients told to move to other nodes."),
+    ("moves_overdue", "Clients closed since they were told to move and stayed."),
+    ("resumes_accepted", "Clients that came by a move."),
+    ("resumes_refused", "Resume tokens that were not accepted."),
     ("internal_errors", "Tasks that failed by a mistake of ours."),
 )
 CURSOR_TOTALS = (
@@ -97,6 +101,7 @@ class AccessCollector(Collector):
             ("joining", "Joins that wait for their room to open.", node.rooms.joining),
             ("likes_waiting", "Clients that wait for their likes' answer.", node.likes.waiting),
             ("routes_waiting", "Routes still to be written.", node.routes.waiting),
+            ("moving", "Members that still have to move.", node.moving.left),
             ("tasks", "Requests, repairs and catch-ups under way.", node.tasks.running),
             ("lease_held", "Whether the last renewal of the lease succeeded.", node.lease.held),
         )

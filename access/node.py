@@ -20,8 +20,10 @@ from access.lease_keeper import LeaseKeeper
 from access.like_reports import LikeReports
 from access.likes_by_home import LikesByHome
 from access.mesh_routes import MeshRoutes
+from access.moves.moving import Moving
 from access.publishes import Fetches, Likings, Publishes
 from access.replies import Replies
+from access.room import Room
 from access.room_stream import StreamLimits, Surroundings
 from access.rooms import Rooms
 from access.route_keeper import RouteKeeper
@@ -33,6 +35,7 @@ from access.tasks import Tasks
 from access.upstream import Upstream
 from access.users import Deliveries, SeenOnce, Users
 from backends.leases.interface import NodeLease, Registry
+from backends.one_use.interface import OneUse
 from backends.routes.interface import RouteWriter
 from mesh.concurrency import Concurrency
 from mesh.homes import Homes
@@ -68,6 +71,7 @@ class AccessNode:
         mesh_of: Callable[[Receive], Mesh],
         routes: RouteWriter,
         registry: Registry,
+        one_use: OneUse,
         now_ms: Callable[[], int],
         random: Callable[[], float],
         random_bits: RandomBits,
@@ -91,6 +95,7 @@ class AccessNode:
         self.edge = edge_of(self)
         self.mesh = mesh_of(self.receive)
         self.upstream = Upstream(self.mesh, self.counters, self._new_id)
+        self.moving = self._moving(registry, one_use, random, random_bits)
         self.rooms = self._rooms(random)
         self.routes = RouteKeeper(
             self._route_writer(routes), identity.node, identity.incarnation, self.counters
@@ -130,6 +135,35 @@ class AccessNode:
         away = homes.elsewhere(self.settings.regions.home_of_users)
         return MeshRoutes(self.mesh, self.identity.region) if away else routes
 
+    def _moving(
+        self,
+        registry: Registry,
+        one_use: OneUse,
+        random: Callable[[], float],
+        random_bits: RandomBits,
+    ) -> Moving:
+        return Moving(
+            self.settings,
+            self.identity,
+            self.mesh,
+            registry,
+            one_use,
+            self.alarms,
+            self.counters,
+            room_of=self._room,
+            everybody=lambda: (each.state for each in self.users.everybody()),
+            at_home=self._is_at_home,
+            now_s=lambda: self._now_ms() / 1000,
+            random=random,
+            random_bits=random_bits,
+        )
+
+    def _room(self, name: str) -> Room | None:
+        return self.rooms.get(name)
+
+    def _is_at_home(self, room: str) -> bool:
+        return self.settings.regions.home_of_room(room) in ("", self.identity.region)
+
     def _rooms(self, random: Callable[[], float]) -> Rooms:
         room = self.settings.room
         around = Surroundings(
@@ -137,6 +171,7 @@ class AccessNode:
             alarms=self.alarms,
             tasks=self.tasks,
             upstream=self.upstream,
+            rules=self.moving.rules,
             counters=self.counters,
             cursor_counters=self.cursor_counters,
             limits=stream_limits(room),
@@ -163,6 +198,7 @@ class AccessNode:
             self.messaging.opening,
             self.users,
             self.routes,
+            self.moving.tickets,
             replies,
             token_secret=self.settings.token_secret,
             heartbeat_ms=round(self.settings.edge.heartbeat_s * 1000),
@@ -232,6 +268,7 @@ class AccessNode:
             for reports in self.like_reports:
                 nursery.start_soon(reports.run)
             nursery.start_soon(self.messaging.run)
+            nursery.start_soon(self.moving.run)
             nursery.start_soon(self.census_reports.run, self.settings.room.census_ms / 1000)
 
     async def drain_likes(self, within_s: float) -> None:
@@ -250,6 +287,7 @@ class AccessNode:
         counters = self.counters
         return {
             "draining": self.sessions.draining,
+            **self.moving.status(),
             "connections": self.sessions.connections,
             "max_connections": self.settings.edge.max_connections,
             "users": len(self.users),

@@ -93,6 +93,7 @@ class Room:
             self._error = error
             self.close()
         else:
+            self._learn(heads)
             self._start(heads)
         finally:
             self._done.set()
@@ -107,6 +108,7 @@ class Room:
         """Withdraw the interest and let everything go."""
         self.state = RoomState.CLOSED
         self._mesh.unwant(self.name)
+        self._around.rules.forget(self.name)
         for stream in self.streams:
             stream.close()
 
@@ -137,8 +139,13 @@ class Room:
 
     def heads(self, heads: HeadsHeader) -> None:
         """Take the heads as a router repeats them."""
+        self._learn(heads)
         for stream, seq in zip(self.streams, heads.seqs, strict=False):
             stream.heads(heads.epoch, seq)
+
+    def _learn(self, heads: HeadsHeader) -> None:
+        if heads.rule is not None and heads.rule.room == self.name:
+            self._around.rules.learn(heads.rule)
 
     def _note_totals(self, frame: bytes) -> None:
         # Kept unread until somebody joins; `room_push` puts the kind within these bytes.

@@ -10,6 +10,7 @@ from access.alarms import Alarms
 from access.counters import AccessCounters
 from access.edge.interface import Batch, Edge
 from access.joiner import Joiner
+from access.moves.room_rules import RoomRules
 from access.ring import Ring
 from access.stream import Cursor, CursorCounters, Gap, Output, Ready, RepairRules, Reset
 from access.tasks import Tasks
@@ -45,6 +46,7 @@ class Surroundings:
     alarms: Alarms
     tasks: Tasks
     upstream: Upstream
+    rules: RoomRules
     counters: AccessCounters
     cursor_counters: tuple[CursorCounters, CursorCounters, CursorCounters]
     limits: tuple[StreamLimits, StreamLimits, StreamLimits]

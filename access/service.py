@@ -25,12 +25,14 @@ from access.settings import EdgeSettings, Settings
 from backends.leases.obeying import ObeyingRegistry
 from backends.leases.redis import RedisRegistry
 from backends.links.nng import NngLinks
+from backends.one_use.redis import RedisOneUse
 from backends.redis.client import open_redis
 from backends.redis.collector import StoreCollector
 from backends.routes.redis import RedisRoutes
 from mesh.discovery import discover, follow
 from mesh.metrics import MeshCollector
 from mesh.node import MeshNode
+from proto.close_codes import CloseCode
 from proto.identity import NodeIdentity
 from proto.priorities import Priority
 
@@ -39,6 +41,8 @@ log = structlog.get_logger()
 LIKES_DRAIN_S = 1.0
 CURSORS_DRAIN_S = 1.0
 ABLE_POLL_S = 0.02
+MOVE_SHARE = 0.8
+"""The part of the time of a drain in which clients move; the rest closes those that did not."""
 
 
 class Service:
@@ -123,6 +127,7 @@ async def _opened(
             ),
             routes=RedisRoutes(redis),
             registry=registry,
+            one_use=RedisOneUse(redis, random.getrandbits),
             now_ms=_now_ms,
             random=random.random,
             random_bits=random.getrandbits,
@@ -177,11 +182,20 @@ async def _serve_when_able(service: Service, serve: Callable[[], Awaitable[None]
 
 
 async def drain(node: AccessNode, server: Server, within_s: float) -> None:
-    """Take no more clients, send all away over `within_s`, report what is left, resign."""
+    """Take no more clients, move all to other nodes over `within_s`, report what is left, resign.
+
+    Who is still here then is closed: to resume elsewhere, or, where there is no other node, when
+    this one is back.
+    """
     node.sessions.draining = True
     log.info("access_draining", connections=node.sessions.connections, within_s=within_s)
     await node.lease.renew()
-    await server.drain(within_s)
+    server.refuse()
+    if await node.moving.drain(within_s * MOVE_SHARE):
+        rest_s = within_s * (1 - MOVE_SHARE)
+        await server.drain(rest_s, CloseCode.MOVED, "this node ends; resume elsewhere")
+    else:
+        await server.drain(within_s)
     await node.drain_likes(LIKES_DRAIN_S)
     with trio.move_on_after(CURSORS_DRAIN_S):
         await node.messaging.cursors.report()

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from access.edge.interface import Connection
 from access.im.state import ImState
+from access.moves.directions import Reason
 from access.room import Room
 from access.token_bucket import Strikes, TokenBucket
 from proto.close_codes import CloseCode
@@ -48,9 +49,12 @@ class Session:
         "claims",
         "connection",
         "gone",
+        "greeting",
         "im",
         "in_flight",
         "joining",
+        "leaving",
+        "pinned",
         "rooms",
     )
 
@@ -63,6 +67,12 @@ class Session:
         """Rooms on their way into `rooms`, and by how many requests."""
         self.in_flight = 0
         self.gone = False
+        self.greeting = False
+        """Whether a hello waits to be let in: there must be no second one."""
+        self.pinned = ""
+        """The room that it was moved here for: see `access.moves.directions`."""
+        self.leaving: Reason | None = None
+        """Why it was told to move, or will be."""
         self.im: ImState | None = None
         """Made by the first request that needs it."""
         self._limits = limits

@@ -1,6 +1,6 @@
 """The users of this node, and the messages that go to users instead of rooms."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import msgspec
 import structlog
@@ -43,6 +43,11 @@ class Users:
     def here(self, uids: Iterable[str]) -> list[str]:
         """Return those of `uids` that are connected to this node."""
         return [uid for uid in uids if uid in self._connections]
+
+    def everybody(self) -> Iterator[Connection]:
+        """Yield all connections of all users."""
+        for connections in self._connections.values():
+            yield from connections.values()
 
     def connections(self, uid: str) -> list[Connection]:
         """Return a user's connections to this node."""

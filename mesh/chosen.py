@@ -45,7 +45,7 @@ class Chosen:
         """Withdraw `key` wherever it is."""
         self._keys.discard(key)
         for connection in self._up.values():
-            connection.leave(key)
+            connection.give_back(key)
 
     def relays_changed(self) -> None:
         """Tell those relays that are the first ones now; others go on for `HAND_OVER_S`."""
@@ -87,5 +87,5 @@ class Chosen:
         mine = self.connection(key)
         for connection in self._up.values():
             if connection is not mine:
-                connection.leave(key)
+                connection.give_back(key)
         return True

@@ -133,7 +133,7 @@ class Connection:
         if self.announcer.take(key):
             self.lanes[Priority.NORMAL].wake()
 
-    def leave(self, key: str) -> None:
+    def give_back(self, key: str) -> None:
         """Tell this relay soon that `key` is no longer wanted of it."""
         if self.announcer.leave(key):
             self.lanes[Priority.NORMAL].wake()

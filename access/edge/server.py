@@ -115,6 +115,11 @@ class Server:
             self.reactor.shut()
             self.write_path.close()
 
+    def refuse(self) -> None:
+        """Take no more clients."""
+        self._draining = True
+        self._accepting.cancel()
+
     async def drain(
         self,
         within_s: float,
@@ -125,8 +130,7 @@ class Server:
 
         Whoever has not gone by then is cut.
         """
-        self._draining = True
-        self._accepting.cancel()
+        self.refuse()
         with trio.move_on_after(within_s):
             await self._close_all(within_s / 2, code, reason)
             while self.clients:

@@ -38,6 +38,24 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             pattern=r"^(wss?://.+)?$",
         ),
     ] = ""
+    pool: Annotated[
+        str,
+        Meta(
+            description="Pool of dedicated nodes that this one is of, as the provisioner names it:"
+            " it takes the members of hot rooms that were given the pool. Empty: an ordinary node.",
+            pattern=r"^([a-z0-9][a-z0-9\-]{0,62})?\Z",
+        ),
+    ] = ""
+    move_grace_s: Annotated[
+        float,
+        Meta(
+            description="Seconds for which a client that was told to move to another node may stay"
+            " beyond the moment that was set for it; then it is closed with 4010. 10: longer than a"
+            " phone needs to connect.",
+            ge=0.1,
+            le=600,
+        ),
+    ] = 10.0
     workers: Annotated[
         int,
         Meta(
@@ -70,8 +88,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     drain_s: Annotated[
         float,
         Meta(
-            description="Seconds over which a stopping node closes its clients, so that they do not"
-            " all reconnect at once. Below `node.drain_s`.",
+            description="Seconds over which a stopping node moves its clients to other nodes, so"
+            " that they do not all reconnect at once; who does not move, or has nowhere to go, is"
+            " closed. Below `node.drain_s`.",
             ge=0,
             le=600,
         ),

@@ -16,6 +16,7 @@ from access.node import AccessNode
 from access.settings import Settings
 from backends.errors import StoreUnavailableError
 from backends.leases.memory import MemoryRegistry
+from backends.one_use.memory import MemoryOneUse
 from backends.routes.memory import MemoryRoutes
 from mesh.interface import Receive
 from proto import envelopes, services
@@ -24,6 +25,7 @@ from proto.conversations import hot_stream
 from proto.envelopes import Envelope, Kind
 from proto.errors import ErrorCode, RequestError
 from proto.headers import HeadsHeader, RoomHeader, UsersHeader, encode_header
+from proto.heat import Rule
 from proto.identity import NodeIdentity
 from proto.priorities import Priority
 from proto.rendezvous import ranked
@@ -93,6 +95,8 @@ class FakeMesh:
     logs: dict[str, RoomLog] = field(default_factory=dict)
     wanted: set[str] = field(default_factory=set)
     wanted_once: set[str] = field(default_factory=set)
+    rules: dict[str, Rule] = field(default_factory=dict)
+    """What holds for rooms, as routers and logic know it."""
     asked: list[Asked] = field(default_factory=list)
     rtt_s: float = 0.001
     down: RequestError | None = None
@@ -162,7 +166,8 @@ class FakeMesh:
         log = self.log(facts.get("room", ""))
         if method is Method.HEADS:
             seqs = (len(log.frames[0]), len(log.frames[1]), len(log.frames[2]))
-            return encode_header(HeadsHeader(log.epoch, seqs, log.likes, log.online))
+            rule = self.rules.get(facts["room"])
+            return encode_header(HeadsHeader(log.epoch, seqs, log.likes, log.online, rule))
         if method is Method.FETCH:
             return services.encode(log.fetch(services.decode_fetch(body)))
         if method is Method.PUBLISH:
@@ -219,7 +224,7 @@ class FakeMesh:
         """Repeat the heads, as a router does each second."""
         log = self.log(room)
         seqs = (len(log.frames[0]), len(log.frames[1]), len(log.frames[2]))
-        header = encode_header(HeadsHeader(log.epoch, seqs))
+        header = encode_header(HeadsHeader(log.epoch, seqs, rule=self.rules.get(room)))
         raw = envelopes.encode(Kind.HEADS, Priority.NORMAL, room.encode(), header)
         self.receive("relay-1", one_envelope(raw))
 
@@ -253,6 +258,7 @@ class Store:
     def __init__(self) -> None:
         self.routes = MemoryRoutes()
         self.registry = MemoryRegistry(trio.current_time)
+        self.one_use = MemoryOneUse(trio.current_time)
         self.away = False
 
     def check(self) -> None:
@@ -286,6 +292,10 @@ class Store:
     async def living(self, role: str = "") -> Any:
         self.check()
         return await self.registry.living(role)
+
+    async def use(self, token_id: str, ttl_s: float) -> bool:
+        self.check()
+        return await self.one_use.use(token_id, ttl_s)
 
     async def settled(self) -> bool:
         self.check()
@@ -365,6 +375,7 @@ class World:
             mesh_of=self._mesh,
             routes=self.store,
             registry=self.store,
+            one_use=self.store,
             now_ms=lambda: self.now_ms,
             random=lambda: 0.5,
             random_bits=random.Random(7).getrandbits,

@@ -119,6 +119,7 @@ async def run_access(outside: Outside, process: Process) -> None:
             mesh_of=lambda receive: outside.mesh_node(process, "access", receive, nursery),
             routes=outside.store_client(process, "routes"),
             registry=outside.store_client(process, "registry"),
+            one_use=outside.store_client(process, "one_use"),
             now_ms=now_ms,
             random=rng.random,
             random_bits=rng.getrandbits,

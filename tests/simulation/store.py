@@ -12,6 +12,7 @@ from backends.bus.outbox import SendError
 from backends.errors import StoreUnavailableError
 from backends.leases.memory import MemoryDuties, MemoryRegistry
 from backends.likes.memory import MemoryCensus, MemoryChangedRooms, MemoryLikes
+from backends.one_use.memory import MemoryOneUse
 from backends.rate_limit.interface import Rate
 from backends.rate_limit.memory import MemoryRateLimit
 from backends.room_log.memory import MemoryRoomLog
@@ -36,6 +37,7 @@ class Store:
         self.room_log = MemoryRoomLog(retention, now_ms=now_ms, random_bits=rng.getrandbits)
         self.routes = MemoryRoutes()
         self.registry = MemoryRegistry(trio.current_time)
+        self.one_use = MemoryOneUse(trio.current_time)
         self.duties = MemoryDuties(trio.current_time)
         self.likes = MemoryLikes()
         self.census = MemoryCensus(now_ms)
