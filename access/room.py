@@ -88,15 +88,21 @@ class Room:
         self._mesh.want(self.name)
         try:
             await self._mesh.confirmed(self.name)
-            heads = await self._around.upstream.heads(self.name)
+            heads = await self._heads()
         except RequestError as error:
             self._error = error
             self.close()
         else:
-            self._learn(heads)
             self._start(heads)
         finally:
             self._done.set()
+
+    async def _heads(self) -> HeadsHeader:
+        heads = await self._around.upstream.heads(self.name)
+        rule = heads.rule
+        if rule is not None and await self._around.rules.on_its_way(rule):
+            return await self._around.upstream.heads(self.name)
+        return heads
 
     async def opened(self) -> None:
         """Wait until the room is live; raises the `RequestError` that it failed with."""

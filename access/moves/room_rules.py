@@ -5,9 +5,13 @@ import trio
 
 from access.moves.rules import Rules
 from mesh.interface import Mesh
+from proto.errors import RequestError
 from proto.heat import Rule, hot_key
 
 log = structlog.get_logger()
+
+CONFIRM_S = 1.0
+"""Seconds that the opening of a room waits for its hot way: then the heads are repeated anyhow."""
 
 
 class RoomRules:
@@ -29,6 +33,22 @@ class RoomRules:
         self._follow(rule.room, hot_key(rule.pool, rule.room) if rule.state.pooled else "")
         self.changed.set()
         self.changed = trio.Event()
+
+    async def on_its_way(self, rule: Rule) -> bool:
+        """Learn the rule of a room that is being opened; where messages go the hot way alone, wait
+        until a relay has confirmed the interest in it. Says whether it waited for that.
+
+        Without a confirmation the room opens all the same: the heads tell what was missed.
+        """
+        self.learn(rule)
+        if rule.ways.ordinary or self._hot_keys.get(rule.room) != hot_key(rule.pool, rule.room):
+            return False
+        with trio.move_on_after(CONFIRM_S):
+            try:
+                await self._mesh.confirmed(hot_key(rule.pool, rule.room))
+            except RequestError as error:
+                log.info("hot_way_not_confirmed", room=rule.room, error=str(error))
+        return True
 
     def forget(self, room: str) -> None:
         """Let go of a room that is no longer open here."""

@@ -367,6 +367,8 @@ class World:
     def __init__(self, nursery: trio.Nursery, settings: Settings) -> None:
         self.store = Store()
         self.now_ms = NOW_MS
+        self.rng: random.Random | None = None
+        """Where nothing is given, all that is drawn is a half."""
         self.node = AccessNode(
             settings,
             NodeIdentity(node="access-1", region="local", incarnation="i1"),
@@ -377,9 +379,12 @@ class World:
             registry=self.store,
             one_use=self.store,
             now_ms=lambda: self.now_ms,
-            random=lambda: 0.5,
+            random=self._draw,
             random_bits=random.Random(7).getrandbits,
         )
+
+    def _draw(self) -> float:
+        return 0.5 if self.rng is None else self.rng.random()
 
     def _edge(self, handler: Handler) -> MemoryEdge:
         self.edge = MemoryEdge(handler)
