@@ -37,3 +37,7 @@ rocketmq-client:
 # The tests that need a RocketMQ broker (`just rocketmq up` first)
 test-rocketmq *arguments:
     python -m pytest -m rocketmq {{arguments}}
+
+# Three regions as network namespaces: up, down, status, delay, loss, cut, heal (needs root)
+netns +command:
+    scripts/netns.sh {{command}}
