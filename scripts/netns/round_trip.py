@@ -1,6 +1,8 @@
 """Measures round trips by the time in which a port where nobody listens refuses: no ping needed.
 
     round_trip.py TITLE NAME=ADDRESS...
+
+Prints one line: the title, then each name with the median of some round trips in ms.
 """
 
 import socket
@@ -34,7 +36,7 @@ def measured(address: str) -> str:
 
 
 def main() -> None:
-    """Print one line."""
+    """Measure, and print."""
     title, *targets = sys.argv[1:]
     pairs = [target.partition("=") for target in targets]
     cells = "".join(f"  {name}{measured(address)}" for name, _, address in pairs)
