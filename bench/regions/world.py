@@ -1,8 +1,10 @@
 """Regions that run: started, killed, cut off and asked, whatever place they are in."""
 
+import json
 import secrets
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +23,7 @@ from bench.regions.place import Link, Place, PlaceError
 from bench.regions.tables import Own, Shared, node_tables
 from bench.regions.toml import document
 from proto.tokens import Claims, mint
+from relaymesh_client.errors import refused
 
 START_LIMIT_S = 60.0
 POLL_S = 0.02
@@ -149,6 +152,11 @@ class World:
         claims = Claims(sub=uid, name=uid, exp=expires, role=role, host=tuple(host))
         return mint(claims, self._shared.token_secret)
 
+    async def publish(self, region: str, path: str, body: object) -> Any:
+        """POST to the gateway of a region as a back end; raises `Refused` with the error's code."""
+        url = self.gateway(region) + path
+        return await trio.to_thread.run_sync(_post, url, body, self.token("backend", server=True))
+
     async def metrics(self, region: str, role: str) -> dict[str, float]:
         """Return the sums of the counters and gauges of a region's nodes of `role`, by name and
         labels."""
@@ -250,6 +258,17 @@ def running_world(
             world.end()
     finally:
         place.close()
+
+
+def _post(url: str, body: object, token: str) -> Any:
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
+    request = urllib.request.Request(url, json.dumps(body).encode(), headers)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        with error:
+            raise refused(json.load(error)["error"]) from None
 
 
 def _text(url: str) -> str:

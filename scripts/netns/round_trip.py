@@ -12,7 +12,7 @@ import time
 
 NOBODYS_PORT = 9  # discard
 TRIES = 5
-PATIENCE_S = 2.0
+PATIENCE_S = 1.5
 
 
 def round_trip_ms(address: str) -> float | None:
