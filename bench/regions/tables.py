@@ -15,7 +15,6 @@ class Shared(NamedTuple):
     description: Description
     place: Place
     token_secret: str
-    log_level: str
     relays: dict[str, list[Host]]
     sets: dict[str, Table]
 
@@ -34,7 +33,7 @@ def node_tables(host: Host, shared: Shared, own: Own) -> Table:
     http = shared.place.address(host, "http")
     return {
         "node": {"id": str(host), "region": host.region, "http": http},
-        "log": {"level": shared.log_level, "format": "json"},
+        "log": {"format": "json"},
         host.role: _over(role, shared.sets.get(host.role, {})),
     }
 

@@ -1,11 +1,8 @@
 """Regions that run: started, killed, cut off and asked, whatever place they are in."""
 
-import json
 import secrets
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,15 +12,15 @@ from typing import Any, Literal
 
 import trio
 
-from backends.redis.server import Redis, find_server, wait_until_serving
+from backends.redis.server import wait_until_serving
 from bench.cluster import TOKEN_LIFE_S, samples
+from bench.regions import http
 from bench.regions.children import FD, Child, guarded
 from bench.regions.description import STORE, Description, Host
+from bench.regions.folder import Folder
 from bench.regions.place import Link, Place, PlaceError
-from bench.regions.tables import Own, Shared, node_tables
-from bench.regions.toml import document
+from bench.regions.tables import Shared
 from proto.tokens import Claims, mint
-from relaymesh_client.errors import refused
 
 START_LIMIT_S = 60.0
 POLL_S = 0.02
@@ -42,25 +39,21 @@ class World:
         state: Path,
         *,
         sets: dict[str, dict[str, Any]] | None = None,
-        log_level: str = "info",
     ) -> None:
         self.description = description
         self.place = place
-        self._state = state
         self._links = {name: Link() for name in description.names}
-        self._stores: dict[str, Redis] = {}
+        self._folder = Folder(state, place, description.names)
         self._children: dict[Host, Child] = {}
         relays = {name: description.relays_of(name) for name in description.names}
         self._shared = Shared(
             description,
             place,
             secrets.token_urlsafe(32),
-            log_level,
             {name: all_of[: description.relays] for name, all_of in relays.items()},
             sets or {},
         )
-        for name in description.names:
-            self._prepare(name)
+        self._write_configs()
 
     # Regions and nodes.
 
@@ -92,7 +85,7 @@ class World:
         """
         for region in regions or self.description.names:
             with trio.move_on_after(START_LIMIT_S):
-                await wait_until_serving(self._stores[region])
+                await wait_until_serving(self._folder.stores[region])
             for host in self.hosts(region):
                 await self._ready(host)
 
@@ -155,7 +148,9 @@ class World:
     async def publish(self, region: str, path: str, body: object) -> Any:
         """POST to the gateway of a region as a back end; raises `Refused` with the error's code."""
         url = self.gateway(region) + path
-        return await trio.to_thread.run_sync(_post, url, body, self.token("backend", server=True))
+        return await trio.to_thread.run_sync(
+            http.post, url, body, self.token("backend", server=True)
+        )
 
     async def metrics(self, region: str, role: str) -> dict[str, float]:
         """Return the sums of the counters and gauges of a region's nodes of `role`, by name and
@@ -169,47 +164,43 @@ class World:
     async def metrics_text(self, host: Host) -> str:
         """Return what a node's `/metrics` says."""
         url = f"http://{self.place.address(host, 'http')}/metrics"
-        return await trio.to_thread.run_sync(_text, url)
+        return await trio.to_thread.run_sync(http.text, url)
 
     def log(self, host: Host) -> str:
         """Return all that a node has logged."""
-        return self._log(host).read_text(errors="replace")
+        return self._folder.log(host).read_text(errors="replace")
 
     # Inside.
 
-    def _prepare(self, region: str) -> None:
-        folder = self._state / region
-        (folder / "store").mkdir(parents=True, mode=0o700)
-        store = Host(region, STORE)
-        password = secrets.token_urlsafe(24)
-        program = find_server(None)
-        self._stores[region] = self.place.redis(store, program, folder / STORE, password)
-        self._write_configs(region)
-
-    def _write_configs(self, region: str) -> None:
-        store_url = self.place.redis_url(Host(region, STORE), self._stores[region])
-        own = Own(store_url, f"sqlite:///{self._state / region}/relaymesh.db")
-        for host in self.hosts(region):
-            new = self._config(host).with_suffix(".new")
-            new.write_text(document(node_tables(host, self._shared, own)))
-            new.replace(self._config(host))
+    def _write_configs(self) -> None:
+        for region in self.description.names:
+            self._folder.write_configs(region, self.hosts(region), self._shared)
 
     def _tell_of_relays(self) -> None:
-        for region in self.description.names:
-            self._write_configs(region)
-            for host in self.hosts(region):
-                if host in self._children:
-                    self._children[host].signal(SIGHUP)
+        self._write_configs()
+        for child in self._nodes():
+            child.signal(SIGHUP)
+
+    def _nodes(self) -> list[Child]:
+        return [child for host, child in self._children.items() if host.role != STORE]
 
     def _start(self, host: Host) -> None:
-        child = self._children.setdefault(host, Child(self._log(host)))
+        child = self._children.setdefault(host, Child(self._folder.log(host)))
         argv = self.place.command(host, self._argv(host))
         child.start(guarded(argv) if host.role == STORE else argv)
 
     def _argv(self, host: Host) -> list[str]:
         if host.role == STORE:
-            return list(self._stores[host.region].command)
-        node = [sys.executable, "-P", "-m", "ops", host.role, "--config", str(self._config(host))]
+            return list(self._folder.stores[host.region].command)
+        node = [
+            sys.executable,
+            "-P",
+            "-m",
+            "ops",
+            host.role,
+            "--config",
+            str(self._folder.config(host)),
+        ]
         return [*node, "--supervisor-fd", FD]
 
     async def _ready(self, host: Host) -> None:
@@ -221,12 +212,6 @@ class World:
                 await trio.sleep(POLL_S)
             return
         raise PlaceError(f"{host} is not ready after {START_LIMIT_S:g} s: {child.last_words}")
-
-    def _config(self, host: Host) -> Path:
-        return self._state / host.region / f"{host.name}.toml"
-
-    def _log(self, host: Host) -> Path:
-        return self._state / host.region / f"{host.name}.log"
 
     def end(self) -> None:
         """End all processes with SIGKILL."""
@@ -241,7 +226,6 @@ def running_world(
     state: Path,
     *,
     sets: dict[str, dict[str, Any]] | None = None,
-    log_level: str = "info",
 ) -> Iterator[World]:
     """Start all regions in `place`; the world runs inside, once `await world.ready()` has returned.
 
@@ -249,7 +233,7 @@ def running_world(
     """
     place.open(state)
     try:
-        world = World(description, place, state, sets=sets, log_level=log_level)
+        world = World(description, place, state, sets=sets)
         try:
             for region in description.names:
                 world.start_region(region)
@@ -258,19 +242,3 @@ def running_world(
             world.end()
     finally:
         place.close()
-
-
-def _post(url: str, body: object, token: str) -> Any:
-    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
-    request = urllib.request.Request(url, json.dumps(body).encode(), headers)
-    try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return json.load(answer)
-    except urllib.error.HTTPError as error:
-        with error:
-            raise refused(json.load(error)["error"]) from None
-
-
-def _text(url: str) -> str:
-    with urllib.request.urlopen(url, timeout=10) as answer:
-        return str(answer.read().decode())

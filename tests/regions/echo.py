@@ -1,10 +1,15 @@
 """Two programs: `listen HOST:PORT` says everything back; `ask HOST:PORT COUNT` says COUNT numbered
-lines, 10 ms apart, and prints each that comes back with the milliseconds that it took."""
+lines, 10 ms apart, and tells each that comes back with the milliseconds that it took."""
 
 import sys
 import threading
 import time
 from socket import SO_REUSEADDR, SOL_SOCKET, create_connection, create_server, socket
+
+
+def tell(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 def split(address: str) -> tuple[str, int]:
@@ -15,7 +20,7 @@ def split(address: str) -> tuple[str, int]:
 def listen(address: str) -> None:
     with create_server(split(address)) as server:
         server.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
-        print("ready", flush=True)
+        tell("ready")
         while True:
             connection, _ = server.accept()
             threading.Thread(target=echo, args=[connection], daemon=True).start()
@@ -33,7 +38,7 @@ def ask(address: str, count: int) -> None:
         lines = connection.makefile()
         for _ in range(count):
             number, said_s = lines.readline().split()
-            print(number, (time.monotonic() - float(said_s)) * 1000, flush=True)
+            tell(f"{number} {(time.monotonic() - float(said_s)) * 1000}")
 
 
 def say(connection: socket, count: int) -> None:

@@ -5,8 +5,11 @@ from collections.abc import Callable
 import pytest
 import trio
 
+from bench.cluster import samples
+from bench.regions.description import Host
 from bench.regions.world import World
 from tests.regions.people import (
+    PATIENCE_S,
     Person,
     crowd_in,
     one_in_each,
@@ -160,6 +163,14 @@ async def test_a_relay_is_added_and_removed_while_people_talk(
     for person in people.values():
         for talker in talkers:
             assert person.chats(talker.room) == talker.said
+
+
+async def until_it_carries(world: World, relay: Host) -> None:
+    """Wait until room messages have gone through a relay."""
+    sent = 'relaymesh_relay_envelopes_total{priority="normal",way="out"}'
+    with trio.fail_after(PATIENCE_S):
+        while dict(samples(await world.metrics_text(relay)))[sent] < MESSAGES:
+            await trio.sleep(0.1)
 
 
 class Talk:

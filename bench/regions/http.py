@@ -1,0 +1,28 @@
+"""Asking gateways and nodes over HTTP, each call a blocking one for a thread."""
+
+import json
+import urllib.error
+import urllib.request
+from typing import Any
+
+from relaymesh_client.errors import refused
+
+TIMEOUT_S = 10
+
+
+def text(url: str) -> str:
+    """Return what a GET of `url` answers."""
+    with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:
+        return str(answer.read().decode())
+
+
+def post(url: str, body: object, token: str) -> Any:
+    """Return what a POST of `body` answers; raises `Refused` with the gateway's error."""
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
+    request = urllib.request.Request(url, json.dumps(body).encode(), headers)
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        with error:
+            raise refused(json.load(error)["error"]) from None
