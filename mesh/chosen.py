@@ -32,7 +32,7 @@ class Chosen:
         return key in self._keys
 
     @property
-    def homeless(self) -> int:
+    def unplaced(self) -> int:
         """Keys that no relay which is up carries."""
         return sum(self.connection(key) is None for key in self._keys)
 

@@ -28,9 +28,9 @@ class MeshCollector(Collector):
             "relaymesh_mesh_connects", "Times that a relay came up.", self._mesh.connects
         )
         yield GaugeMetricFamily(
-            "relaymesh_mesh_homeless",
+            "relaymesh_mesh_unplaced",
             "Interests of the hot way that no relay which is up carries.",
-            self._mesh.homeless,
+            self._mesh.unplaced,
         )
         yield from self._lanes()
         yield from self._traffic()

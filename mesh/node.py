@@ -94,9 +94,9 @@ class MeshNode:
         return self._up
 
     @property
-    def homeless(self) -> int:
+    def unplaced(self) -> int:
         """Interests of the hot way that no relay which is up carries: repairs alone bring them."""
-        return self._chosen.homeless
+        return self._chosen.unplaced
 
     @property
     def drops(self) -> Counter[tuple[str, Priority]]:

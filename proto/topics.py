@@ -38,7 +38,12 @@ class Topic(StrEnum):
     @classmethod
     def hot(cls, priority: Priority, pool: str) -> "Topic":
         """Return the topic that carries messages of `priority` to `pool`."""
-        return cls(f"hot-{priority.label}-{shard_of_pool(pool)}")
+        return cls.of_shard(priority, shard_of_pool(pool))
+
+    @classmethod
+    def of_shard(cls, priority: Priority, shard: int) -> "Topic":
+        """Return the hot topic of `priority` and a shard of pools."""
+        return cls(f"hot-{priority.label}-{shard}")
 
 
 BY_PRIORITY = (Topic.URGENT, Topic.NORMAL, Topic.BULK)

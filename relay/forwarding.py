@@ -6,9 +6,10 @@ Envelopes are put into the receivers' lanes (`PeerLane.gathered`); the shell has
 
 import struct
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
+from msgspec.structs import replace
 
 from proto.envelopes import PREFIX_BYTES, BadEnvelopeError, Envelope, Kind, encode
 from proto.errors import ErrorCode, RequestError
@@ -22,7 +23,12 @@ from proto.headers import (
     encode_header,
 )
 from proto.priorities import Priority
+from proto.records import Record
 from relay.admission import Admission, Outstanding, Ticket
+from relay.hot.copies import copy_out
+from relay.hot.counters import HotCounters
+from relay.hot.wanted import HOT_MARK
+from relay.interest import flaw as interest_flaw
 from relay.lanes import PeerLane
 from relay.peer import Peer
 from relay.permissions import MAY_SEND, RECEIVERS
@@ -50,6 +56,7 @@ class Forwarding:
         self.receivers: dict[Peer, None] = {}
         self.drops: Counter[tuple[str, Priority]] = Counter()
         """Envelopes that went nowhere, by reason and lane."""
+        self.hot = HotCounters()
         self._now = 0.0
         self._handlers = {
             int(Kind.USERS): self._users,
@@ -121,6 +128,14 @@ class Forwarding:
             self.drops["nobody_interested", lane] += unwanted
         return touched, count
 
+    def from_bus(self, priority: Priority, records: Sequence[Record]) -> Touched:
+        """Copy a hot topic's records to the nodes that want them; returns the touched lanes."""
+        return copy_out(records, priority, self.table, self.hot)
+
+    def hot_receivers(self, shard: int) -> set[Peer]:
+        """Return the nodes that want something of a shard of hot topics."""
+        return {peer for key in self.table.hot.keys(shard) for peer in self.table.receivers(key)}
+
     def expire(self, now: float) -> None:
         """Give back the places of requests that nobody waits for any longer."""
         expired = self.admission.expire(now)
@@ -128,6 +143,8 @@ class Forwarding:
             self.drops["request_expired", Priority.NORMAL] += expired
 
     def _route(self, room: bytes, lane: Priority, touched: Touched) -> list[Append]:
+        if room.startswith(HOT_MARK):
+            return []  # what goes the hot way comes from the bus, and from nobody else
         lanes = [peer.lanes[lane] for peer in self.table.receivers(room)]
         touched.update(dict.fromkeys(lanes))
         return [one.gathered.append for one in lanes]
@@ -180,7 +197,12 @@ class Forwarding:
             self.drops["late_reply", Priority(envelope.priority)] += 1
 
     def _interest(self, peer: Peer, envelope: Envelope, touched: Touched) -> None:
-        confirm = self.table.step(peer, decode_interest(envelope.header))
+        step = decode_interest(envelope.header)
+        add = [key for key in step.add if interest_flaw(key) is None]
+        if len(add) < len(step.add):
+            self.drops["bad_interest", Priority(envelope.priority)] += len(step.add) - len(add)
+            step = replace(step, add=add)
+        confirm = self.table.step(peer, step)
         self._answer(peer, Kind.CONFIRM, envelope.priority, encode_header(confirm), b"", touched)
 
     def _ping(self, peer: Peer, envelope: Envelope, touched: Touched) -> None:

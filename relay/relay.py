@@ -8,6 +8,7 @@ that has stopped taking batches at all.
 """
 
 from collections import Counter
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -23,7 +24,9 @@ from proto.headers import Hello, Welcome, decode_hello, encode_header
 from proto.identity import NodeIdentity
 from proto.ids import is_node
 from proto.priorities import Priority
+from proto.records import Record
 from relay.forwarding import Forwarding, Touched
+from relay.hot.consumer import HotConsumer
 from relay.lanes import LaneTraffic, PeerLane
 from relay.leaving import Leaving
 from relay.peer import Peer, Roster
@@ -43,16 +46,15 @@ log = structlog.get_logger()
 class Relay:
     """Listens at the addresses of `settings` from the start; `run` does the work.
 
-    With a `bus` it carries the hot way. Raises `OSError` where it can't listen.
+    Raises `OSError` where it can't listen.
     """
 
-    def __init__(
-        self, settings: Settings, node: NodeIdentity, links: Links, bus: Bus | None = None
-    ) -> None:
+    def __init__(self, settings: Settings, node: NodeIdentity, links: Links) -> None:
         self._settings = settings
-        self._bus = bus
         self._node = node
         self.forwarding = Forwarding(settings.max_outstanding)
+        self.hot: HotConsumer | None = None
+        """What carries the hot way, if this relay does; see `carry_hot`."""
         self.roster = Roster(self._make_lane)
         self.traffic = [LaneTraffic() for _ in Priority]
         self.violations: Counter[str] = Counter()
@@ -101,12 +103,20 @@ class Relay:
             "links": len(peers),
             "nodes": sorted(peer.node for peer in peers),
             "rooms": len(self.forwarding.table),
+            "hot": self.hot.status() if self.hot else None,
             "requests": len(self.forwarding.admission),
             "lane_depths": self.lane_depths(),
             "held": [p.label for p in Priority if self.held(p)],
             "holds": {p.label: self.holds[p] for p in Priority},
             "drops": {f"{reason} {p.label}": n for (reason, p), n in sorted(self.drops.items())},
         }
+
+    def carry_hot(self, bus: Bus) -> None:
+        """Carry the hot way too, out of `bus`; to be said before `run`."""
+        wanted, counters = self.forwarding.table.hot, self.forwarding.hot
+        self.hot = HotConsumer(
+            bus, self._node.node, wanted, counters, self._from_bus, self._hot_behind
+        )
 
     async def run(self) -> None:
         """Forward until cancelled."""
@@ -116,6 +126,8 @@ class Relay:
                     nursery.start_soon(self._serve, lane)
                     nursery.start_soon(self._send_late, lane)
                 nursery.start_soon(self._keep_house)
+                if self.hot is not None:
+                    nursery.start_soon(self.hot.run)
         finally:
             for end in self._ends:
                 end.close()
@@ -208,7 +220,7 @@ class Relay:
         peer = self.roster.sit(link, hello)
         me = self._node
         welcome = encode_header(
-            Welcome(me.node, me.region, me.incarnation, hot=self._bus is not None)
+            Welcome(me.node, me.region, me.incarnation, hot=self.hot is not None)
         )
         peer.lanes[hello.lane].control(encode(Kind.WELCOME, Priority(hello.lane), header=welcome))
         self._flush(peer.lanes[hello.lane])
@@ -252,9 +264,18 @@ class Relay:
 
     def _behind(self, lane: Priority) -> bool:
         """Say whether at least half of the receivers are behind: then it is not a slow node."""
-        receivers, now = self.forwarding.receivers, trio.current_time()
+        return self._are_behind(lane, self.forwarding.receivers)
+
+    def _are_behind(self, lane: Priority, receivers: Collection[Peer]) -> bool:
+        now = trio.current_time()
         behind = sum(peer.lanes[lane].behind(now) for peer in receivers)
         return behind * 2 >= max(1, len(receivers))
+
+    def _from_bus(self, priority: Priority, records: Sequence[Record]) -> None:
+        self._absorb(self.forwarding.from_bus(priority, records), trio.current_time())
+
+    def _hot_behind(self, lane: Priority, shard: int) -> bool:
+        return self._are_behind(lane, self.forwarding.hot_receivers(shard))
 
     def _let_go(self, lane: Priority) -> None:
         if self._held[lane] and not self._behind(lane):

@@ -1,12 +1,15 @@
 """A relay as a process: opens its parts and runs it, as ops asks."""
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 import structlog
 import trio
 from prometheus_client.registry import Collector
 
+from backends.bus.collector import BusCollector
+from backends.bus.connect import AnyBus, open_bus
 from backends.errors import StoreUnavailableError
 from backends.leases.interface import NodeLease, Registry
 from backends.leases.obeying import ObeyingRegistry
@@ -15,9 +18,10 @@ from backends.links.nng import NngLinks
 from backends.redis.client import open_redis
 from backends.redis.settings import StoreSettings
 from proto.identity import NodeIdentity
+from relay.hot.metrics import HotCollector
 from relay.metrics import RelayCollector
 from relay.relay import Relay
-from relay.settings import Settings
+from relay.settings import HotBus, Settings
 
 RESIGN_S = 1.0
 """How long a stopping relay waits for the store; its lease runs out by itself as well."""
@@ -28,8 +32,9 @@ log = structlog.get_logger()
 class RelayService:
     """A running relay as ops sees it."""
 
-    def __init__(self, relay: Relay) -> None:
+    def __init__(self, relay: Relay, collectors: Sequence[Collector] = ()) -> None:
         self._relay = relay
+        self._collectors = collectors
 
     def ready(self) -> bool:
         """Return true: who has this listens already."""
@@ -41,7 +46,9 @@ class RelayService:
 
     def collectors(self) -> Iterable[Collector]:
         """Return the collectors for `/metrics`."""
-        return (RelayCollector(self._relay),)
+        relay, forwarding = self._relay, self._relay.forwarding
+        hot = HotCollector(forwarding.table.hot, forwarding.hot, relay.hot)
+        return (RelayCollector(relay), hot, *self._collectors)
 
 
 async def run(
@@ -53,11 +60,15 @@ async def run(
 ) -> None:
     """Run a relay until `stopping`, or until it is ordered to drain; then take its leave.
 
-    Raises `OSError` where it can't listen. A store that is away is no hindrance.
+    Raises `OSError` where it can't listen, and what `open_bus` does. A store or bus that is away is
+    no hindrance.
     """
     relay = Relay(settings, node, NngLinks())
-    service, gone = RelayService(relay), trio.Event()
-    async with trio.open_nursery() as nursery:
+    async with _opened(settings.bus) as bus, trio.open_nursery() as nursery:
+        if bus is not None:
+            relay.carry_hot(bus)
+        service = RelayService(relay, [BusCollector(bus.counters)] if bus else [])
+        gone = trio.Event()
         nursery.start_soon(relay.run)
         async with trio.open_nursery() as presence:
             if settings.store_url:
@@ -67,6 +78,17 @@ async def run(
             await relay.leave()
             gone.set()
         nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def _opened(settings: HotBus) -> AsyncIterator[AnyBus | None]:
+    """Open the bus of the hot way, if there is one."""
+    if settings.kind == "none":
+        log.info("no_hot_way", reason="relay.bus.kind is none: nodes ask other relays")
+        yield None
+    else:
+        async with open_bus(settings) as bus:
+            yield bus
 
 
 async def _be_known(

@@ -1,13 +1,27 @@
 """The config of a relay: the table `relay`."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
+from backends.bus.settings import BusSettings
 from proto.settings_types import Secret
 
 MIB = 1 << 20
+
+
+class HotBus(BusSettings, frozen=True, forbid_unknown_fields=True):
+    """The bus from which the relay takes what goes the hot way: the same as logic's."""
+
+    kind: Annotated[
+        Literal["none", "redis", "rocketmq"],
+        Meta(
+            description="`none`: the relay does not carry the hot way, and nodes ask others for "
+            "hot rooms; where no relay does, hot rooms come by repairs alone, a second late. "
+            "`redis` and `rocketmq` as for logic."
+        ),
+    ] = "none"  # type: ignore[assignment]
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -79,6 +93,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             le=1_000_000,
         ),
     ] = 1024
+    bus: HotBus = HotBus()
     store_url: Annotated[
         Secret,
         Meta(

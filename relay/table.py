@@ -9,6 +9,7 @@ from collections.abc import Hashable
 from typing import Generic, TypeVar
 
 from proto.headers import Confirm, Interest
+from relay.hot.wanted import HOT_MARK, Wanted
 
 N = TypeVar("N", bound=Hashable)
 
@@ -20,10 +21,12 @@ class SubscriptionTable(Generic[N]):
         self._rooms: dict[N, set[bytes]] = {}
         self._generations: dict[N, int] = {}
         self._nodes: dict[bytes, dict[N, None]] = {}
+        self.hot = Wanted()
+        """Those of the keys that are of the hot way."""
 
     def __len__(self) -> int:
-        """How many rooms somebody wants."""
-        return len(self._nodes)
+        """How many rooms somebody wants by the ordinary way."""
+        return len(self._nodes) - len(self.hot)
 
     def receivers(self, room: bytes) -> list[N]:
         """Return the nodes that want `room`."""
@@ -58,7 +61,12 @@ class SubscriptionTable(Generic[N]):
 
     def _add(self, node: N, rooms: set[bytes], room: bytes) -> None:
         rooms.add(room)
-        self._nodes.setdefault(room, {})[node] = None
+        nodes = self._nodes.get(room)
+        if nodes is None:
+            nodes = self._nodes[room] = {}
+            if room.startswith(HOT_MARK):
+                self.hot.begin(room)
+        nodes[node] = None
 
     def _drop(self, node: N, rooms: set[bytes], room: bytes) -> None:
         if room in rooms:
@@ -70,3 +78,5 @@ class SubscriptionTable(Generic[N]):
         del nodes[node]
         if not nodes:
             del self._nodes[room]
+            if room.startswith(HOT_MARK):
+                self.hot.end(room)

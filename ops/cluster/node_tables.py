@@ -71,7 +71,11 @@ def _access(node: Node, shared: Shared) -> Table:
 
 
 def _relay(node: Node, shared: Shared) -> Table:
-    return {"listen": f"tcp://{node.address(LANES[0])}", "store_url": shared.store["url"]}
+    return {
+        "listen": f"tcp://{node.address(LANES[0])}",
+        "store_url": shared.store["url"],
+        "bus": shared.bus,
+    }
 
 
 def _router(_: Node, shared: Shared) -> Table:

@@ -55,7 +55,9 @@ class Cluster:
     def start_relay(self, number: int, bus: Bus | None = None, **settings: float) -> Relay:
         name = f"relay-{number}"
         own = Settings(listen=self._addresses[number - 1], **settings)  # type: ignore[arg-type]
-        relay = Relay(own, self._identity(name), self._links, bus)
+        relay = Relay(own, self._identity(name), self._links)
+        if bus is not None:
+            relay.carry_hot(bus)
         self.relays[name] = relay
         self._start(name, relay.run)
         return relay

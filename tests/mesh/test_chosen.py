@@ -110,7 +110,7 @@ async def test_a_relay_without_a_bus_is_passed_over(
     assert cluster.told() == [f"relay-{second}"]
 
 
-async def test_where_no_relay_has_a_bus_the_key_is_homeless_until_one_comes(
+async def test_where_no_relay_has_a_bus_the_key_is_unplaced_until_one_comes(
     cluster: HotCluster, autojump_clock: MockClock
 ) -> None:
     cluster.start(cold=(1,))
@@ -120,10 +120,10 @@ async def test_where_no_relay_has_a_bus_the_key_is_homeless_until_one_comes(
     with pytest.raises(RequestError) as caught:
         await node.confirmed(KEY)
     assert caught.value.body.code == ErrorCode.UNAVAILABLE
-    assert node.homeless == 1
+    assert node.unplaced == 1
     cluster.start(2)
     await cluster.until_told("relay-2")
-    assert node.homeless == 0
+    assert node.unplaced == 0
 
 
 async def test_it_is_withdrawn_from_whoever_has_it(

@@ -1,0 +1,52 @@
+"""What becomes of a hot topic's records: a ROOM envelope for each node that asked for it. Pure."""
+
+from collections.abc import Sequence
+
+from proto.envelopes import BadEnvelopeError, Kind, encode
+from proto.headers import RoomHeader, encode_header
+from proto.heat import hot_key
+from proto.priorities import Priority
+from proto.records import Record
+from relay.hot.counters import HotCounters
+from relay.lanes import PeerLane
+from relay.peer import Peer
+from relay.table import SubscriptionTable
+
+
+def copy_out(
+    records: Sequence[Record],
+    priority: Priority,
+    table: SubscriptionTable[Peer],
+    counters: HotCounters,
+) -> dict[PeerLane, None]:
+    """Put a copy of each record into the lane of each node that wants it, and return those lanes.
+
+    What nobody here wants is some other relay's. Order within a room is that of `records`.
+    """
+    touched: dict[PeerLane, None] = {}
+    counters.consumed[priority] += len(records)
+    for record in records:
+        header = record.header
+        peers = table.receivers(hot_key(header.pool, header.room).encode())
+        envelope = _envelope(record, priority) if peers else b""
+        if envelope is None:
+            counters.bad_records[priority] += 1
+            continue
+        for peer in peers:
+            lane = peer.lanes[priority]
+            lane.gathered.append(envelope)
+            touched[lane] = None
+        counters.forwarded[priority] += bool(peers)
+        counters.copies[priority] += len(peers)
+    return touched
+
+
+def _envelope(record: Record, priority: Priority) -> bytes | None:
+    header = record.header
+    if header.kind != "room":
+        return None
+    packed = encode_header(RoomHeader(header.epoch, header.seq, header.ts_ms, header.trace))
+    try:
+        return encode(Kind.ROOM, priority, header.room.encode(), packed, record.body)
+    except BadEnvelopeError:
+        return None
