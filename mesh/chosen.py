@@ -69,8 +69,9 @@ class Chosen:
         """Withdraw keys from relays that others have taken over from, until cancelled."""
         while True:
             await self._moved.wait()
-            self._moved = trio.Event()
-            await trio.sleep(HAND_OVER_S)
+            while self._moved.is_set():
+                self._moved = trio.Event()
+                await trio.sleep(HAND_OVER_S)
             unsettled = [key for key in self._keys if not self._hand_over(key)]
             if unsettled:
                 self._moved.set()

@@ -73,7 +73,7 @@ class HotConsumer:
         return {
             "keys": len(self._wanted),
             "topics": sorted(topic.value for topic in self.topics),
-            "consumed": sum(counters.consumed.values()),
+            "records": sum(counters.records.values()),
             "forwarded": sum(counters.forwarded.values()),
             "copies": sum(counters.copies.values()),
         }

@@ -24,7 +24,7 @@ def copy_out(
     What nobody here wants is some other relay's. Order within a room is that of `records`.
     """
     touched: dict[PeerLane, None] = {}
-    counters.consumed[priority] += len(records)
+    counters.records[priority] += len(records)
     for record in records:
         header = record.header
         peers = table.receivers(hot_key(header.pool, header.room).encode())

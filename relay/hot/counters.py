@@ -14,7 +14,7 @@ def _zeros() -> dict[Priority, int]:
 class HotCounters:
     """Plain numbers; a collector reads them when it is scraped."""
 
-    consumed: dict[Priority, int] = field(default_factory=_zeros)
+    records: dict[Priority, int] = field(default_factory=_zeros)
     """Records taken from the bus: all of the topic's, whoever they are for."""
     forwarded: dict[Priority, int] = field(default_factory=_zeros)
     """Records of those that some node here had asked for."""

@@ -11,7 +11,7 @@ from relay.hot.counters import HotCounters
 from relay.hot.wanted import Wanted
 
 _TOTALS = (
-    ("consumed", "Records taken from hot topics, whoever they are for."),
+    ("records", "Records taken from hot topics, whoever they are for."),
     ("forwarded", "Records of hot topics that some node here had asked for."),
     ("copies", "Copies of hot records that were handed to nodes."),
     ("bad_records", "Records of hot topics that are no room message."),

@@ -97,8 +97,22 @@ async def test_when_the_relay_goes_the_next_is_told_and_later_it_is_told_again(
     cluster.start(int(first[-1]))
     # Both for a while: the one that came back may have to begin with the bus.
     await cluster.until_told(first, second)
-    await trio.sleep(HAND_OVER_S + 0.1)
-    assert cluster.told() == [first]
+    await trio.sleep(HAND_OVER_S - 0.2)
+    assert cluster.told() == sorted([first, second])
+    await cluster.until_told(first)
+
+
+async def test_a_relay_that_takes_its_leave_goes_on_until_the_next_has_taken_over(
+    cluster: HotCluster, autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    cluster.start(1, 2, 3)
+    await wanting(cluster)
+    first, second, _ = order()
+    nursery.start_soon(cluster.relays[first].leave)
+    await cluster.until_told(first, second)
+    await trio.sleep(HAND_OVER_S - 0.2)
+    assert cluster.told() == sorted([first, second])
+    await cluster.until_told(second)
 
 
 async def test_a_relay_without_a_bus_is_passed_over(

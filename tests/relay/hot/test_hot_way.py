@@ -109,7 +109,7 @@ async def test_each_interested_node_gets_one_copy_in_order_on_the_messages_lane(
     await other.until(lambda: other.bodies() == [b"1"])
     figures = world.figures()
     for line in (
-        'relaymesh_relay_hot_consumed_total{priority="normal"} 22.0',
+        'relaymesh_relay_hot_records_total{priority="normal"} 22.0',
         'relaymesh_relay_hot_forwarded_total{priority="normal"} 21.0',
         'relaymesh_relay_hot_copies_total{priority="normal"} 41.0',
         'relaymesh_relay_hot_copies_total{priority="bulk"} 40.0',
