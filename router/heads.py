@@ -1,18 +1,22 @@
 """Repeats the heads of active rooms each second, so that a break on the way shows as a gap."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import structlog
 import trio
+from msgspec.structs import replace
 
 from backends.errors import StoreUnavailableError
 from backends.room_log.interface import RoomLog
 from mesh.interface import Mesh
 from proto.headers import HeadsHeader
+from proto.heat import Rule
 from proto.priorities import Priority
 from proto.rendezvous import carrier
 from router import envelopes
 from router.counters import Counters
+from router.heat.seeing import Active
+from router.heat.telling import Telling
 from router.presence import Presence
 
 INTERVAL_S = 1.0
@@ -40,6 +44,8 @@ class Heads:
     from the others. Each lane carries the head of its own stream (and 0 for the others, which is
     below any head): behind the messages that it tells of, and not behind another lane's flood. They
     never wait: the next second brings the next ones.
+
+    The rule of a room rides on the urgent lane, also where nobody has spoken for long.
     """
 
     def __init__(
@@ -49,12 +55,16 @@ class Heads:
         presence: Presence,
         node: str,
         counters: Counters,
+        telling: Telling,
     ) -> None:
         self._room_log = room_log
         self._mesh = mesh
         self._presence = presence
         self._node = node
         self._counters = counters
+        self._telling = telling
+        self.active = Active({}, float("-inf"))
+        """What was last read."""
 
     async def run(self) -> None:
         """Repeat heads each second, for ever."""
@@ -68,18 +78,29 @@ class Heads:
 
     async def repeat(self) -> None:
         """Send the heads of this router's share of the active rooms once."""
+        read_at = trio.current_time()
         active = await self._room_log.active_heads()
-        routers = (lease.node for lease in self._presence.living("router"))
+        self.active = Active(active, read_at)
+        rules = self._telling.rules
+        routers = [lease.node for lease in self._presence.living("router")]
         for number, room in enumerate(share(active, self._node, routers), 1):
-            self._send(room, active[room])
+            self._send(room, active[room], rules.get(room))
             if number % ROOMS_A_TURN == 0:
                 await trio.lowlevel.checkpoint()
+        await self._tell_silent(share(rules.keys() - active.keys(), self._node, routers), rules)
 
-    def _send(self, room: str, heads: HeadsHeader) -> None:
+    async def _tell_silent(self, rooms: Iterable[str], rules: Mapping[str, Rule]) -> None:
+        """Send the rules of rooms in which nobody speaks: their viewers have to move all the
+        same."""
+        for room in rooms:
+            self._send(room, await self._room_log.heads(room), rules[room])
+
+    def _send(self, room: str, heads: HeadsHeader, rule: Rule | None) -> None:
         for priority in Priority:
-            if heads.seqs[priority]:
-                envelope = envelopes.heads(room, _only(heads, priority), priority)
-                self._offer(priority, envelope)
+            told = rule if priority is Priority.URGENT else None
+            if heads.seqs[priority] or told:
+                header = replace(_only(heads, priority), rule=told)
+                self._offer(priority, envelopes.heads(room, header, priority))
 
     def _offer(self, priority: Priority, envelope: bytes) -> None:
         for relay in self._mesh.carriers(ALL_RELAYS_KEY):

@@ -197,7 +197,7 @@ def _failed(heat: Heat, settings: HeatSettings) -> Heat:
 
 
 def _advance(heat: Heat, to: HeatState, reason: Reason, spread_s: float = 0.0) -> Step:
-    action = Advance(to, heat.pool, round(spread_s * 1000), reason)
+    action = Advance(to, heat.pool, round(spread_s * 1000), reason, heat.in_state_s)
     entered = replace(
         heat,
         state=to,

@@ -5,8 +5,8 @@ from router.heat.need import live, pressure
 from router.heat.settings import HeatSettings
 from router.heat.state import Heat, Reason, Signals
 
-SETTLE_S = 3.0
-"""Access nodes hear a rule within a second and report once a second: before this, no viewer who
+SETTLE_S = 4.0
+"""Access nodes hear a rule within two seconds and report once a second: before this, no viewer who
 has to go means no report yet."""
 
 

@@ -91,6 +91,8 @@ class Advance:
     pool: str
     spread_ms: int
     reason: Reason
+    after_s: float
+    """How long the state before has lasted."""
 
 
 @dataclass(frozen=True, slots=True)

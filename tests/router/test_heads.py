@@ -6,9 +6,11 @@ from hypothesis import strategies as st
 
 from proto.envelopes import Kind
 from proto.headers import HeadsHeader, decode_heads
+from proto.heat import HeatState, Rule
 from proto.priorities import Priority
 from router.counters import Counters
 from router.heads import Heads, share
+from router.heat.telling import Telling
 from router.presence import Presence
 from tests.router.parts import FakeMesh, FixedRegistry, lease
 
@@ -22,11 +24,14 @@ class FixedLog:
     async def active_heads(self) -> dict[str, HeadsHeader]:
         return self.rooms
 
+    async def heads(self, room: str) -> HeadsHeader:
+        return HeadsHeader("e3", (0, 0, 9))
+
 
 async def _heads(mesh: FakeMesh, log: FixedLog, node: str, *routers: str) -> Heads:
     presence = Presence(FixedRegistry(*(lease(name, "router") for name in routers)))
     await presence.refresh()
-    return Heads(log, mesh, presence, node, Counters())  # type: ignore[arg-type]
+    return Heads(log, mesh, presence, node, Counters(), Telling())  # type: ignore[arg-type]
 
 
 async def test_each_rooms_heads_go_to_every_relay_each_second(autojump_clock: object) -> None:
@@ -53,6 +58,25 @@ async def test_each_lane_tells_the_head_of_its_own_stream_alone(autojump_clock: 
         (b"quiet", "normal", (0, 7, 0)),
     }
     assert {decode_heads(e.header).epoch for _, _, e in mesh.sent} == {"e1", "e2"}
+
+
+async def test_rules_ride_on_the_urgent_lane_of_rooms_where_nobody_speaks_too(
+    autojump_clock: object,
+) -> None:
+    mesh = FakeMesh(["relay-1"])
+    log = FixedLog()
+    log.rooms["chatty"] = HeadsHeader("e2", (0, 7, 0))
+    heads = await _heads(mesh, log, "router-1", "router-1")
+    rules = {room: Rule(room, HeatState.HOT, 5, "hot-1") for room in ("chatty", "silent")}
+    heads._telling.rules = rules
+    await heads.repeat()
+    sent = [(e.key.decode(), lane.label, decode_heads(e.header)) for _, lane, e in mesh.sent]
+    assert [(room, lane, head.epoch, head.seqs, head.rule) for room, lane, head in sent] == [
+        ("chatty", "urgent", "e2", (0, 0, 0), rules["chatty"]),
+        ("chatty", "normal", "e2", (0, 7, 0), None),
+        ("silent", "urgent", "e3", (0, 0, 0), rules["silent"]),
+        ("silent", "bulk", "e3", (0, 0, 9), None),
+    ]
 
 
 async def test_a_full_lane_drops_heads_with_a_count(autojump_clock: object) -> None:

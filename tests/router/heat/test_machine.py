@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from proto.heat import HeatState, Rule, Wish
 from router.heat.machine import UNTOLD_S, provided, released, step
 from router.heat.need import pressure
+from router.heat.reasons import SETTLE_S
 from router.heat.settings import HeatSettings
 from router.heat.state import (
     Advance,
@@ -84,7 +85,7 @@ class Room:
 
     def _do(self, action: object) -> None:
         match action:
-            case Advance(to, _, spread_ms, reason):
+            case Advance(to, _, spread_ms, reason, _):
                 self.heat = replace(self.heat, fence=self.heat.fence + 1)
                 self.states.append(to)
                 self.reasons.append(reason)
@@ -241,7 +242,7 @@ def test_a_step_of_the_clock_skips_no_waiting_and_adds_none(jump_s: float) -> No
     while room.heat.state is not HOT:
         room.tick()
         ticks += 1
-    assert 4 + 10 + 3 - 3 <= ticks <= 4 + 10 + 3 + 2
+    assert UNTOLD_S + 10 + SETTLE_S - 3 <= ticks <= UNTOLD_S + 10 + SETTLE_S + 2
 
 
 def test_an_operator_heats_a_room_that_is_live_and_no_other() -> None:
