@@ -14,7 +14,10 @@ from starlette.routing import BaseRoute
 from backends.bus.interface import Bus
 from backends.bus.seen import Seen
 from backends.errors import StoreUnavailableError
-from backends.leases.interface import NodeLease, Registry
+from backends.heat.interface import HeatStore
+from backends.leases.interface import Duties, NodeLease, Registry
+from backends.likes.interface import Census
+from backends.provisioner.interface import Provisioner
 from backends.room_log.interface import RoomLog
 from backends.routes.interface import Routes
 from mesh.discovery import follow
@@ -32,6 +35,10 @@ from router.gateway.balance import Balance
 from router.gateway.nodes import Nodes
 from router.gateway.routes import routes
 from router.heads import ALL_RELAYS_KEY, Heads
+from router.heat.counters import HeatCounters
+from router.heat.metrics import HeatCollector
+from router.heat.telling import Telling
+from router.heat.wiring import make_controller
 from router.metrics import RouterCollector
 from router.presence import Presence
 from router.settings import Settings
@@ -51,6 +58,10 @@ class Parts:
     routes: Routes
     registry: Registry
     room_log: RoomLog
+    heat: HeatStore
+    census: Census
+    duties: Duties
+    provisioner: Provisioner | None = None
     collectors: Sequence[Collector] = ()
     lane_depths: Callable[[], dict[str, int]] = dict
 
@@ -67,7 +78,24 @@ class Router:
         self.elsewhere = Lives(parts.mesh, settings.regions.others(node.region))
         self.presence = Presence(parts.registry, self.elsewhere)
         self._balance = Balance(node.region)
-        self._heads = Heads(parts.room_log, parts.mesh, self.presence, node.node, self.counters)
+        telling = Telling()
+        self._heads = Heads(
+            parts.room_log, parts.mesh, self.presence, node.node, self.counters, telling
+        )
+        self.heat_counters = HeatCounters()
+        self._heat = make_controller(
+            settings.heat,
+            node,
+            self.presence,
+            lambda: self._heads.active,
+            telling,
+            self.heat_counters,
+            _now_ms,
+            store=parts.heat,
+            census=parts.census,
+            duties=parts.duties,
+            provisioner=parts.provisioner,
+        )
         self._api = self._make_api()
         nodes = Nodes(Authority(settings.gateway.token_secret, time.time), parts.registry)
         self._routes = routes(self._api, nodes, settings.gateway)
@@ -88,12 +116,13 @@ class Router:
             "lag": {topic.value: counters.lag[topic] for topic in TOPICS},
             "in_flight": {topic.value: counters.in_flight[topic] for topic in TOPICS},
             "routed": {mode.value: count for mode, count in counters.routed.items()},
+            "hot_rooms": self._heat.status(),
         }
 
     def collectors(self) -> Iterable[Collector]:
         """Return the collectors of the router and the gateway."""
         own = (RouterCollector(self.counters, self._api), LivesCollector(self.elsewhere))
-        return [*own, *self._parts.collectors]
+        return [*own, HeatCollector(self.heat_counters), *self._parts.collectors]
 
     def routes(self) -> Sequence[BaseRoute]:
         """Return the gateway's routes."""
@@ -110,6 +139,7 @@ class Router:
             keeping.start_soon(self.elsewhere.keep, LEASE_INTERVAL_S)
             keeping.start_soon(self._keep_lease)
             keeping.start_soon(self._heads.run)
+            keeping.start_soon(self._heat.run)
             async with trio.open_nursery() as consuming:
                 for consumer in self._consumers:
                     consuming.start_soon(consumer.run, stopping)
@@ -164,6 +194,7 @@ class Router:
 
     async def _resign(self) -> None:
         try:
+            await self._heat.resign()
             await self._parts.registry.resign(self._node.node, self._node.incarnation)
         except StoreUnavailableError as error:
             log.warning("lease_not_resigned", error=str(error))

@@ -3,17 +3,21 @@
 import random
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 
 import trio
 
 from backends.bus.collector import BusCollector
 from backends.bus.connect import open_bus
+from backends.heat.redis import RedisHeat
 from backends.leases.obeying import ObeyingRegistry
-from backends.leases.redis import RedisRegistry
+from backends.leases.redis import RedisDuties, RedisRegistry
+from backends.likes.redis import RedisCensus
 from backends.links.nng import NngLinks
-from backends.redis.client import open_redis
+from backends.provisioner.connect import open_provisioner
+from backends.provisioner.interface import Provisioner
+from backends.redis.client import RedisClient, open_redis
 from backends.redis.collector import StoreCollector
 from backends.room_log.redis import RedisRoomLog
 from backends.routes.redis import RedisRoutes
@@ -24,6 +28,7 @@ from proto.envelopes import Envelope
 from proto.identity import NodeIdentity
 from proto.priorities import Priority
 from proto.tokens import MIN_SECRET_BYTES
+from router.heat.pools import pools_in_use
 from router.router import Parts, Router
 from router.settings import Settings
 
@@ -57,22 +62,40 @@ async def _opened(
     settings: Settings, node: NodeIdentity, stopping: trio.Event
 ) -> AsyncIterator[tuple[Parts, MeshNode]]:
     mesh = MeshNode(node, "router", settings.mesh, NngLinks(), _nothing, settings.regions)
+    bits = random.SystemRandom().getrandbits
     async with (
         open_redis(settings.store) as redis,
         open_bus(settings.bus) as bus,
+        _provisioner(settings, redis) as provisioner,
         trio.open_nursery() as nursery,
     ):
-        room_log = RedisRoomLog(
-            redis, settings.room_log, now_ms=_now_ms, random_bits=random.SystemRandom().getrandbits
-        )
-        routes, registry = RedisRoutes(redis), ObeyingRegistry(RedisRegistry(redis), stopping)
+        registry = ObeyingRegistry(RedisRegistry(redis), stopping)
         nursery.start_soon(mesh.run)
         if settings.mesh.discover:
             nursery.start_soon(discover, registry, node.region, mesh)
-        collectors = (MeshCollector(mesh), BusCollector(bus.counters), StoreCollector(redis))
-        depths = partial(lane_depths, mesh)
-        yield Parts(mesh, bus, routes, registry, room_log, collectors, depths), mesh
+        parts = Parts(
+            mesh=mesh,
+            bus=bus,
+            routes=RedisRoutes(redis),
+            registry=registry,
+            room_log=RedisRoomLog(redis, settings.room_log, now_ms=_now_ms, random_bits=bits),
+            heat=RedisHeat(redis, random_bits=bits),
+            census=RedisCensus(redis, now_ms=_now_ms),
+            duties=RedisDuties(redis),
+            provisioner=provisioner,
+            collectors=(MeshCollector(mesh), BusCollector(bus.counters), StoreCollector(redis)),
+            lane_depths=partial(lane_depths, mesh),
+        )
+        yield parts, mesh
         nursery.cancel_scope.cancel()
+
+
+def _provisioner(
+    settings: Settings, redis: RedisClient
+) -> AbstractAsyncContextManager[Provisioner | None]:
+    heat = RedisHeat(redis, random_bits=random.SystemRandom().getrandbits)
+    in_use, duties = partial(pools_in_use, heat), RedisDuties(redis)
+    return open_provisioner(settings.provisioner, in_use, duties, time.time)
 
 
 def lane_depths(mesh: MeshNode) -> dict[str, int]:

@@ -12,6 +12,7 @@ from mesh.settings import MeshSettings
 from proto.regions import ONE_REGION, Regions
 from router.costs import Costs
 from router.gateway.settings import GatewaySettings
+from router.heat.settings import HeatSettings
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -41,4 +42,5 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     room_log: Retention = Retention()
     costs: Costs = Costs()
     gateway: GatewaySettings = GatewaySettings()
+    heat: HeatSettings = HeatSettings()
     provisioner: ProvisionerSettings = ProvisionerSettings()

@@ -49,6 +49,7 @@ class Controller:
         shards: Shards,
         seeing: Seeing,
         provisioning: Provisioning,
+        telling: Telling,
         counters: HeatCounters,
         now_ms: Callable[[], int],
     ) -> None:
@@ -57,6 +58,7 @@ class Controller:
         self._shards = shards
         self._seeing = seeing
         self._provisioning = provisioning
+        self._telling = telling
         self._counters = counters
         self._now_ms = now_ms
         self._keeping = Keeping(store, provisioning, counters, now_ms)
@@ -64,8 +66,6 @@ class Controller:
         self._rooms: dict[str, Room] = {}
         self._ticks = 0
         self._unserved: set[str] = set()
-        self.telling = Telling()
-        """Which rules heads may tell."""
 
     async def run(self) -> None:
         """Look each second, for ever."""
@@ -84,7 +84,7 @@ class Controller:
         """Look once; raises `StoreUnavailableError` where nothing can be seen."""
         self._ticks += 1
         view = await self._seeing.look(trio.current_time())
-        self.telling.look(view.rules, view.acknowledged, view.gateways, view.at_s)
+        self._telling.look(view.rules, view.acknowledged, view.gateways, view.at_s)
         held = await self._shards.hold()
         names = self._names(view, held)
         self._rooms = {name: room for name, room in self._rooms.items() if name in names}

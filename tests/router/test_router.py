@@ -8,7 +8,12 @@ from prometheus_client import CollectorRegistry, generate_latest
 from backends.bus.memory import MemoryBroker, MemoryBus
 from backends.bus.settings import BusSettings
 from backends.errors import StoreUnavailableError
+from backends.heat.memory import MemoryHeat
 from backends.leases.interface import NodeLease, Orders
+from backends.leases.memory import MemoryDuties
+from backends.likes.memory import MemoryCensus
+from backends.room_log.memory import MemoryRoomLog
+from backends.room_log.retention import Retention
 from backends.routes.memory import MemoryRoutes
 from proto.headers import HeadsHeader
 from proto.identity import NodeIdentity
@@ -38,7 +43,19 @@ class FlakyRegistry(FixedRegistry):
 
 def _parts(nursery: trio.Nursery, registry: FixedRegistry, **rest: Any) -> Parts:
     bus = MemoryBus(BusSettings(kind="memory"), MemoryBroker(), nursery)
-    return Parts(FakeMesh(), bus, MemoryRoutes(), registry, EmptyLog(), **rest)  # type: ignore[arg-type]
+    heat = MemoryHeat(MemoryRoomLog(Retention(), now_ms=lambda: 0, random_bits=lambda bits: 1))
+    census, duties = MemoryCensus(lambda: 0), MemoryDuties(trio.current_time)
+    return Parts(
+        FakeMesh(),
+        bus,
+        MemoryRoutes(),
+        registry,  # type: ignore[arg-type]
+        EmptyLog(),  # type: ignore[arg-type]
+        heat,
+        census,
+        duties,
+        **rest,
+    )
 
 
 def _samples(router: Router) -> Iterator[str]:

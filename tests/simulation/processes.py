@@ -139,6 +139,9 @@ async def run_router(outside: Outside, process: Process) -> None:
             outside.store_client(process, "routes"),
             outside.store_client(process, "registry"),
             outside.store_client(process, "room_log"),
+            outside.store_client(process, "heat"),
+            outside.store_client(process, "census"),
+            outside.store_client(process, "duties"),
         )
         gateway = GatewaySettings(token_secret=SECRET)
         settings = RouterSettings(gateway=gateway, bus=BUS, costs=COSTS)

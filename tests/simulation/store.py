@@ -10,6 +10,7 @@ from backends.answers.memory import MemoryAnswers
 from backends.bus.memory import MemoryBroker, MemoryTopic
 from backends.bus.outbox import SendError
 from backends.errors import StoreUnavailableError
+from backends.heat.memory import MemoryHeat
 from backends.leases.memory import MemoryDuties, MemoryRegistry
 from backends.likes.memory import MemoryCensus, MemoryChangedRooms, MemoryLikes
 from backends.one_use.memory import MemoryOneUse
@@ -35,6 +36,7 @@ class Store:
         self.rng = rng
         self.away = False
         self.room_log = MemoryRoomLog(retention, now_ms=now_ms, random_bits=rng.getrandbits)
+        self.heat = MemoryHeat(self.room_log)
         self.routes = MemoryRoutes()
         self.registry = MemoryRegistry(trio.current_time)
         self.one_use = MemoryOneUse(trio.current_time)
