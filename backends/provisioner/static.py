@@ -8,8 +8,8 @@ from backends.provisioner.interface import ProvisionerError
 from proto.rendezvous import ranked
 
 CLAIM_S = 60.0
-"""How long a pool is a room's own before a rule says so. Longer than a router takes from here to
-the rule; a pool that was claimed for nothing is free again a minute later."""
+"""How long a pool stays a room's own since it was last asked for, before a rule names it. A room
+that prepares asks every few seconds; what was claimed for nothing is free a minute later."""
 
 InUse = Callable[[], Awaitable[Collection[str]]]
 
@@ -18,8 +18,8 @@ class StaticPools:
     """Implements `Provisioner` over the pools of the config.
 
     What is free is no memory of this process, so that any router knows it after a restart: a pool
-    is in use while a rule names it, which `in_use` reads. Between the choice and the rule it is the
-    room's by a duty, which one room alone can hold: two routers never give away the same one.
+    is in use while a rule names it, which `in_use` reads. Before there is a rule it is the room's
+    by a duty, which one room alone can hold: two routers never give away the same one.
     """
 
     def __init__(self, pools: Sequence[str], in_use: InUse, duties: Duties) -> None:
@@ -29,20 +29,24 @@ class StaticPools:
 
     async def provide(self, room: str, pool: str, nodes: int) -> str:
         """See `Provisioner`. How many nodes a pool has is decided by who runs them."""
-        if pool in self._pools:
-            return pool
         try:
+            if pool in self._pools and await self._is_claimed(pool, room):
+                return pool
             return await self._claim(room, nodes)
         except StoreUnavailableError as error:
             raise ProvisionerError(f"which pools are free is not known: {error}") from None
 
     async def release(self, pool: str) -> None:
-        """See `Provisioner`: a pool is free when no rule names it any more."""
+        """See `Provisioner`: a pool is free when nothing names it any more."""
 
     async def _claim(self, room: str, nodes: int) -> str:
         taken = await self._in_use()
         # By rank, so that two rooms at the same time rarely try for the same one.
         for pool in ranked(room, set(self._pools) - set(taken)):
-            if await self._duties.hold(f"pool-{pool}", room, CLAIM_S) is not None:
+            if await self._is_claimed(pool, room):
                 return pool
         raise ProvisionerError(f"{nodes} nodes for {room}: all {len(self._pools)} pools are in use")
+
+    async def _is_claimed(self, pool: str, room: str) -> bool:
+        """Claim `pool`, or go on claiming it; says whether it is the room's."""
+        return await self._duties.hold(f"pool-{pool}", room, CLAIM_S) is not None

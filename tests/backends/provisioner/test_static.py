@@ -61,3 +61,21 @@ async def test_with_the_store_away_no_pool_is_given(world):
     world.away = True
     with pytest.raises(ProvisionerError, match="not known: no answer"):
         await world.router_1.provide("a", "", 1)
+
+
+async def test_a_room_that_prepares_keeps_its_pool_by_asking_again(world):
+    pool = await world.router_1.provide("a", "", 1)
+    for _ in range(3):
+        world.now_s += CLAIM_S - 1
+        assert await world.router_2.provide("a", pool, 1) == pool
+    assert await world.router_2.provide("b", "", 1) != pool
+
+
+async def test_a_room_whose_claim_was_lost_gets_another_pool(world):
+    pool = await world.router_1.provide("a", "", 1)
+    other = next(each for each in POOLS if each != pool)
+    world.now_s += CLAIM_S
+    world.ruled = {other}
+    assert await world.router_1.provide("b", "", 1) == pool
+    world.ruled = set()
+    assert await world.router_1.provide("a", pool, 1) == other
