@@ -9,14 +9,10 @@ from ops.errors import Failure
 
 def require_free_ports(plan: Plan) -> None:
     """Raise `Failure` that names the first port of `plan` that can't be listened at."""
-    for node in plan.nodes:
-        for name, port in node.ports.items():
-            reason = _obstacle(port)
-            if reason:
-                raise Failure(
-                    f"port {port} ({node.id} {name}) {reason}; "
-                    "choose other ports with --port-base N"
-                )
+    for name, port in plan.listeners:
+        reason = _obstacle(port)
+        if reason:
+            raise Failure(f"port {port} ({name}) {reason}; choose other ports with --port-base N")
 
 
 def _obstacle(port: int) -> str | None:

@@ -22,20 +22,23 @@ class Shared(NamedTuple):
     store: Table
     bus: Table
     database: Table
+    provisioner: Table
 
     @classmethod
     def of(
         cls, options: UpOptions, plan: Plan, state: StateDir, redis: tuple[Redis, ...]
     ) -> "Shared":
         """Return it for the cluster of `plan`; `redis` are the store and, if embedded, the bus."""
+        secrets = state.secrets()
         urls = {each.name: each.url for each in redis}
         return cls(
             log_level=options.log_level,
-            token_secret=state.secrets()["token_secret"],
+            token_secret=secrets["token_secret"],
             mesh={"relays": [f"tcp://{node.address(LANES[0])}" for node in plan.of("relay")]},
             store={"url": urls["redis-store"]},
             bus=_bus(options, state, urls),
             database={"url": options.database_url or _file(state)},
+            provisioner=_provisioner(plan, secrets["pools_secret"]),
         )
 
 
@@ -45,6 +48,12 @@ def _bus(options: UpOptions, state: StateDir, urls: dict[str, str]) -> Table:
     # Clusters that share a broker must not take each other's messages.
     prefix = f"relaymesh-{state.cluster_id()}"
     return {"kind": "rocketmq", "url": options.bus_url, "prefix": prefix}
+
+
+def _provisioner(plan: Plan, secret: str) -> Table:
+    if not plan.dedicated:
+        return {"kind": "none"}
+    return {"kind": "webhook", "url": f"http://{plan.pools}", "secret": secret}
 
 
 def _file(state: StateDir) -> str:
@@ -85,6 +94,7 @@ def _router(_: Node, shared: Shared) -> Table:
         "store": shared.store,
         "bus": shared.bus,
         "gateway": {"token_secret": shared.token_secret, **pages},
+        "provisioner": shared.provisioner,
     }
 
 

@@ -18,6 +18,7 @@ class UpOptions(msgspec.Struct, frozen=True, kw_only=True):
     access: int = 2
     routers: int = 1
     logics: int = 1
+    most_dedicated: int = 4
     bus: Literal["redis", "rocketmq"] = "redis"
     bus_url: str = ""
     database_url: str = ""
@@ -33,6 +34,7 @@ class UpOptions(msgspec.Struct, frozen=True, kw_only=True):
             access=self.access,
             relays=self.relays,
             logics=self.logics,
+            dedicated=self.most_dedicated,
         )
 
     def flags_for(self, role: str) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """Which nodes a local cluster has and which ports they use. Pure.
 
 A cluster with port base N uses N (gateway and demo page), N+1… (further routers), N+10…
-(WebSockets of access nodes), N+30… (three lanes a relay) and N+80… (health endpoints).
+(WebSockets of access nodes), N+30… (three lanes a relay), N+54… (WebSockets, health endpoints and
+webhook of dedicated access nodes) and N+80… (health endpoints).
 """
 
 from typing import NamedTuple
@@ -12,6 +13,9 @@ LOOPBACK = "127.0.0.1"
 DEFAULT_PORT_BASE = 7700
 ACCESS_OFFSET = 10
 LANES_OFFSET = 30
+DEDICATED_OFFSET = 54
+DEDICATED_HEALTH_OFFSET = 62
+POOLS_OFFSET = 70
 HEALTH_OFFSET = 80
 LANES = ("urgent", "normal", "bulk")
 SPAN = 120
@@ -19,6 +23,10 @@ SPAN = 120
 
 MOST = {"router": 8, "access": 16, "relay": 8, "logic": 8}
 """Most nodes of a role that the port ranges have room for."""
+
+
+MOST_DEDICATED = 8
+"""Most dedicated access nodes: none of them runs until a hot room needs it."""
 
 
 class Node(NamedTuple):
@@ -38,10 +46,25 @@ class Plan(NamedTuple):
 
     port_base: int
     nodes: tuple[Node, ...]
+    dedicated: tuple[Node, ...] = ()
+    """Access nodes that are started when a hot room needs them."""
 
     def of(self, role: str) -> tuple[Node, ...]:
         """Return the nodes of `role`."""
         return tuple(node for node in self.nodes if node.role == role)
+
+    @property
+    def pools(self) -> str:
+        """HOST:PORT at which routers ask for dedicated nodes."""
+        return f"{LOOPBACK}:{self.port_base + POOLS_OFFSET}"
+
+    @property
+    def listeners(self) -> list[tuple[str, int]]:
+        """What listens where: a name for eyes and a port."""
+        nodes = (*self.nodes, *self.dedicated)
+        found = [(f"{node.id} {name}", port) for node in nodes for name, port in node.ports.items()]
+        webhook = [("pools", self.port_base + POOLS_OFFSET)] if self.dedicated else []
+        return found + webhook
 
     @property
     def gateway(self) -> str:
@@ -59,15 +82,19 @@ class Plan(NamedTuple):
         return {"held": ends * relays, "full_mesh": full_mesh}
 
 
-def plan(port_base: int, *, routers: int, access: int, relays: int, logics: int) -> Plan:
+def plan(
+    port_base: int, *, routers: int, access: int, relays: int, logics: int, dedicated: int = 0
+) -> Plan:
     """Return the plan of a cluster; raises `Refusal` for a count or a base out of range."""
     counts = {"router": routers, "access": access, "relay": relays, "logic": logics}
     for role, count in counts.items():
         if not 1 <= count <= MOST[role]:
             raise Refusal(f"{role} nodes: expected 1 to {MOST[role]}, got {count}")
+    if not 0 <= dedicated <= MOST_DEDICATED:
+        raise Refusal(f"--most-dedicated: expected 0 to {MOST_DEDICATED}, got {dedicated}")
     if not 1024 <= port_base <= 65535 - SPAN:
         raise Refusal(f"--port-base: expected 1024 to {65535 - SPAN}, got {port_base}")
-    return Plan(port_base, tuple(_nodes(port_base, counts)))
+    return Plan(port_base, tuple(_nodes(port_base, counts)), _dedicated(port_base, dedicated))
 
 
 def _nodes(base: int, counts: dict[str, int]) -> list[Node]:
@@ -83,6 +110,14 @@ def _nodes(base: int, counts: dict[str, int]) -> list[Node]:
         nodes.append(_node("relay", i, http=next(health), **lanes))
     nodes += [_node("logic", i, http=next(health)) for i in range(counts["logic"])]
     return nodes
+
+
+def _dedicated(base: int, count: int) -> tuple[Node, ...]:
+    health, websocket = base + DEDICATED_HEALTH_OFFSET, base + DEDICATED_OFFSET
+    return tuple(
+        Node(f"access-hot-{i + 1}", "access", {"http": health + i, "websocket": websocket + i})
+        for i in range(count)
+    )
 
 
 def _node(role: str, index: int, **ports: int) -> Node:

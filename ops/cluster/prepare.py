@@ -37,7 +37,8 @@ def prepare_cluster(options: UpOptions) -> Cluster:
     require_free_ports(plan)
     redis = _redis(options, server, state)
     shared = Shared.of(options, plan, state, redis)
-    configs = {node.id: _write_config(node, shared, state, options) for node in plan.nodes}
+    nodes = (*plan.nodes, *plan.dedicated)
+    configs = {node.id: _write_config(node, shared, state, options) for node in nodes}
     return Cluster(plan, state, redis, configs, options)
 
 

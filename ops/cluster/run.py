@@ -10,6 +10,7 @@ import trio
 
 from backends.redis.server import Redis, wait_until_serving
 from ops import guard
+from ops.cluster.dedicated import Dedicated
 from ops.cluster.options import UpOptions
 from ops.cluster.plan import Node, Plan
 from ops.cluster.settling import settled
@@ -54,8 +55,9 @@ async def run_cluster(
             )
             with trio.CancelScope() as starting:
                 nursery.start_soon(_watch_signals, signals, stopping, starting, nursery)
+                await _serve_pools(cluster, supervisor, nursery, stopping, report)
                 await supervisor.start(redis_program(each) for each in cluster.redis)
-                await supervisor.start(_node_program(each, cluster) for each in cluster.plan.nodes)
+                await supervisor.start(node_program(each, cluster) for each in cluster.plan.nodes)
                 serving()
                 if not await settled(cluster.plan):
                     report("the gateway does not know every node yet: see `relaymesh status`")
@@ -66,10 +68,29 @@ async def run_cluster(
             nursery.cancel_scope.cancel()
 
 
+async def _serve_pools(
+    cluster: Cluster,
+    supervisor: Supervisor,
+    nursery: trio.Nursery,
+    stopping: trio.Event,
+    report: Report,
+) -> None:
+    """Have dedicated nodes started when routers ask for them, where the plan has any."""
+    if not cluster.plan.dedicated:
+        return
+
+    def program_of(node: Node, pool: str) -> Program:
+        return node_program(node, cluster, f"access.pool={pool}")
+
+    dedicated = Dedicated(cluster.plan, program_of, supervisor, nursery, report)
+    await nursery.start(dedicated.serve, cluster.state.secrets()["pools_secret"], stopping)
+
+
 def record(cluster: Cluster, supervisor: Supervisor) -> dict[str, object]:
     """Return what `cluster.json` says about the cluster now."""
     plan = cluster.plan
-    http = {node.id: f"http://{node.address('http')}" for node in plan.nodes}
+    nodes = (*plan.nodes, *plan.dedicated)
+    http = {node.id: f"http://{node.address('http')}" for node in nodes}
     children = supervisor.children.items()
     return {
         "port_base": plan.port_base,
@@ -116,8 +137,10 @@ def redis_program(redis: Redis) -> Program:
     return Program(redis.name, "redis", argv, serving)
 
 
-def _node_program(node: Node, cluster: Cluster) -> Program:
-    flags = [f"--set={flag}" for flag in cluster.options.flags_for(node.role)]
+def node_program(node: Node, cluster: Cluster, *more_flags: str) -> Program:
+    """Return the program of `node`, with the user's `--set` flags and more."""
+    given = (*cluster.options.flags_for(node.role), *more_flags)
+    flags = [f"--set={flag}" for flag in given]
     config = cluster.configs[node.id]
 
     def argv(fd: int) -> list[str]:

@@ -17,7 +17,7 @@ LAYOUT = "1"
 """Version of the folder's layout; a folder of another version is refused."""
 
 ID_BYTES = 6
-SECRET_NAMES = ("token_secret", "store_password", "bus_password")
+SECRET_NAMES = ("token_secret", "store_password", "bus_password", "pools_secret")
 
 
 class StateDir:
@@ -44,13 +44,13 @@ class StateDir:
         self._end_leftovers()
 
     def secrets(self) -> dict[str, str]:
-        """Return this cluster's secrets, made at random the first time."""
+        """Return this cluster's secrets, each made at random when it is first needed."""
         file = self.path / "secrets.json"
-        if not file.exists():
-            made = {name: secrets.token_urlsafe(32) for name in SECRET_NAMES}
-            self._write(file, json.dumps(made), 0o600)
-        found: dict[str, str] = json.loads(file.read_text())
-        return found
+        found: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
+        made = {name: secrets.token_urlsafe(32) for name in SECRET_NAMES if name not in found}
+        if made:
+            self._write(file, json.dumps(found | made), 0o600)
+        return found | made
 
     def cluster_id(self) -> str:
         """Return what tells this cluster from others, made at random the first time."""

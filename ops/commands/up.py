@@ -41,6 +41,12 @@ def _count(name: str, default: int, what: str) -> Callable[[F], F]:
 @_count("--access", 2, "access nodes")
 @_count("--routers", 1, "routers; the first has the gateway and the demo page")
 @_count("--logics", 1, "logic nodes")
+@click.option(
+    "--most-dedicated",
+    default=4,
+    show_default=True,
+    help="Most access nodes started for hot rooms; 0: no room becomes hot.",
+)
 @click.option("--bus", type=click.Choice(["redis", "rocketmq"]), default="redis", show_default=True)
 @click.option("--bus-url", default="", metavar="HOST:PORT", help="A running RocketMQ name server.")
 @click.option(

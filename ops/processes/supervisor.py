@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 
 import trio
 
+from ops.errors import Failure
 from ops.processes.child import Child, Log, Program, Report
 
 STOP_ORDER = ("access", "router", "logic", "relay", "redis")
@@ -52,21 +53,50 @@ class Supervisor:
             children = [each for each in self.children.values() if each.program.role == role]
             for child in children:
                 child.stop()
-            with trio.move_on_after(self._drain_s) as patience:
-                for child in children:
-                    await child.ended.wait()
-            if patience.cancelled_caught:
-                await self._kill(children)
+            await self._until_ended(children)
+
+    def add(self, program: Program) -> None:
+        """Start `program` beside the others, at once, and keep it running until `retire`.
+
+        One that never gets ready is reported and given up; the others go on.
+        """
+        self._nursery.start_soon(self._keep_or_give_up, self._child(program))
+
+    async def retire(self, name: str) -> None:
+        """Drain one program for good, within the deadline, and return when it has ended."""
+        child = self.children[name]
+        child.stop()
+        await self._until_ended([child])
 
     def pids(self) -> dict[str, int]:
         """Return the process id of each child that has a process."""
         return {name: each.pid for name, each in self.children.items() if each.pid is not None}
 
     def _start(self, program: Program) -> Child:
-        child = Child(program, self._log_of(program.id), lambda: self._changed(self), self._report)
-        self.children[program.id] = child
+        child = self._child(program)
         self._nursery.start_soon(child.keep)
         return child
+
+    def _child(self, program: Program) -> Child:
+        child = Child(program, self._log_of(program.id), lambda: self._changed(self), self._report)
+        self.children[program.id] = child
+        return child
+
+    async def _keep_or_give_up(self, child: Child) -> None:
+        try:
+            await child.keep()
+        except Failure as failure:
+            self._report(failure.message)
+        finally:
+            del self.children[child.program.id]
+            self._changed(self)
+
+    async def _until_ended(self, children: list[Child]) -> None:
+        with trio.move_on_after(self._drain_s) as patience:
+            for child in children:
+                await child.ended.wait()
+        if patience.cancelled_caught:
+            await self._kill(children)
 
     async def _say_who_is_late(self, started: list[Child]) -> None:
         while True:

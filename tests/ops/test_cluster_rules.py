@@ -35,19 +35,22 @@ def test_a_crash_loop_of_ready_processes_backs_off_until_it_calms_down() -> None
     st.integers(1, 16),
     st.integers(1, 8),
     st.integers(1, 8),
+    st.integers(0, 8),
 )
 def test_no_port_is_given_twice_and_all_lie_in_the_span(
-    base: int, routers: int, access: int, relays: int, logics: int
+    base: int, routers: int, access: int, relays: int, logics: int, dedicated: int
 ) -> None:
-    made = plan(base, routers=routers, access=access, relays=relays, logics=logics)
-    ports = [port for node in made.nodes for port in node.ports.values()]
+    made = plan(
+        base, routers=routers, access=access, relays=relays, logics=logics, dedicated=dedicated
+    )
+    ports = [port for _, port in made.listeners]
     assert len(ports) == len(set(ports))
     assert all(base <= port < base + SPAN for port in ports)
     assert made.gateway == f"http://127.0.0.1:{base}"
 
 
 def test_links_are_counted_against_a_full_mesh() -> None:
-    made = plan(7700, routers=4, access=16, relays=2, logics=6)
+    made = plan(7700, routers=4, access=16, relays=2, logics=6, dedicated=8)
     assert made.links == {"held": 52, "full_mesh": 64}
 
 
@@ -62,6 +65,11 @@ def test_links_are_counted_against_a_full_mesh() -> None:
 def test_what_has_no_room_is_refused(base: int, relays: int, expected: str) -> None:
     with pytest.raises(Refusal, match=expected):
         plan(base, routers=1, access=2, relays=relays, logics=1)
+
+
+def test_more_dedicated_nodes_than_there_are_ports_for_are_refused() -> None:
+    with pytest.raises(Refusal, match="--most-dedicated: expected 0 to 8, got 9"):
+        plan(7700, routers=1, access=1, relays=1, logics=1, dedicated=9)
 
 
 def test_a_log_file_keeps_to_its_bound(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ class Cluster:
 async def cluster(nursery: trio.Nursery, tmp_path: Path) -> AsyncIterator[Cluster]:
     cluster = Cluster(nursery, tmp_path)
     yield cluster
-    for child in cluster.supervisor.children.values():
+    for child in list(cluster.supervisor.children.values()):
         child.kill()
         await child.ended.wait()
 
@@ -129,6 +129,31 @@ async def test_warnings_of_children_reach_the_eyes_and_all_lines_the_log(cluster
     await cluster.supervisor.start([cluster.program("relay-1")])
     await cluster.until(lambda: "relay-1  warning: hello" in cluster.reports)
     assert (cluster.logs / "relay-1.log").read_text() == '{"level":"warning","event":"hello"}\n'
+
+
+async def test_one_that_was_added_is_kept_running_and_retired_for_good(cluster: Cluster) -> None:
+    await cluster.supervisor.start([cluster.program("access-1")])
+    cluster.supervisor.add(cluster.program("access-hot-1"))
+    child = cluster.supervisor.children["access-hot-1"]
+    await cluster.until(lambda: child.pid is not None and child.ready.is_set())
+    first = child.pid
+    assert first is not None
+    os.kill(first, signal.SIGKILL)
+    await cluster.until(lambda: child.pid not in (first, None) and child.ready.is_set())
+    await cluster.supervisor.retire("access-hot-1")
+    assert cluster.order.read_text().split() == ["access-hot-1"]
+    await cluster.until(lambda: list(cluster.supervisor.children) == ["access-1"])
+    assert child.restarts == 1
+
+
+async def test_one_that_was_added_and_never_gets_ready_harms_nobody(cluster: Cluster) -> None:
+    await cluster.supervisor.start([cluster.program("access-1")])
+    cluster.supervisor.add(
+        cluster.program("access-hot-1", "print('Error: no luck'); raise SystemExit(2)")
+    )
+    await cluster.until(lambda: list(cluster.supervisor.children) == ["access-1"])
+    assert "access-hot-1 does not start: no luck" in cluster.reports[-1]
+    assert cluster.supervisor.children["access-1"].restarts == 0
 
 
 @pytest.mark.parametrize(("code", "runs"), [(2, 1), (1, 3)])
