@@ -21,6 +21,7 @@ from backends.provisioner.interface import Provisioner
 from backends.room_log.interface import RoomLog
 from backends.routes.interface import Routes
 from mesh.discovery import follow
+from mesh.homes import Homes
 from mesh.interface import Mesh
 from mesh.lives import Lives
 from mesh.metrics import LivesCollector
@@ -32,8 +33,10 @@ from router.dispatch import Dispatch
 from router.gateway.api import Api
 from router.gateway.authority import Authority
 from router.gateway.balance import Balance
+from router.gateway.heat import HeatApi
 from router.gateway.nodes import Nodes
 from router.gateway.routes import routes
+from router.gateway.rules import RuleReader, View
 from router.heads import ALL_RELAYS_KEY, Heads
 from router.heat.counters import HeatCounters
 from router.heat.metrics import HeatCollector
@@ -78,6 +81,7 @@ class Router:
         self.elsewhere = Lives(parts.mesh, settings.regions.others(node.region))
         self.presence = Presence(parts.registry, self.elsewhere)
         self._balance = Balance(node.region)
+        self._rules = View()
         telling = Telling()
         self._heads = Heads(
             parts.room_log, parts.mesh, self.presence, node.node, self.counters, telling
@@ -98,7 +102,7 @@ class Router:
         )
         self._api = self._make_api()
         nodes = Nodes(Authority(settings.gateway.token_secret, time.time), parts.registry)
-        self._routes = routes(self._api, nodes, settings.gateway)
+        self._routes = routes(self._api, nodes, self._make_heat_api(), settings.gateway)
         self._consumers = self._make_consumers()
 
     def ready(self) -> bool:
@@ -138,6 +142,7 @@ class Router:
             keeping.start_soon(self.presence.keep, LEASE_INTERVAL_S)
             keeping.start_soon(self.elsewhere.keep, LEASE_INTERVAL_S)
             keeping.start_soon(self._keep_lease)
+            keeping.start_soon(RuleReader(self._parts.heat, self._node.node, self._rules).run)
             keeping.start_soon(self._heads.run)
             keeping.start_soon(self._heat.run)
             async with trio.open_nursery() as consuming:
@@ -154,8 +159,21 @@ class Router:
             self._parts.mesh,
             self.presence,
             self._balance,
+            self._rules,
             time.time,
             random.SystemRandom().getrandbits,
+        )
+
+    def _make_heat_api(self) -> HeatApi:
+        settings, parts = self._settings, self._parts
+        return HeatApi(
+            Authority(settings.gateway.token_secret, time.time),
+            parts.heat,
+            parts.mesh,
+            self.presence,
+            self._rules,
+            Homes(settings.regions, self._node.region),
+            settings.provisioner.kind != "none",
         )
 
     def _make_consumers(self) -> list[Consumer]:

@@ -5,27 +5,30 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import structlog
+import trio
 from starlette.requests import Request
 from starlette.responses import Response
 
 from mesh.interface import Mesh
 from proto.errors import ErrorCode, RequestError
-from proto.ids import RandomBits, is_room, is_uid, new_id
+from proto.ids import RandomBits, is_uid, new_id
 from proto.priorities import Priority
 from proto.services import Method, PushBody, encode
 from proto.tokens import Claims, mint
 from router.gateway.authority import Authority
-from router.gateway.balance import Balance
+from router.gateway.balance import Balance, for_pool
 from router.gateway.bodies import (
     MAX_LIST_BODY_BYTES,
     DemoToken,
     Publish,
     PublishToUsers,
     checked_data,
+    checked_room,
     decode,
 )
 from router.gateway.endpoint import answer, answer_raw, read_body
 from router.gateway.overview import overview
+from router.gateway.rules import View
 from router.gateway.settings import GatewaySettings
 from router.presence import Presence
 
@@ -46,6 +49,7 @@ class Api:
         mesh: Mesh,
         presence: Presence,
         balance: Balance,
+        rules: View,
         now_s: Callable[[], float],
         random_bits: RandomBits,
     ) -> None:
@@ -53,6 +57,7 @@ class Api:
         self._mesh = mesh
         self._presence = presence
         self._balance = balance
+        self._rules = rules
         self._now_s = now_s
         self._random_bits = random_bits
         self._authority = Authority(settings.token_secret, now_s)
@@ -67,9 +72,9 @@ class Api:
         """Answer where the token's holder connects, for `room` if it names one."""
         claims = self._authority.claims(request)
         # A client that listens to its own pushes alone names no room.
-        if "room" in request.query_params:
-            _checked_room(request.query_params["room"])
-        nodes = self._presence.living("access")
+        room = request.query_params.get("room")
+        pool = "" if room is None else self._rules.pool_for(checked_room(room), trio.current_time())
+        nodes = for_pool(self._presence.living("access"), pool)
         endpoints = self._balance.choose(claims.sub, nodes, self._settings.max_endpoints)
         if not endpoints:
             message = "No access node takes connections at the moment."
@@ -80,7 +85,7 @@ class Api:
     async def publish_to_room(self, request: Request) -> Response:
         """Publish to the room in the path."""
         claims = self._authority.server(request)
-        room = _checked_room(request.path_params["room"])
+        room = checked_room(request.path_params["room"])
         body = decode(await read_body(request), Publish)
         return await self._push(claims, body, room=room)
 
@@ -103,7 +108,7 @@ class Api:
         """Answer each living node, and the links held and those of a full mesh."""
         if not self._settings.open_status:
             self._authority.server(request)
-        return answer(overview(self._presence.leases))
+        return answer(overview(self._presence.leases, self._rules.by_room.values()))
 
     async def demo_token(self, request: Request) -> Response:
         """Mint a token for a visitor of the demo page."""
@@ -147,10 +152,3 @@ class Api:
             yield
         finally:
             self.pending -= 1
-
-
-def _checked_room(room: str) -> str:
-    if not is_room(room):
-        message = "Name a room: 1 to 64 of the characters A-Z a-z 0-9 _ . : -"
-        raise RequestError(ErrorCode.BAD_FRAME, message, field="room")
-    return room

@@ -6,7 +6,8 @@ from typing import Annotated, TypeVar
 import msgspec
 
 from proto.errors import ErrorCode, RequestError
-from proto.ids import MESSAGE_ID_PATTERN, ROOM_PATTERN, UID_PATTERN
+from proto.heat import Wish
+from proto.ids import MESSAGE_ID_PATTERN, ROOM_PATTERN, UID_PATTERN, is_room
 from proto.priorities import BY_LABEL
 
 MAX_BODY_BYTES = 64 * 1024
@@ -21,6 +22,7 @@ MAX_DATA_BYTES = 32 * 1024
 Mid = Annotated[str, msgspec.Meta(pattern=MESSAGE_ID_PATTERN)]
 DemoUid = Annotated[str, msgspec.Meta(pattern=r"^demo-[A-Za-z0-9_.:@\-]{1,59}\Z")]
 PriorityLabel = Annotated[str, msgspec.Meta(pattern=f"^({'|'.join(BY_LABEL)})\\Z")]
+WishLabel = Annotated[str, msgspec.Meta(pattern=f"^({'|'.join(Wish)})\\Z")]
 Uid = Annotated[str, msgspec.Meta(pattern=UID_PATTERN)]
 Room = Annotated[str, msgspec.Meta(pattern=ROOM_PATTERN)]
 
@@ -37,6 +39,12 @@ class PublishToUsers(Publish, frozen=True, forbid_unknown_fields=True, kw_only=T
     """A message to a list of users, each named once."""
 
     uids: Annotated[list[Uid], msgspec.Meta(min_length=1, max_length=MAX_UIDS)]
+
+
+class WishBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What an operator wants of a room: `hot`, `cool` or `auto`."""
+
+    wish: WishLabel
 
 
 class DemoToken(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -75,6 +83,14 @@ def checked_data(data: msgspec.Raw) -> bytes:
         message = f"data has {len(packed)} bytes; at most {MAX_DATA_BYTES} are allowed"
         raise RequestError(ErrorCode.TOO_LARGE, message, field="data")
     return packed
+
+
+def checked_room(room: str) -> str:
+    """Return `room`; raises `RequestError` where it can be none."""
+    if not is_room(room):
+        message = "Name a room: 1 to 64 of the characters A-Z a-z 0-9 _ . : -"
+        raise RequestError(ErrorCode.BAD_FRAME, message, field="room")
+    return room
 
 
 def _field(message: str) -> str:

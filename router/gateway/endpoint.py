@@ -1,7 +1,7 @@
-"""One endpoint of the HTTP API: its method, its body's bound, errors as the catalogue has them."""
+"""One endpoint of the HTTP API: its methods, its body's bound, errors as the catalogue has them."""
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import msgspec
 import trio
@@ -25,16 +25,15 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 class Endpoint:
-    """An ASGI application for one path and one method.
+    """An ASGI application for one path, with the handler of each of its methods.
 
     Errors leave as `{"error": {"code", "message", "field", "retry_after_ms"}}` with the status that
     the catalogue gives their code, and are counted by it in `errors`; another method is answered
     405.
     """
 
-    def __init__(self, method: str, handler: Handler, errors: Counter[str]) -> None:
-        self._method = method
-        self._handler = handler
+    def __init__(self, handlers: Mapping[str, Handler], errors: Counter[str]) -> None:
+        self._handlers = handlers
         self._errors = errors
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -43,11 +42,12 @@ class Endpoint:
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
-        if request.method != self._method and (request.method, self._method) != ("HEAD", "GET"):
+        handler = self._handlers.get("GET" if request.method == "HEAD" else request.method)
+        if handler is None:
             self._errors[ErrorCode.UNKNOWN_OP.value] += 1
-            return wrong_method(request.method, self._method)
+            return wrong_method(request.method, sorted(self._handlers))
         try:
-            return await self._handler(request)
+            return await handler(request)
         except RequestError as error:
             self._errors[error.body.code.value] += 1
             return failure(error.body)
@@ -73,11 +73,11 @@ def failure(body: ErrorBody) -> Response:
     return _error(body, CATALOGUE[body.code].http_status, headers)
 
 
-def wrong_method(method: str, allowed: str) -> Response:
+def wrong_method(method: str, allowed: Sequence[str]) -> Response:
     """Return 405 for a method that the path does not have."""
-    message = f"{method} is not allowed here; use {allowed}."
+    message = f"{method} is not allowed here; use {' or '.join(allowed)}."
     body = ErrorBody(ErrorCode.UNKNOWN_OP, message, field="method")
-    return _error(body, 405, {"Allow": allowed})
+    return _error(body, 405, {"Allow": ", ".join(allowed)})
 
 
 class NotFound:

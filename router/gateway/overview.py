@@ -1,11 +1,13 @@
 """The cluster at a glance: each node, and the links that are held against those of a full mesh."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
 
 from backends.leases.interface import NodeLease
+from proto.heat import HeatState, Rule
+from router.gateway.balance import count_of, is_ready, pool_of
 
 LANES = 3
 
@@ -35,22 +37,65 @@ class Node(msgspec.Struct, frozen=True, omit_defaults=True):
     status: dict[str, Any]
 
 
+class HotRoom(msgspec.Struct, frozen=True):
+    """A room that is, or is on its way to be, on dedicated nodes or back from them."""
+
+    room: str
+    state: HeatState
+    fence: int
+    pool: str
+
+
+class Pool(msgspec.Struct, frozen=True):
+    """The living dedicated nodes of one pool; `ready` are those that take connections."""
+
+    pool: str
+    nodes: int
+    ready: int
+    connections: int
+
+
 class Overview(msgspec.Struct, frozen=True):
     """What `GET /v1/status` answers."""
 
     links: Links
     nodes: list[Node]
+    pools: list[Pool]
+    hot_rooms: list[HotRoom]
 
 
-def overview(leases: Sequence[NodeLease]) -> Overview:
-    """Return the overview of the nodes in `leases`."""
+def overview(leases: Sequence[NodeLease], rules: Iterable[Rule]) -> Overview:
+    """Return the overview of the nodes in `leases` and of the hot rooms among `rules`."""
     by_role: dict[str, int] = {}
     for lease in leases:
         by_role[lease.role] = by_role.get(lease.role, 0) + 1
     relays = by_role.get("relay", 0)
     held = sum(_links(lease, relays) for lease in leases if lease.role != "relay")
     full_mesh = by_role.get("access", 0) * by_role.get("router", 0)
-    return Overview(Links(held, held * LANES, full_mesh), [_node(each, relays) for each in leases])
+    links = Links(held, held * LANES, full_mesh)
+    nodes = [_node(each, relays) for each in leases]
+    return Overview(links, nodes, pools(leases), hot_rooms(rules))
+
+
+def pools(leases: Iterable[NodeLease]) -> list[Pool]:
+    """Return the pools that the access nodes in `leases` say they belong to, by name."""
+    found: dict[str, list[NodeLease]] = {}
+    for lease in leases:
+        if lease.role == "access" and pool_of(lease):
+            found.setdefault(pool_of(lease), []).append(lease)
+    return [_pool(name, found[name]) for name in sorted(found)]
+
+
+def hot_rooms(rules: Iterable[Rule]) -> list[HotRoom]:
+    """Return the rooms that are not normal, by name."""
+    hot = [rule for rule in rules if rule.state is not HeatState.NORMAL]
+    hot.sort(key=lambda rule: rule.room)
+    return [HotRoom(rule.room, rule.state, rule.fence, rule.pool) for rule in hot]
+
+
+def _pool(name: str, nodes: Sequence[NodeLease]) -> Pool:
+    ready = sum(map(is_ready, nodes))
+    return Pool(name, len(nodes), ready, sum(count_of(node, "connections") for node in nodes))
 
 
 def _node(lease: NodeLease, relays: int) -> Node:

@@ -8,6 +8,7 @@ from starlette.types import ASGIApp
 
 from router.gateway.api import Api
 from router.gateway.endpoint import Endpoint, Handler, NotFound
+from router.gateway.heat import HeatApi
 from router.gateway.nodes import Nodes
 from router.gateway.pages import pages
 from router.gateway.settings import GatewaySettings
@@ -15,26 +16,28 @@ from router.gateway.settings import GatewaySettings
 PREFLIGHT_AGE_S = 600
 
 
-def routes(api: Api, nodes: Nodes, settings: GatewaySettings) -> list[BaseRoute]:
+def routes(api: Api, nodes: Nodes, heat: HeatApi, settings: GatewaySettings) -> list[BaseRoute]:
     """Return the routes of the API and, where the settings name a folder, of the demo's pages.
 
     Raises `OSError` when that folder does not hold the pages.
     """
 
-    def endpoint(method: str, handler: Handler) -> Endpoint:
-        return Endpoint(method, handler, api.errors)
+    def endpoint(**handlers: Handler) -> Endpoint:
+        return Endpoint(handlers, api.errors)
 
-    connect = _cross_origin(endpoint("GET", api.connect), settings.allowed_origins)
+    connect = _cross_origin(endpoint(GET=api.connect), settings.allowed_origins)
     found: list[BaseRoute] = [
         Route("/v1/connect", connect),
-        Route("/v1/rooms/{room}/publish", endpoint("POST", api.publish_to_room)),
-        Route("/v1/users/publish", endpoint("POST", api.publish_to_users)),
-        Route("/v1/users/{uid}/publish", endpoint("POST", api.publish_to_user)),
-        Route("/v1/nodes/{node}/drain", endpoint("POST", nodes.drain)),
-        Route("/v1/status", endpoint("GET", api.status)),
+        Route("/v1/rooms/{room}/publish", endpoint(POST=api.publish_to_room)),
+        Route("/v1/rooms/{room}/heat", endpoint(GET=heat.show, POST=heat.wish)),
+        Route("/v1/rooms/{room}/tag", endpoint(PUT=heat.tag, DELETE=heat.untag)),
+        Route("/v1/users/publish", endpoint(POST=api.publish_to_users)),
+        Route("/v1/users/{uid}/publish", endpoint(POST=api.publish_to_user)),
+        Route("/v1/nodes/{node}/drain", endpoint(POST=nodes.drain)),
+        Route("/v1/status", endpoint(GET=api.status)),
     ]
     if settings.demo:
-        found.append(Route("/v1/demo/token", endpoint("POST", api.demo_token)))
+        found.append(Route("/v1/demo/token", endpoint(POST=api.demo_token)))
     found.append(Route("/v1/{rest:path}", NotFound(api.errors)))
     return found + (pages(settings.pages) if settings.pages else [])
 

@@ -5,9 +5,11 @@ from typing import Any
 
 import trio
 
+from backends.heat.interface import Kept, Rules, Tag
 from backends.leases.interface import NodeLease, Orders
 from mesh.interface import RelayDownError
 from proto.envelopes import BATCH_START, Envelope, split
+from proto.heat import Rule, Wish
 from proto.priorities import Priority
 from proto.records import Record, RecordHeader
 from proto.rendezvous import ranked
@@ -115,6 +117,60 @@ class FixedRegistry:
     async def settled(self) -> bool:
         await trio.lowlevel.checkpoint()
         return self.is_settled
+
+
+class FixedHeat:
+    """Rules, tags and wishes as a test says; a failure where it says so."""
+
+    def __init__(self, *rules: Rule, version: int = 1) -> None:
+        self.current = Rules(version, {rule.room: rule for rule in rules})
+        self.kept: dict[str, Kept] = {}
+        self.tagged: dict[str, Tag] = {}
+        self.wished: dict[str, Wish] = {}
+        self.acknowledgements: list[tuple[str, int]] = []
+        self.failure: Exception | None = None
+        self.takes_s = 0.0
+
+    async def load(self, room: str) -> Kept | None:
+        await self._answer()
+        return self.kept.get(room)
+
+    async def rules(self) -> Rules:
+        await self._answer()
+        return self.current
+
+    async def acknowledge(self, gateway: str, version: int) -> None:
+        await self._answer()
+        self.acknowledgements.append((gateway, version))
+
+    async def acknowledged(self) -> dict[str, int]:
+        await self._answer()
+        return dict(self.acknowledgements)
+
+    async def tags(self) -> dict[str, Tag]:
+        await self._answer()
+        return dict(self.tagged)
+
+    async def tag(self, room: str, tag: Tag) -> None:
+        await self._answer()
+        self.tagged[room] = tag
+
+    async def untag(self, room: str) -> None:
+        await self._answer()
+        self.tagged.pop(room, None)
+
+    async def wishes(self) -> dict[str, Wish]:
+        await self._answer()
+        return dict(self.wished)
+
+    async def wish(self, room: str, wish: Wish) -> None:
+        await self._answer()
+        self.wished[room] = wish
+
+    async def _answer(self) -> None:
+        await trio.sleep(self.takes_s)
+        if self.failure:
+            raise self.failure
 
 
 def room_record(room: str, seq: int, priority: str = "normal", **fields: Any) -> Record:

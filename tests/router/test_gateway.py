@@ -11,22 +11,27 @@ import trio
 from starlette.applications import Starlette
 
 from backends.errors import StoreUnavailableError
+from mesh.homes import Homes
 from proto.errors import CATALOGUE, ErrorCode, RequestError
 from proto.priorities import Priority
+from proto.regions import Regions
 from proto.services import Method, decode_push
 from proto.tokens import Claims, mint, verify
 from router.gateway.api import Api
 from router.gateway.authority import Authority
 from router.gateway.balance import Balance
 from router.gateway.bodies import MAX_BODY_BYTES, MAX_DATA_BYTES
+from router.gateway.heat import HeatApi
 from router.gateway.nodes import Nodes
 from router.gateway.routes import routes
+from router.gateway.rules import RuleReader, View
 from router.gateway.settings import GatewaySettings
 from router.presence import Presence
-from tests.router.parts import FakeMesh, FixedRegistry, lease
+from tests.router.parts import FakeMesh, FixedHeat, FixedRegistry, lease
 
 SECRET = "s" * 32
 NOW_S = 1_000_000.0
+HOMES = {"lobby": "local", "show": "local", "nowhere": "local", "faraway": "us"}
 LEASES = (
     lease("access-1", connections=50, rooms=3, links=2, lane_depths={"urgent": 0}),
     lease("access-2", connections=7),
@@ -45,12 +50,20 @@ def token(role: str = "viewer", **claims: Any) -> dict[str, str]:
 
 class Gateway:
     def __init__(
-        self, client: httpx.AsyncClient, mesh: FakeMesh, api: Api, registry: FixedRegistry
+        self,
+        client: httpx.AsyncClient,
+        mesh: FakeMesh,
+        api: Api,
+        registry: FixedRegistry,
+        heat: FixedHeat,
+        rules: View,
     ) -> None:
         self.client = client
         self.mesh = mesh
         self.api = api
         self.registry = registry
+        self.heat = heat
+        self.rules = rules
 
     async def push(self, path: str, body: Any, **kwargs: Any) -> httpx.Response:
         headers = kwargs.pop("headers", token("server"))
@@ -58,17 +71,30 @@ class Gateway:
 
 
 @asynccontextmanager
-async def gateway(*leases: Any, **settings: Any) -> AsyncIterator[Gateway]:
+async def gateway(
+    *leases: Any, heat: FixedHeat | None = None, provisioner: str = "webhook", **settings: Any
+) -> AsyncIterator[Gateway]:
     own = GatewaySettings(token_secret=SECRET, **settings)
     registry = FixedRegistry(*leases)
     presence = Presence(registry)
     await presence.refresh()
     mesh = FakeMesh()
-    api = Api(own, mesh, presence, Balance("local"), lambda: NOW_S, lambda bits: 12345)
     nodes = Nodes(Authority(SECRET, lambda: NOW_S), registry)
-    transport = httpx.ASGITransport(Starlette(routes=routes(api, nodes, own)))
+    heat, rules = heat or FixedHeat(), View()
+    await RuleReader(heat, "router-1", rules).refresh()  # type: ignore[arg-type]
+    api = Api(own, mesh, presence, Balance("local"), rules, lambda: NOW_S, lambda bits: 12345)
+    heat_api = HeatApi(
+        Authority(SECRET, lambda: NOW_S),
+        heat,  # type: ignore[arg-type]
+        mesh,
+        presence,
+        rules,
+        Homes(Regions(names=("local", "us"), im="local", rooms=HOMES), "local"),
+        provisioner != "none",
+    )
+    transport = httpx.ASGITransport(Starlette(routes=routes(api, nodes, heat_api, own)))
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
-        yield Gateway(client, mesh, api, registry)
+        yield Gateway(client, mesh, api, registry, heat, rules)
 
 
 def problem(response: httpx.Response) -> tuple[int, str, str]:

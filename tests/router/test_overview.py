@@ -1,4 +1,5 @@
-from router.gateway.overview import overview
+from proto.heat import HeatState, Rule
+from router.gateway.overview import Pool, overview
 from tests.router.parts import lease
 
 
@@ -10,11 +11,32 @@ def test_links_are_counted_once_from_the_side_that_dials() -> None:
         lease("relay-2", "relay", links=2),
         lease("router-1", "router"),
     ]
-    seen = overview(leases)
+    seen = overview(leases, ())
     assert (seen.links.held, seen.links.lanes, seen.links.full_mesh) == (5, 15, 2)
     assert [node.links for node in seen.nodes] == [2, 1, 3, 2, 2]
 
 
 def test_a_status_of_another_shape_is_shown_as_nothing() -> None:
-    (node,) = overview([lease("access-1", lane_depths=7, connections="many", rooms=None)]).nodes
+    (node,) = overview([lease("access-1", lane_depths=7, connections="many", rooms=None)], ()).nodes
     assert (node.lane_depths, node.connections, node.rooms) == ({}, 0, 0)
+
+
+def test_pools_are_counted_and_hot_rooms_listed() -> None:
+    leases = [
+        lease("access-1", connections=5),
+        lease("access-2", pool="hot-b", connections=7),
+        lease("access-3", pool="hot-b", ready=False, connections=2),
+        lease("access-4", pool="hot-a", draining=True),
+        lease("router-1", "router", pool="hot-c"),
+    ]
+    rules = [
+        Rule("show", HeatState.HOT, 3, "hot-b"),
+        Rule("calm", HeatState.NORMAL, 9),
+        Rule("gala", HeatState.PREPARING, 1, "hot-a"),
+    ]
+    seen = overview(leases, rules)
+    assert seen.pools == [Pool("hot-a", 1, 0, 0), Pool("hot-b", 2, 1, 9)]
+    assert [(each.room, each.state) for each in seen.hot_rooms] == [
+        ("gala", HeatState.PREPARING),
+        ("show", HeatState.HOT),
+    ]

@@ -1,0 +1,135 @@
+"""What an operator may see and say of a room's heat: its state, a wish, and the tag `often hot`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+
+from backends.errors import StoreUnavailableError
+from backends.heat.interface import HeatStore, Tag
+from mesh.homes import Homes
+from mesh.interface import Mesh
+from proto.errors import ErrorCode, RequestError
+from proto.headers import decode_heads
+from proto.heat import Wish
+from proto.priorities import Priority
+from proto.services import Method
+from router.gateway.authority import Authority
+from router.gateway.bodies import WishBody, checked_room, decode
+from router.gateway.endpoint import answer, read_body
+from router.gateway.room_heat import Known, room_heat
+from router.gateway.rules import View
+from router.presence import Presence
+
+RETRY_AFTER_MS = 1000
+BY_OPERATOR = "operator"
+
+log = structlog.get_logger()
+
+
+class HeatApi:
+    """Handlers for `/v1/rooms/{room}/heat` and `…/tag`, for holders of a server's token.
+
+    `upgrades` says whether there are dedicated nodes to be had at all.
+    """
+
+    def __init__(
+        self,
+        authority: Authority,
+        store: HeatStore,
+        mesh: Mesh,
+        presence: Presence,
+        rules: View,
+        homes: Homes,
+        upgrades: bool,
+    ) -> None:
+        self._authority = authority
+        self._store = store
+        self._mesh = mesh
+        self._presence = presence
+        self._rules = rules
+        self._homes = homes
+        self._upgrades = upgrades
+
+    async def show(self, request: Request) -> Response:
+        """Answer the room's heat, and all that bears on it."""
+        room = self._room(request)
+        with _store_errors():
+            known = await self._require_known(room)
+            acknowledged = await self._store.acknowledged()
+        living = {lease.node for lease in self._presence.living("router")}
+        gateways = {name: acknowledged.get(name, 0) for name in sorted(living)}
+        access = self._presence.living("access")
+        return answer(room_heat(room, known, access, gateways, self._rules.version))
+
+    async def wish(self, request: Request) -> Response:
+        """Keep what the operator wants of the room; whichever router looks after it goes by it."""
+        room = self._room(request)
+        wish = Wish(decode(await read_body(request), WishBody).wish)
+        if wish is Wish.HOT and not self._upgrades:
+            message = "There are no dedicated nodes: router.provisioner.kind is `none`."
+            raise RequestError(ErrorCode.UNAVAILABLE, message, field="wish")
+        with _store_errors():
+            await self._require_known(room)
+            await self._store.wish(room, wish)
+        log.info("room_wish", room=room, wish=wish.value)
+        return answer({"room": room, "wish": wish})
+
+    async def tag(self, request: Request) -> Response:
+        """Have the room start hot when it goes live; there need be no such room yet."""
+        room = self._room(request)
+        with _store_errors():
+            before = (await self._store.tags()).get(room, Tag())
+            await self._store.tag(room, Tag(BY_OPERATOR, before.hot_at_ms))
+        log.info("room_tagged", room=room)
+        return answer({"room": room, "tag": BY_OPERATOR})
+
+    async def untag(self, request: Request) -> Response:
+        """Forget the room's tag, and the history that would tag it again."""
+        room = self._room(request)
+        with _store_errors():
+            await self._store.untag(room)
+        log.info("room_untagged", room=room)
+        return answer({"room": room, "tag": ""})
+
+    def _room(self, request: Request) -> str:
+        """Return the room in the path; raises `RequestError` unless a server asks where it is at
+        home."""
+        self._authority.server(request)
+        room = checked_room(request.path_params["room"])
+        home = self._homes.elsewhere(self._homes.of(Method.HEADS, room))
+        if home:
+            message = f"{room} is at home in region {home}: ask a router there."
+            raise RequestError(ErrorCode.NOT_FOUND, message, field="room")
+        return room
+
+    async def _require_known(self, room: str) -> Known:
+        known = await self._known(room)
+        if not known.exists():
+            message = f"There is no room {room}: nobody is in it, and nothing was said there."
+            raise RequestError(ErrorCode.NOT_FOUND, message, field="room")
+        return known
+
+    async def _known(self, room: str) -> Known:
+        kept = await self._store.load(room)
+        tag = (await self._store.tags()).get(room)
+        wish = (await self._store.wishes()).get(room, Wish.AUTO)
+        try:
+            raw = await self._mesh.request(
+                Method.HEADS, Priority.URGENT, room=room, repeatable=True
+            )
+        except RequestError as error:
+            log.warning("room_heads_unknown", room=room, error=error.body.code.value)
+            return Known(kept, tag, wish, None, None)
+        heads = decode_heads(raw)
+        return Known(kept, tag, wish, heads.online, any(heads.seqs))
+
+
+@contextmanager
+def _store_errors() -> Iterator[None]:
+    try:
+        yield
+    except StoreUnavailableError:
+        raise RequestError(ErrorCode.UNAVAILABLE, retry_after_ms=RETRY_AFTER_MS) from None
