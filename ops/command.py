@@ -12,6 +12,7 @@ SUBCOMMANDS = {
     "status": Subcommand("ops.commands.status:command", "Show what a running cluster is doing."),
     "check": Subcommand("ops.check:command", "Join a running cluster and verify what it delivers."),
     "drain": Subcommand("ops.commands.drain:command", "Have a node hand over its work and end."),
+    "room": Subcommand("ops.commands.room:command", "See and decide whether a room is hot."),
     "token": Subcommand("ops.commands.token:command", "Mint a token for a client."),
     "database": Subcommand("ops.commands.database:command", "Look after the database's tables."),
     "config": Subcommand("ops.commands.config:command", "Check and show config files."),

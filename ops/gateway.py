@@ -31,14 +31,23 @@ class Gateway:
         """Return the JSON at `path`; raises `NoGatewayError`, or `Failure` with what it says."""
         return self._ask("GET", path)
 
-    def post(self, path: str) -> Any:
-        """As `get`, with POST and no body."""
-        return self._ask("POST", path)
+    def post(self, path: str, body: Any = None) -> Any:
+        """As `get`, with POST and the JSON of `body`, or none."""
+        return self._ask("POST", path, body)
 
-    def _ask(self, method: str, path: str) -> Any:
+    def put(self, path: str) -> Any:
+        """As `get`, with PUT and no body."""
+        return self._ask("PUT", path)
+
+    def delete(self, path: str) -> Any:
+        """As `get`, with DELETE."""
+        return self._ask("DELETE", path)
+
+    def _ask(self, method: str, path: str, body: Any = None) -> Any:
         claims = Claims(sub="operator", exp=int(time.time()) + TOKEN_S, role="server")
         headers = {"Authorization": f"Bearer {mint(claims, self._secret)}"}
-        request = urllib.request.Request(self._url + path, headers=headers, method=method)
+        content = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self._url + path, content, headers, method=method)
         try:
             with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
                 return json.load(answer)
