@@ -77,9 +77,22 @@ def table(status: dict[str, Any]) -> str:
         for row in [list(COLUMNS), *rows]
     ]
     links = status["links"]
-    return "\n".join(
-        [*lines, "", f"links: {links['held']} held, {links['full_mesh']} in a full mesh"]
-    )
+    lines += ["", f"links: {links['held']} held, {links['full_mesh']} in a full mesh"]
+    return "\n".join([*lines, *_hot(status)])
+
+
+def _hot(status: dict[str, Any]) -> list[str]:
+    """Return a line for each pool and each hot room."""
+    pools = [
+        f"pool {pool['pool']}: {pool['ready']} of {pool['nodes']} nodes ready, "
+        f"{pool['connections']} connections"
+        for pool in status.get("pools", ())
+    ]
+    rooms = [
+        f"room {room['room']}: {room['state']}" + (f", pool {room['pool']}" if room["pool"] else "")
+        for room in status.get("hot_rooms", ())
+    ]
+    return pools + rooms
 
 
 def _cell(value: Any) -> str:

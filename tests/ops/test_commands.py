@@ -111,6 +111,11 @@ STATUS = {
             "rooms": 5,
         }
     ],
+    "pools": [{"pool": "hot-b", "nodes": 3, "ready": 2, "connections": 90}],
+    "hot_rooms": [
+        {"room": "gala", "state": "preparing", "fence": 1, "pool": ""},
+        {"room": "show", "state": "hot", "fence": 3, "pool": "hot-b"},
+    ],
 }
 
 
@@ -149,6 +154,8 @@ def test_status_shows_nodes_links_and_restarts(gateway: int, tmp_path: Path) -> 
     assert "relay-1  relay  local   yes  3 " in shown
     assert "logic-1  logic  -       no   9 " in shown
     assert "urgent:0 bulk:12" in shown
+    assert "pool hot-b: 2 of 3 nodes ready, 90 connections\n" in shown
+    assert "room gala: preparing\nroom show: hot, pool hot-b\n" in shown
     status = json.loads(run("status", "--json", *options).output)
     assert status["links"] == STATUS["links"]
     assert (status["nodes"][0]["pid"], status["nodes"][0]["restarts"]) == (42, 3)

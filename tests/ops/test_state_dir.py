@@ -188,3 +188,15 @@ def test_a_missing_client_of_the_broker_is_one_line(
     monkeypatch.setattr("backends.bus.rocketmq.loader.LIBRARY", tmp_path / "none.so")
     with pytest.raises(Failure, match=r"RocketMQ client missing .*run `python -m"):
         require_client()
+
+
+def test_a_secret_that_an_older_version_did_not_have_is_added(tmp_path: Path) -> None:
+    state = StateDir(tmp_path / "state")
+    state.take()
+    first = state.secrets()
+    old = {name: secret for name, secret in first.items() if name != "pools_secret"}
+    (state.path / "secrets.json").write_text(json.dumps(old))
+    again = state.secrets()
+    assert again == state.secrets()
+    assert again["token_secret"] == first["token_secret"]
+    assert len(again["pools_secret"]) >= 32

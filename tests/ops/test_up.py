@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,8 +16,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from backends.http.signature import SIGNATURE, TIMESTAMP, sign
+from backends.provisioner.webhook import signed_content
 from bench.cluster import free_port_base
-from ops.cluster.plan import SPAN
+from ops.cluster.plan import POOLS_OFFSET, SPAN
 from ops.cluster.state_dir import command_line
 from ops.command import relaymesh
 from ops.roles import ROLES
@@ -219,3 +222,58 @@ def test_the_real_roles_know_each_other_when_it_is_ready(real_up: Up) -> None:
     process.terminate()
     assert process.wait(PATIENCE_S) == 0
     assert real_up.commands() == []
+
+
+def ask_pools(up: Up, method: str, pool: str, body: bytes = b"") -> tuple[int, Any]:
+    """Ask the cluster's webhook as a router does; returns the status and the JSON of the answer."""
+    secret = json.loads((up.state_dir / "secrets.json").read_text())["pools_secret"]
+    timestamp = str(int(time.time()))
+    content = signed_content(method, pool, body)
+    headers = {TIMESTAMP: timestamp, SIGNATURE: sign(secret, timestamp, content)}
+    url = f"http://127.0.0.1:{up.port_base + POOLS_OFFSET}/pools/{pool}"
+    request = urllib.request.Request(url, body or None, headers, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            return answer.status, json.loads(answer.read() or b"{}")
+    except urllib.error.HTTPError as error:
+        return error.code, json.loads(error.read())
+
+
+@pytest.mark.cluster_long
+def test_dedicated_nodes_are_started_restarted_and_drained(up: Up) -> None:
+    process, ready = up.ready("--most-dedicated", "2")
+    assert not any("hot" in name for name in ready["pids"])
+    wanted = b'{"room": "show", "nodes": 2}'
+    assert ask_pools(up, "PUT", "hot-a", wanted) == (200, {"nodes": 2})
+    names = ["access-hot-1", "access-hot-2"]
+    wait_until(lambda: all(up.record()["nodes"].get(name, {}).get("ready") for name in names))
+    assert get(up.record()["nodes"]["access-hot-2"]["http"] + "/readyz") == "ready\n"
+    assert sum("--set=access.pool=hot-a" in command for command in up.commands()) == 2
+
+    status, said = ask_pools(up, "PUT", "hot-b", wanted)
+    assert (status, said["error"]["code"]) == (409, "full")
+    os.kill(up.record()["nodes"]["access-hot-1"]["pid"], signal.SIGKILL)
+    wait_until(lambda: up.record()["nodes"]["access-hot-1"]["restarts"] == 1)
+    assert ask_pools(up, "PUT", "hot-a", wanted) == (200, {"nodes": 2})
+
+    assert ask_pools(up, "DELETE", "hot-a") == (204, {})
+    wait_until(lambda: not set(names) & set(up.record()["nodes"]))
+    assert ask_pools(up, "PUT", "hot-b", wanted) == (200, {"nodes": 2})
+    wait_until(lambda: all(up.record()["nodes"].get(name, {}).get("ready") for name in names))
+    process.send_signal(signal.SIGINT)
+    _, reported = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0
+    assert "access-hot-1  was killed by SIGKILL; starting it again" in reported
+    assert up.commands() == []
+
+
+@pytest.mark.cluster_long
+def test_a_dedicated_node_that_does_not_start_harms_nobody(up: Up) -> None:
+    process, _ = up.ready(FAIL="access-hot-1")
+    assert ask_pools(up, "PUT", "hot-a", b'{"room": "show", "nodes": 1}')[0] == 200
+    wait_until(lambda: "access-hot-1" in up.record()["nodes"])
+    wait_until(lambda: "access-hot-1" not in up.record()["nodes"])
+    process.send_signal(signal.SIGINT)
+    _, reported = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0
+    assert "access-hot-1 does not start: RuntimeError: no luck today" in reported
