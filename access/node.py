@@ -1,6 +1,6 @@
 """Puts an access node's parts together, on whatever edge, mesh and store it is given."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -44,7 +44,7 @@ from proto import server_frames
 from proto.envelopes import Envelope, Kind
 from proto.identity import NodeIdentity
 from proto.ids import RandomBits, new_id
-from proto.priorities import Priority
+from proto.priorities import LABELS, Priority
 
 log = structlog.get_logger()
 
@@ -90,6 +90,8 @@ class AccessNode:
         """Where clients connect; set by whoever listens for them, when it does."""
         self.lane_depths: Callable[[], dict[str, int]] = dict
         """How many envelopes wait for relays; set by whoever knows the links."""
+        self.thinned: Callable[[], Sequence[int]] = tuple
+        """How many messages were taken out of slow clients' queues, by priority; set likewise."""
         self._now_ms = now_ms
         self._new_id = partial(new_id, random_bits)
         self.edge = edge_of(self)
@@ -296,12 +298,20 @@ class AccessNode:
             "links": len(self.mesh.carriers(ANY_KEY)),
             "lane_depths": self.lane_depths(),
             "pending": by_label(self.rooms.pending),
+            "drops": {f"{why} {LABELS[p]}": n for (why, p), n in sorted(counters.drops.items())},
+            "skipped": self._skipped(),
             "deliveries": by_label(counters.deliveries),
             "routes_waiting": self.routes.waiting,
             "likes": counters.likes_in,
             "im": self.messaging.status(),
             "http": self.identity.http_url,
         }
+
+    def _skipped(self) -> dict[str, int]:
+        """Messages that members were told of as skipped, or that slow ones were, by priority."""
+        thinned = self.thinned() or (0, 0, 0)
+        pairs = zip(self.cursor_counters, thinned, strict=True)
+        return by_label([cursors.skipped + slow for cursors, slow in pairs])
 
 
 def encode_skipped(skipped: Skipped) -> bytes:

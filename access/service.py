@@ -136,6 +136,7 @@ async def _opened(
         assert isinstance(server, Server)
         assert isinstance(mesh, MeshNode)
         node.lane_depths = partial(_lane_depths, mesh)
+        node.thinned = lambda: server.counters.thinned
         collectors: list[Collector] = [
             AccessCollector(node),
             EdgeCollector(server, times),

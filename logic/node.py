@@ -104,6 +104,9 @@ class Logic:
                 "waiting": sum(each.waiting for each in turns),
             },
             "lane_depths": {each.label: self.outgoing.depth(each) for each in Priority},
+            "drops": {
+                f"full {each.label}": self.outgoing.queues[each].dropped for each in Priority
+            },
             "published": sum(self.counters.published.values()),
             "shards": len(self._duties.held),
             "im": self.im.status(),

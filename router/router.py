@@ -119,6 +119,7 @@ class Router:
             "lane_depths": self._parts.lane_depths(),
             "lag": {topic.value: counters.lag[topic] for topic in TOPICS},
             "in_flight": {topic.value: counters.in_flight[topic] for topic in TOPICS},
+            "drops": {"heads bulk": counters.heads_dropped},
             "routed": {mode.value: count for mode, count in counters.routed.items()},
             "hot_rooms": self._heat.status(),
         }

@@ -12,7 +12,12 @@ from ops.cluster.plan import DEFAULT_PORT_BASE, LOOPBACK
 from ops.errors import Failure
 
 TIMEOUT_S = 5.0
-COLUMNS = ("id", "role", "region", "up", "restarts", "links", "connections", "rooms", "lane_depths")
+COLUMNS = (
+    *("id", "role", "region", "up", "restarts", "links", "connections", "rooms"),
+    *("lag", "drops", "skipped", "lane_depths"),
+)
+SUMMED = ("lag", "drops", "skipped")
+"""Tables of which eyes need the sum; `--json` has them whole."""
 
 
 @click.command("status")
@@ -70,7 +75,7 @@ def with_restarts(status: dict[str, Any], nodes: dict[str, Any]) -> dict[str, An
 
 def table(status: dict[str, Any]) -> str:
     """Return the status as a table for eyes."""
-    rows = [[_cell(node.get(column)) for column in COLUMNS] for node in status["nodes"]]
+    rows = [[_column(node, column) for column in COLUMNS] for node in status["nodes"]]
     widths = [max(map(len, column)) for column in zip(COLUMNS, *rows, strict=True)]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -93,6 +98,11 @@ def _hot(status: dict[str, Any]) -> list[str]:
         for room in status.get("hot_rooms", ())
     ]
     return pools + rooms
+
+
+def _column(node: dict[str, Any], column: str) -> str:
+    value = node.get(column)
+    return _cell(sum(value.values()) if column in SUMMED and value else value)
 
 
 def _cell(value: Any) -> str:

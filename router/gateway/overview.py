@@ -35,6 +35,12 @@ class Node(msgspec.Struct, frozen=True, omit_defaults=True):
     connections: int
     rooms: int
     status: dict[str, Any]
+    lag: dict[str, Any] = {}
+    """What waits on the bus, by topic, as a router sees it."""
+    drops: dict[str, Any] = {}
+    """What was dropped, by reason and priority."""
+    skipped: dict[str, Any] = {}
+    """What clients were told of as skipped, by priority."""
 
 
 class HotRoom(msgspec.Struct, frozen=True):
@@ -100,7 +106,6 @@ def _pool(name: str, nodes: Sequence[NodeLease]) -> Pool:
 
 def _node(lease: NodeLease, relays: int) -> Node:
     status = dict(lease.status)
-    depths = status.get("lane_depths")
     return Node(
         id=lease.node,
         role=lease.role,
@@ -109,10 +114,13 @@ def _node(lease: NodeLease, relays: int) -> Node:
         url=lease.url,
         incarnation=lease.incarnation,
         links=_links(lease, relays),
-        lane_depths=depths if isinstance(depths, dict) else {},
+        lane_depths=_table(status, "lane_depths"),
         connections=_count(status, "connections"),
         rooms=_count(status, "rooms"),
         status=status,
+        lag=_table(status, "lag"),
+        drops=_table(status, "drops"),
+        skipped=_table(status, "skipped"),
     )
 
 
@@ -122,6 +130,11 @@ def _links(lease: NodeLease, relays: int) -> int:
     if isinstance(links, list):
         return len(links)
     return links if isinstance(links, int) else relays
+
+
+def _table(status: dict[str, Any], key: str) -> dict[str, Any]:
+    value = status.get(key)
+    return value if isinstance(value, dict) else {}
 
 
 def _count(status: dict[str, Any], key: str) -> int:

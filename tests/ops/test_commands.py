@@ -109,6 +109,7 @@ STATUS = {
             "lane_depths": {"urgent": 0, "bulk": 12},
             "connections": None,
             "rooms": 5,
+            "drops": {"lane_full bulk": 30, "lane_full normal": 4},
         }
     ],
     "pools": [{"pool": "hot-b", "nodes": 3, "ready": 2, "connections": 90}],
@@ -153,9 +154,9 @@ def test_status_shows_nodes_links_and_restarts(gateway: int, tmp_path: Path) -> 
     assert "links: 8 held, 4 in a full mesh" in shown
     assert "relay-1  relay  local   yes  3 " in shown
     assert "logic-1  logic  -       no   9 " in shown
-    assert "urgent:0 bulk:12" in shown
     assert "pool hot-b: 2 of 3 nodes ready, 90 connections\n" in shown
     assert "room gala: preparing\nroom show: hot, pool hot-b\n" in shown
+    assert "-    34     -        urgent:0 bulk:12" in shown
     status = json.loads(run("status", "--json", *options).output)
     assert status["links"] == STATUS["links"]
     assert (status["nodes"][0]["pid"], status["nodes"][0]["restarts"]) == (42, 3)

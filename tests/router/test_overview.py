@@ -16,6 +16,17 @@ def test_links_are_counted_once_from_the_side_that_dials() -> None:
     assert [node.links for node in seen.nodes] == [2, 1, 3, 2, 2]
 
 
+def test_what_waits_was_dropped_and_skipped_is_shown_where_a_node_says_so() -> None:
+    router = lease("router-1", "router", lag={"bulk": 7})
+    access = lease("access-1", drops={"pending_full bulk": 3}, skipped={"bulk": 2})
+    seen = overview([router, access]).nodes
+    assert [node.lag for node in seen] == [{"bulk": 7}, {}]
+    assert [(node.drops, node.skipped) for node in seen][1] == (
+        {"pending_full bulk": 3},
+        {"bulk": 2},
+    )
+
+
 def test_a_status_of_another_shape_is_shown_as_nothing() -> None:
     (node,) = overview([lease("access-1", lane_depths=7, connections="many", rooms=None)], ()).nodes
     assert (node.lane_depths, node.connections, node.rooms) == ({}, 0, 0)
