@@ -105,7 +105,9 @@ class Logic:
             },
             "lane_depths": {each.label: self.outgoing.depth(each) for each in Priority},
             "drops": {
-                f"full {each.label}": self.outgoing.queues[each].dropped for each in Priority
+                f"full {way.name} {way.priority.label}": way.queue.dropped
+                for way in self.outgoing.ways
+                if way.queue.dropped
             },
             "published": sum(self.counters.published.values()),
             "shards": len(self._duties.held),
