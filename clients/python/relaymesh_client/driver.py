@@ -1,7 +1,7 @@
 """The thin shell: runs a `Protocol` over WebSockets, one after the other, on trio."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import trio
 import trio_websocket as tws
@@ -12,11 +12,15 @@ from relaymesh_client.errors import Closed, Refused
 from relaymesh_client.event_queue import EventQueue
 from relaymesh_client.events import Frame
 from relaymesh_client.gateway import EndpointSource
+from relaymesh_client.lines import Line, dial
 from relaymesh_client.listeners import Listeners, Wants
+from relaymesh_client.moves import Order
 from relaymesh_client.outbox import Answer
 from relaymesh_client.protocol import Protocol
-from relaymesh_client.websocket import GOODBYE_S, TokenSource, fresh_token, websocket
+from relaymesh_client.websocket import GOODBYE_S, TokenSource, fresh_token
 
+MOVED_ON = 1000
+"""How a connection is closed that another has taken the place of."""
 SETTLED_S = 5.0
 """A connection that held this long starts the delays between attempts anew."""
 
@@ -35,6 +39,14 @@ class Bell:
         """Wait until the bell was rung since the last wait."""
         await self._event.wait()
         self._event = trio.Event()
+
+
+class Way(NamedTuple):
+    """An open connection, with what is to be said on it first."""
+
+    line: Line
+    token: str
+    followed: Order | None = None
 
 
 class Driver:
@@ -67,20 +79,26 @@ class Driver:
         self._answered = trio.lowlevel.ParkingLot()
         self._to_write = Bell()
         self._to_time = Bell()
+        self._to_move = Bell()
         self._refused_token = ""
         self._connection: Any = None
+        self._next: Way | None = None
+        """Where the present connection is moved to."""
+        self._nursery: trio.Nursery
 
     async def run(self) -> None:
         """Keep a connection until one ends for good; then `closed` says why."""
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._keep_time)
+        async with trio.open_nursery() as self._nursery:
+            self._nursery.start_soon(self._keep_time)
             while True:
-                problem = await self._connect_once()
+                way, self._next = self._next, None
+                problem = await (self._connect_once() if way is None else self._hold(way))
                 if problem is not None:
                     break
-                await trio.sleep(self._backoff.next_s())
+                if self._next is None:
+                    await trio.sleep(self._backoff.next_s())
             self.end(problem)
-            nursery.cancel_scope.cancel()
+            self._nursery.cancel_scope.cancel()
 
     def end(self, problem: Closed) -> None:
         """Close for good: open requests end with `problem`, event queues after their last."""
@@ -116,6 +134,8 @@ class Driver:
             self._answered.unpark_all()
         if protocol.ready:
             self.connected.set()
+        if protocol.order is not None:
+            self._to_move.ring()
         self._to_write.ring()
         self._to_time.ring()
 
@@ -169,13 +189,16 @@ class Driver:
             return None
         # Where every node asked for it; another one would have been chosen.
         await trio.sleep(self._choice.rest_s(endpoint.url, trio.current_time()))
-        return await self._hold(endpoint.url, token)
+        line = await self._dial(endpoint.url)
+        if isinstance(line, Line):
+            return await self._hold(Way(line, token))
+        return line
 
-    async def _hold(self, url: str, token: str) -> Closed | None:
-        connection: Any = None
+    async def _dial(self, url: str) -> Line | Closed | None:
+        """Open a connection to `url`; returns why there should be no other, or `None`, if it can't
+        be opened."""
         try:
-            async with websocket(url) as connection:
-                await self._talk(connection, token)
+            return await dial(self._nursery, url)
         except tws.ConnectionRejected as error:
             self.last_failure = f"{url} answered {error.status_code}"
             if error.status_code in (400, 401, 403, 404):
@@ -185,14 +208,29 @@ class Driver:
         except tws.HandshakeError as error:
             self.last_failure = f"{url}: {error.__cause__ or type(error).__name__}"
         self._choice.failed(url)
-        return self._ended(connection.closed, token) if connection is not None else None
+        return None
 
-    async def _talk(self, connection: Any, token: str) -> None:
+    async def _hold(self, way: Way) -> Closed | None:
+        """Use an open connection until it ends, or another takes its place (`_next`)."""
+        line = way.line
+        try:
+            await self._talk(way)
+        finally:
+            line.let_go.set()
+        self._choice.failed(line.url)
+        if self._next is not None:
+            reason = tws.CloseReason(MOVED_ON, "moved")
+            return self._ended(reason, way.token, may_return=True)
+        await line.gone.wait()
+        return self._ended(line.connection.closed, way.token)
+
+    async def _talk(self, way: Way) -> None:
         began = trio.current_time()
-        self._connection = connection
+        self._connection = connection = way.line.connection
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._write, connection)
-            self.protocol.opened(token, now=began)
+            nursery.start_soon(self._follow, nursery.cancel_scope)
+            self.protocol.opened(way.token, now=began, followed=way.followed)
             self.flush()
             await self._read(connection)
             nursery.cancel_scope.cancel()
@@ -200,8 +238,38 @@ class Driver:
         if trio.current_time() - began > SETTLED_S:
             self._backoff.settle()
 
-    def _ended(self, reason: Any, token: str) -> Closed | None:
-        """Tell the protocol how the connection ended; returns why there should be no other."""
+    async def _follow(self, talking: trio.CancelScope) -> None:
+        """Follow orders to move: the new connection is open before the old one is given up."""
+        order: Order | None = None
+        while self._next is None:
+            await self._to_move.wait()
+            if self.protocol.order is order or self.protocol.order is None:
+                continue
+            order = self.protocol.order
+            await trio.sleep_until(order.at)
+            if self.protocol.follows(order):
+                self._next = await self._moved(order)
+        talking.cancel()
+
+    async def _moved(self, order: Order) -> Way | None:
+        """Return an open connection to where `order` leads. Where there is none the present one
+        goes on: the server ends it, and then the gateway is asked."""
+        try:
+            token = await fresh_token(self._token)
+        except OSError as error:
+            self.last_failure = str(error)
+            return None
+        for endpoint in order.endpoints:
+            line = await self._dial(endpoint.url)
+            if isinstance(line, Line):
+                return Way(line, token, order)
+        return None
+
+    def _ended(self, reason: Any, token: str, *, may_return: bool = False) -> Closed | None:
+        """Tell the protocol how the connection ended; returns why there should be no other.
+
+        `may_return`: whatever its code is.
+        """
         code = reason.code if reason and not self.protocol.must_drop else None
         code = None if code == 1006 else code
         text = (reason.reason if reason else None) or ""
@@ -209,7 +277,7 @@ class Driver:
             self._refused_token = token
             may_return = True
         else:
-            may_return = catalogue.may_reconnect(code)
+            may_return = may_return or catalogue.may_reconnect(code)
         self.protocol.closed(code, text, now=trio.current_time(), reconnecting=may_return)
         self.flush()
         if may_return:

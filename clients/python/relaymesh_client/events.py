@@ -117,6 +117,20 @@ class Disconnected:
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """The cluster moved this client from `old_node` to `new_node`, and it goes on where it was.
+
+    `room` is the hot room that was the reason, "" where the old node ends. For `gap_s` seconds no
+    connection could be used.
+    """
+
+    room: str
+    old_node: str
+    new_node: str
+    gap_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Dropped:
     """The application read too slowly: so many events were dropped here, by priority."""
 
@@ -124,4 +138,4 @@ class Dropped:
 
 
 RoomEvent = Push | Skipped | Lost | Reset | Joined | Left
-Event = RoomEvent | ImEvent | Direct | Connected | Disconnected | Dropped
+Event = RoomEvent | ImEvent | Direct | Connected | Disconnected | Moved | Dropped

@@ -48,9 +48,11 @@ class Membership:
         self._answer(room, {}, problem)
         return room.standing
 
-    def for_hello(self) -> list[Frame]:
-        """Return what `hello` should join; the rest is asked for afterwards."""
-        rooms = list(self._rooms.values())[:MAX_ROOMS_PER_HELLO]
+    def for_hello(self, first: str = "") -> list[Frame]:
+        """Return what `hello` should join, room `first` before others; the rest is asked for
+        afterwards."""
+        wanted = sorted(self._rooms.values(), key=lambda room: room.name != first)
+        rooms = wanted[:MAX_ROOMS_PER_HELLO]
         for room in rooms:
             room.standing = Standing.ASKED
         return [room.spec() for room in rooms]

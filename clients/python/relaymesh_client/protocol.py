@@ -9,13 +9,14 @@ from relaymesh_client.backoff import Random
 from relaymesh_client.catalogue import NOT_DONE
 from relaymesh_client.directs import Directs
 from relaymesh_client.errors import Closed, Refused, RelaymeshError, Unanswered, refused
-from relaymesh_client.events import Connected, Disconnected, Event, Frame
+from relaymesh_client.events import Connected, Disconnected, Event, Frame, Moved
 from relaymesh_client.frames import frames_of, is_of_stream
 from relaymesh_client.im.core import InstantMessages
 from relaymesh_client.im.events import Draft, ImPosition
 from relaymesh_client.keepalive import Keepalive, Verdict
 from relaymesh_client.likes import LikeMerger
 from relaymesh_client.membership import Membership
+from relaymesh_client.moves import Order, order_of
 from relaymesh_client.outbox import Answer, Outbox, encode
 from relaymesh_client.repairs import Repairs
 from relaymesh_client.room import Standing, priority_of
@@ -48,6 +49,8 @@ class Protocol:
         """What the last accepted `hello` was answered with."""
         self.hello_error: Refused | None = None
         """Why `hello` was not accepted on the last connection."""
+        self.order: Order | None = None
+        """To where this connection was told to move."""
         self.uncertain_likes = 0
         """Likes that were sent and may or may not have been counted."""
         self.refused_likes = 0
@@ -61,7 +64,10 @@ class Protocol:
         self._liking: dict[int, tuple[str, int]] = {}
         self._directs = Directs()
         self._keepalive = Keepalive()
+        self._token = ""
         self._hello = 0
+        self._followed: Order | None = None
+        self._closed_at = 0.0
 
     # What the application asks for: a ticket is returned, and an `Answer` carries it.
 
@@ -126,15 +132,28 @@ class Protocol:
 
     # What happens on the connection.
 
-    def opened(self, token: str, *, now: float) -> None:
-        """A WebSocket is open: say `hello` and join the rooms in the same round trip."""
-        self._hello = self._outbox.new_id()
+    def opened(self, token: str, *, now: float, followed: Order | None = None) -> None:
+        """A WebSocket is open: say `hello` and join the rooms in the same round trip.
+
+        `followed` is the order to move that led here.
+        """
         self.hello_error, self.must_drop = None, False
+        self._token, self._followed, self.order = token, followed, None
+        self._say_hello(now, followed.resume if followed is not None else "")
+
+    def _say_hello(self, now: float, resume: str = "") -> None:
+        self._hello = self._outbox.new_id()
         self._keepalive.opened(now)
-        frame = {"op": "hello", "id": self._hello, "token": token, "client": self._name}
+        frame = {"op": "hello", "id": self._hello, "token": self._token, "client": self._name}
         frame |= self.im.spec()
-        join = self._rooms.for_hello()
-        self.outgoing.append(encode(frame | ({"join": join} if join else {})))
+        join = self._rooms.for_hello(self._followed.room if self._followed is not None else "")
+        frame |= {"join": join} if join else {}
+        self.outgoing.append(encode(frame | ({"resume": resume} if resume else {})))
+
+    def follows(self, order: Order) -> bool:
+        """Say whether `order` is still to be followed: not when its room was left, or another one
+        came."""
+        return self.order is order and not (order.room and self._rooms.get(order.room) is None)
 
     def received(self, text: str, *, now: float) -> None:
         """A message came: an array of frames. What can't be understood is ignored."""
@@ -145,13 +164,15 @@ class Protocol:
                 self._reply(frame, now)
             elif frame.get("push") == "direct":
                 self.events += self._directs.take(frame)
+            elif frame.get("push") == "move":
+                self.order = order_of(frame, now) or self.order
             elif not self.im.push(frame, now):
                 self._push(frame, now)
         self.tick(now)
 
     def closed(self, code: int | None, reason: str, *, now: float, reconnecting: bool) -> None:
         """The connection ended with close `code`, or broke (`None`)."""
-        self.ready = False
+        self.ready, self.order, self._closed_at = False, None, now
         self.outgoing.clear()
         self._keepalive.closed()
         self._repairs.forget_all()
@@ -220,6 +241,9 @@ class Protocol:
         self._collect()
 
     def _greeted(self, frame: Frame, now: float) -> None:
+        if "error" in frame and frame["error"].get("field") == "resume":
+            self._say_hello(now)  # the token of the move is of no use: as anybody, then
+            return
         if "error" in frame:
             # The close that follows decides what becomes of the client.
             self.hello_error = refused(frame["error"])
@@ -228,8 +252,11 @@ class Protocol:
         self.ready = True
         self._keepalive.greeted(max(0.05, ok.get("heartbeat_ms", 25_000) / 1000), now)
         names = (str(ok.get(name, "")) for name in ("uid", "node", "session"))
-        self.session = Connected(*names)
+        before, self.session = self.session, Connected(*names)
         self.events.append(self.session)
+        if self._followed is not None and before is not None:
+            nodes, gap_s = (before.node, self.session.node), now - self._closed_at
+            self.events.append(Moved(self._followed.room, *nodes, gap_s))
         for room, answer in ok.get("rooms", {}).items():
             failed = "error" in answer
             self._rooms.answered(room, answer if failed else {"ok": answer}, now)
