@@ -1,6 +1,5 @@
 """Processes that are started, killed and started again, and never outlive who started them."""
 
-import os
 import shutil
 import socket
 import subprocess
@@ -61,11 +60,6 @@ class Child:
             return bool(self._ours.recv(64, socket.MSG_PEEK))
         except BlockingIOError:
             return False
-
-    def signal(self, number: int) -> None:
-        """Send a signal, if there is a process."""
-        if self._process is not None and self.running:
-            os.kill(self._process.pid, number)
 
     def kill(self) -> None:
         """End the process with SIGKILL; returns when it is gone."""

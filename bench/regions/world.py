@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from signal import SIGHUP
 from typing import Any, Literal
 
 import trio
@@ -99,18 +98,18 @@ class World:
         return list(self._shared.relays[region])
 
     def add_relay(self, region: str) -> Host:
-        """Start one more relay in a region and tell all whom it concerns; returns it."""
+        """Start one more relay in a region; returns it. Everybody reads its config again."""
         present = self._shared.relays[region]
         new = next(each for each in self.description.relays_of(region) if each not in present)
         present.append(new)
-        self._tell_of_relays()
+        self._write_configs()
         self._start(new)
         return new
 
     def remove_relay(self, relay: Host) -> None:
         """Tell everybody that a relay is no longer one. It still runs: `kill` or drain it then."""
         self._shared.relays[relay.region].remove(relay)
-        self._tell_of_relays()
+        self._write_configs()
 
     # Links.
 
@@ -175,14 +174,6 @@ class World:
     def _write_configs(self) -> None:
         for region in self.description.names:
             self._folder.write_configs(region, self.hosts(region), self._shared)
-
-    def _tell_of_relays(self) -> None:
-        self._write_configs()
-        for child in self._nodes():
-            child.signal(SIGHUP)
-
-    def _nodes(self) -> list[Child]:
-        return [child for host, child in self._children.items() if host.role != STORE]
 
     def _start(self, host: Host) -> None:
         child = self._children.setdefault(host, Child(self._folder.log(host)))
