@@ -96,16 +96,23 @@ async def present(
 ) -> AsyncIterator[Person]:
     """Have somebody in a region, in `rooms`; with a `device` also for instant messages."""
     token = world.token(uid, host=[host] if host else [])
+    problem: Exception | None = None
     async with (
         connect(gateway(world.gateway(region)), token, device=device) as client,
         trio.open_nursery() as nursery,
     ):
         person = Person(uid, region, client)
         nursery.start_soon(person.listen)
-        for room in rooms:
-            await client.join(room)
-        yield person
+        try:
+            for room in rooms:
+                await client.join(room)
+            yield person
+        except Exception as error:
+            # Raised outside of the nursery: what failed should not be buried in groups.
+            problem = error
         nursery.cancel_scope.cancel()
+    if problem is not None:
+        raise problem
 
 
 @asynccontextmanager
