@@ -20,6 +20,9 @@ SUBCOMMANDS = {
     "relay": Subcommand("ops.commands.role:relay", "Run one relay."),
     "router": Subcommand("ops.commands.role:router", "Run one router with its gateway."),
     "logic": Subcommand("ops.commands.role:logic", "Run one logic node."),
+    "simulate": Subcommand(
+        "ops.commands.simulate:command", "Reckon what a deployment of any size holds and uses."
+    ),
     "bench": Subcommand("ops.command:bench", "Measure parts of the mesh, or all of it."),
     "chaos": Subcommand("ops.command:chaos", "Kill processes while viewers watch."),
 }
