@@ -150,7 +150,7 @@ class SmallMesh:
 async def small_mesh(nodes: int, relays: int, routers: int) -> AsyncIterator[SmallMesh]:
     """Run the parts, with every end connected to every relay."""
     links = NngLinks()
-    addresses = _free_addresses(relays)
+    addresses = free_addresses(relays)
     receivers = {f"access-{n + 1}": Receiver() for n in range(nodes)}
     settings = MeshSettings(relays=addresses)
     async with trio.open_nursery() as nursery:
@@ -193,7 +193,7 @@ def _nothing(relay: str, envelope: Envelope) -> None:
     """Nothing is sent to a router here."""
 
 
-def _free_addresses(relays: int) -> list[str]:
+def free_addresses(relays: int) -> list[str]:
     """Return an address of three ports of the loopback for each relay."""
     with ExitStack() as stack:
         probes = [stack.enter_context(socket.socket()) for _ in range(3 * relays)]

@@ -35,6 +35,7 @@ BENCHES = {
         "bench.compression:command", "Bytes and CPU of a delivery, plain and compressed."
     ),
     "hop": Subcommand("bench.hop:command", "One hop through a relay, and a direct one."),
+    "links": Subcommand("bench.links:command", "Links of a full mesh, and by relays."),
     "copies": Subcommand("bench.copies:command", "Copies of precise delivery and broadcast."),
     "likes": Subcommand("bench.likes:command", "A million likes on one room."),
     "isolation": Subcommand("bench.isolation:command", "Urgent messages under a flood of others."),
