@@ -141,7 +141,7 @@ def _full_mesh(access: int, routers: int) -> dict[str, Any]:
     return found
 
 
-def _figures(children: Sequence[Child], expected: int) -> dict[str, Any]:
+def _figures(children: Sequence[LinksChild], expected: int) -> dict[str, Any]:
     """Return the figures of processes that hold all their links."""
     before, began = [child.ask("cpu") for child in children], time.monotonic()
     time.sleep(IDLE_S)
@@ -164,10 +164,10 @@ def _figures(children: Sequence[Child], expected: int) -> dict[str, Any]:
 
 
 @contextmanager
-def _running(tiers: Sequence[tuple[str, dict[str, Any]]]) -> Iterator[list[Child]]:
+def _running(tiers: Sequence[tuple[str, dict[str, Any]]]) -> Iterator[list[LinksChild]]:
     """Start a process for each tier, the one that listens first; they end with the block."""
     with tempfile.TemporaryFile() as log, ExitStack() as stack:
-        children: list[Child] = []
+        children: list[LinksChild] = []
         for role, arguments in tiers:
             child = LinksChild(role, log, **arguments)
             stack.callback(child.stop)

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -118,13 +119,14 @@ def _nothing(relay: str, envelope: Envelope) -> None:
     """What comes is dropped."""
 
 
-def main(role: str, arguments: dict[str, Any]) -> None:
+def main(tier: str, arguments: dict[str, Any]) -> None:
     """Run one child until its standard input ends."""
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(30),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
-    trio.run(partial({"listen": listen, "dial": dial}[role], **arguments))
+    tiers: dict[str, Callable[..., Awaitable[None]]] = {"listen": listen, "dial": dial}
+    trio.run(partial(tiers[tier], **arguments))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,4 @@
-"""What a relay's batches cost: one core for all its nodes, and batches that grow when it is
-busy."""
+"""What batches cost a relay: one core for all its nodes, and batches that grow with its load."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -1,5 +1,4 @@
-"""What each step costs one core, in microseconds, and how long each hop takes: measured, with
-where.
+"""What a step costs one core, in microseconds, and how long a hop takes: measured, and where.
 
 All on the two cores of docs/performance.md, November 2026; 15 % is noise. "Fan-out of a relay" is
 `relaymesh bench links`, "a room" is `relaymesh bench room --viewers 400` at 50 and at 200 messages
@@ -11,6 +10,10 @@ from typing import NamedTuple
 BATCH_US = 45.0
 """A batch on a link, sent by one end or taken by the other, whatever is in it. Fan-out of a relay:
 43 to 50 for each copy at 100 nodes and 100 messages a second, one in a batch."""
+
+WAKE_US = 300.0
+"""A relay that is woken by a batch, beside the batches that it sends for it. A room: 714 for the
+three that come for a message, and the four that go. Shared by all that come while it is busy."""
 
 ENVELOPE_US = 0.45
 """An envelope in a full batch, taken or given by a relay. `bench hop`: 1.34 for one in and two
@@ -56,9 +59,9 @@ IDLE_CONNECTION_US_PER_S = 1.3
 CONNECT_US = 143.0
 """Upgrade, hello and join. `bench edge`: 6,800 to 7,230 a second."""
 
-ROUTER_RECORD_US = 60.0
+ROUTER_US = 60.0
 """A record at a router, of many that came together. `router.envelopes.room` with its check takes
-1.2, the bus and the links the rest; judged between that and `ROUTER_ALONE_US`."""
+1.2, the bus and the links the rest: judged."""
 
 ROUTER_ALONE_US = 350.0
 """A record that comes by itself. A room: 357."""
@@ -69,9 +72,11 @@ HEADS_ROUTER_US = 1.2
 LOOKUP_US = 5.0
 """A uid in a lookup. `router.costs`."""
 
-LOGIC_US = 400.0
-"""A room's message in logic. A room: 570 with everything alone, and `bench im` has 300 for an
-instant message, its diffusion included, when many come together."""
+LOGIC_US = 300.0
+"""A room's message in logic, of many. As an instant message, which does more, of many."""
+
+LOGIC_ALONE_US = 570.0
+"""One by itself. A room: 570."""
 
 LOGIC_IM_US = 300.0
 """An instant message in logic, with its diffusion. docs/performance.md."""
@@ -80,8 +85,18 @@ DATABASE_ROWS_PER_S = 41_000
 """Rows that one PostgreSQL takes, 500 a transaction. docs/performance.md has 29,600 to 42,000."""
 
 STORE_US = 60.0
-"""A room's message at Redis: the script that numbers and keeps it, and with it the bus. A room:
-285, alone; where calls come together a command takes 5 to 12."""
+"""A room's message at Redis, of many: the script that numbers and keeps it, and the bus. A command
+takes 5 to 12 where calls come together: judged."""
+
+STORE_ALONE_US = 285.0
+"""One by itself. A room: 285, both servers together."""
+
+GATHERED_S = 0.005
+"""What comes within so long is done together: between a link's linger and a diffusion's wait."""
+
+BASE_SHARE = {"access": 0.006, "relay": 0.009, "router": 0.01, "logic": 0.012, "store": 0.011}
+"""What a process takes of a core with nothing to do: leases, duties, polls. A cluster of ten
+processes without a client: 0.008 to 0.013, the links included."""
 
 ENTRY_BYTES = 150
 """A room and node in a relay's table: 114 to 194 by `tracemalloc`, the rooms' names included."""
@@ -107,3 +122,9 @@ chat at 50 a second; this and the bus are what the hops leave of it."""
 
 BUS = {"redis": Hop(2.0, 8.0), "rocketmq": Hop(1.9, 53.0)}
 """From published to consumed. RocketMQ: at 1,000 a second, end to end."""
+
+
+def each_us(together_us: float, alone_us: float, per_s: float) -> float:
+    """Return what one of `per_s` costs: the more come within `GATHERED_S`, the more share what is
+    done once for all of them."""
+    return together_us + (alone_us - together_us) / (1.0 + per_s * GATHERED_S)

@@ -56,7 +56,7 @@ def _draw(way: Way, priority: Priority, random: Random) -> float:
     ms += lognormal(random, *hop) + lognormal(random, *hop)
     ms += _lingers_ms(way, priority, random)
     for name, service_us in (
-        ("router", costs.ROUTER_RECORD_US),
+        ("router", costs.ROUTER_US),
         ("logic", costs.LOGIC_US),
         ("relay", costs.BATCH_US),
     ):

@@ -1,5 +1,4 @@
-"""What moves when a relay, an access node, a router or a region is lost, and when a relay is
-added."""
+"""What moves when a part is lost: a relay, an access node, a router, a region; or one added."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

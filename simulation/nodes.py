@@ -144,11 +144,11 @@ def _parts(
         "links": links * (costs.LINK_US_PER_S + sum(pace.batches) * costs.BATCH_US),
         "heads": heads * (costs.RECEIVE_US + costs.HEAD_US),
         "chat": said * costs.REQUEST_US,
-        "likes": liked.frames * costs.LIKE_US,
+        "likes": liked.frames * costs.LIKE_US + liked.reports * costs.REQUEST_US,
         "im": im_here * costs.IM_US + im_copies * costs.RECEIVE_US,
         "idle": clients * costs.IDLE_CONNECTION_US_PER_S,
     }
-    return {name: each / 1e6 for name, each in us.items()}
+    return {name: each / 1e6 for name, each in us.items()} | {"base": costs.BASE_SHARE["access"]}
 
 
 def _published(its: Rates, deployment: Deployment) -> float:

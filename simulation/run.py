@@ -17,6 +17,7 @@ from simulation.load import Tier
 from simulation.messages import Taken
 from simulation.nodes import Node, dedicated, ordinary
 from simulation.placement import Placed, Region, announce, at_home, regions
+from simulation.relays import relay_tier
 from simulation.rooms import rooms
 from simulation.traffic import rates
 
@@ -61,7 +62,7 @@ def _loads(
     im: Taken,
     random: Random,
 ) -> tuple[dict[str, Tier], Way]:
-    relay, pace = load.relay_tier(deployment, all_regions, found, im)
+    relay, pace = relay_tier(deployment, all_regions, found, im)
     nodes = _nodes(deployment, placed, all_regions, pace, im, random)
     tiers = {"access": load.access_tier(sum(r.ordinary for r in all_regions), nodes[0][0])}
     if len(nodes) > 1:
