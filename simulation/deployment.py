@@ -126,7 +126,7 @@ def _flaws(deployment: Deployment) -> Iterator[str]:
     values: dict[str, Any] = msgspec.structs.asdict(deployment)
     for name, (least, most) in RANGES.items():
         if not least <= values[name] <= most:
-            yield f"{option(name)}: expected {least:,g} to {most:,g}, got {values[name]:,g}"
+            yield f"{option(name)}: expected {least:,} to {most:,}, got {values[name]:,}"
     if deployment.bus not in ("redis", "rocketmq"):
         yield f"--bus: expected redis or rocketmq, got {deployment.bus!r}"
     for name in ("access", "routers", "logic"):

@@ -40,6 +40,8 @@ class Edge:
     written."""
 
     share: float = 0.0
+    full: float = 0.0
+    """The share of its time in which it wrote or did other work in between."""
     seconds: float = 0.0
     messages: int = 0
     writes: int = 0
@@ -52,7 +54,7 @@ class Edge:
     @property
     def behind(self) -> bool:
         """Whether more came than could be written."""
-        return self.share > 0.9 and self.messages - self.written > 0.1 * self.messages
+        return self.full > 0.9 and self.messages - self.written > 0.1 * self.messages
 
     @property
     def joined(self) -> float:
@@ -75,7 +77,7 @@ class _Core:
         self.streams = streams
         self.found = Edge()
         self._frame = b"." * frame_bytes
-        self._slower = 1.0 / (1.0 - min(other, 0.95))
+        self.slower = 1.0 / (1.0 - min(other, 0.95))
         self._joiners: dict[int, Joiner] = {}
         self._arrived: dict[int, deque[float]] = {}
         self._due: list[tuple[float, int]] = []
@@ -126,8 +128,8 @@ class _Core:
         current = rounds[0]
         size = min(CHUNK, current.left)
         fixed_us = 0.0 if current.began else ROUND_US + MESSAGE_US * len(current.arrived)
-        took_s = (size * current.chunk_s + fixed_us / 1e6) * self._slower
-        self.busy_s += took_s / self._slower
+        took_s = (size * current.chunk_s + fixed_us / 1e6) * self.slower
+        self.busy_s += took_s / self.slower
         current.began = True
         written = now + took_s
         ages = self.found.ages_s[current.stream.priority]
@@ -162,6 +164,7 @@ def run(streams: Sequence[Stream], frame_bytes: int, other: float, random: Rando
             now = done
     core.found.seconds = now
     core.found.share = core.busy_s / now if now else 0.0
+    core.found.full = core.found.share * core.slower
     return core.found
 
 

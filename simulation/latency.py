@@ -15,7 +15,7 @@ from simulation.load import Tier
 from simulation.nodes import WANTED, Node
 from simulation.sampling import lognormal, quantile
 
-DRAWS = 10_000
+DRAWS = 5_000
 LINGERS = 4
 """Sends on the way that may wait for their lane's linger: node, relay, router, relay."""
 
