@@ -38,6 +38,7 @@ class Connection:
         self, welcome: Welcome, urls: LaneUrls, lanes: list[Lane], announcer: Announcer
     ) -> None:
         self.relay = welcome.relay
+        self.region = welcome.region
         self.urls = urls
         self.incarnation = welcome.incarnation
         self.hot = welcome.hot

@@ -1,48 +1,25 @@
 """A node's end of the mesh: links to every relay of its region, kept up, behind `Mesh`."""
 
-from collections import Counter
-from collections.abc import Iterable
-
-import structlog
 import trio
 
 from backends.links.interface import Links
-from mesh.addresses import LaneUrls
-from mesh.chosen import Chosen
-from mesh.connection import STEP_BYTES, Connection, connect
-from mesh.dialling import Dialling
 from mesh.homes import Homes
-from mesh.interest import Announcer
 from mesh.interface import Receive, RelayDownError
-from mesh.lane import LinkLostError, Traffic
-from mesh.outbox import Outbox
 from mesh.requests import Attempt, RequestBook, another, unavailable, worth_repeating
 from mesh.settings import MeshSettings
-from proto.envelopes import KIND_AT, BadEnvelopeError, Envelope, Kind, encode
+from mesh.uplinks import Uplinks
+from proto.envelopes import BadEnvelopeError, Envelope, Kind, encode
 from proto.errors import ErrorCode, RequestError
-from proto.headers import Hello, NodeRole, RequestHeader, decode_reply, encode_header
+from proto.headers import NodeRole, RequestHeader, decode_reply, encode_header
 from proto.identity import NodeIdentity
 from proto.priorities import Priority
 from proto.regions import ONE_REGION, Regions, service_in
-from proto.rendezvous import ranked
 from proto.services import Method
-
-RECONNECT_S = 0.05
-"""Pause before a lost relay is dialled again; dialling itself waits until it is there."""
-
-LINGER_S = 5.0
-"""How long a relay that was taken out of the config is still listened to: the other nodes read
-theirs anew each second, and until then they send by it."""
-
-RANKINGS = 65_536
-"""Keys whose carriers are remembered until a relay comes or goes."""
 
 _DELIVERED = frozenset(map(int, (Kind.ROOM, Kind.HEADS, Kind.USERS, Kind.REQUEST)))
 
-log = structlog.get_logger()
 
-
-class MeshNode:
+class MeshNode(Uplinks):
     """Implements `mesh.interface.Mesh`; `receive` gets what relays bring for this node."""
 
     def __init__(
@@ -54,119 +31,11 @@ class MeshNode:
         receive: Receive,
         regions: Regions = ONE_REGION,
     ) -> None:
-        self._identity = identity
-        self._role = role
-        self._settings = settings
-        self._links = links
+        super().__init__(identity, role, settings, links, identity.node)
         self._receive = receive
         self._homes = Homes(regions, identity.region)
-        self._wanted: set[str] = set()
-        self._up: dict[str, Connection] = {}
-        self._ranked: dict[str, list[str]] = {}
-        self._chosen = Chosen(identity.node, self._up, self.carriers)
-        self._confirmations: dict[str, trio.Event] = {}
         self._turn = 0
-        self._dialling = Dialling(self._keep, self._part)
         self.requests = RequestBook(identity.incarnation, settings.max_requests)
-        self.traffic = [Traffic() for _ in Priority]
-        self._drops: Counter[tuple[str, Priority]] = Counter()
-        self.connects = 0
-        """How often a relay has come up; all but the first of each were reconnects."""
-        self.changes = 0
-        """See `Mesh`."""
-
-    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Keep the links until cancelled; started at once, relays come up when they are there."""
-        if not self._settings.discover:
-            self.set_relays(self._settings.relays)
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._chosen.run)
-            await nursery.start(self._dialling.run)
-            task_status.started()
-
-    def set_relays(self, addresses: Iterable[str]) -> None:
-        """See `Mesh`."""
-        self._dialling.use(addresses)
-
-    @property
-    def up(self) -> dict[str, Connection]:
-        """The relays that are up, by name."""
-        return self._up
-
-    @property
-    def unplaced(self) -> int:
-        """Interests of the hot way that no relay which is up carries: repairs alone bring them."""
-        return self._chosen.unplaced
-
-    @property
-    def drops(self) -> Counter[tuple[str, Priority]]:
-        """Envelopes that were not sent or not handed on, by reason and priority."""
-        found = self._drops.copy()
-        for connection in self._up.values():
-            for lane in connection.lanes:
-                found["lane_full", lane.priority] += lane.outbox.dropped
-        return found
-
-    def carriers(self, key: str) -> list[str]:
-        """Return the relays that are up, in the order in which they carry `key`."""
-        found = self._ranked.get(key)
-        if found is None:
-            if len(self._ranked) >= RANKINGS:
-                self._ranked.clear()
-            found = self._ranked[key] = ranked(key, self._carrying())
-        return list(found)
-
-    async def send(self, relay: str, priority: Priority, envelope: bytes) -> None:
-        """Put `envelope` on the relay's lane; waits while it is full, raises `RelayDownError`."""
-        connection = self._takes(relay, envelope)
-        if connection is None:
-            self._drops["relay_down", priority] += 1
-            raise RelayDownError(relay)
-        lane = connection.lanes[priority]
-        if lane.offer(envelope):
-            return  # the usual case, without the cost of another coroutine
-        try:
-            await lane.send(envelope)
-        except RelayDownError:
-            self._drops["relay_down", priority] += 1
-            raise RelayDownError(relay) from None
-
-    def offer(self, relay: str, priority: Priority, envelope: bytes) -> bool:
-        """Put `envelope` on the relay's lane if it is up and has room."""
-        connection = self._takes(relay, envelope)
-        if connection is not None and connection.lanes[priority].offer(envelope):
-            return True
-        self._drops["relay_down" if connection is None else "lane_full", priority] += 1
-        return False
-
-    def want(self, room: str) -> None:
-        """Announce interest in `room` to every relay, now and after each reconnect."""
-        self._wanted.add(room)
-        for connection in self._up.values():
-            connection.changed(room)
-
-    def unwant(self, room: str) -> None:
-        """Withdraw the interest in `room`."""
-        self._wanted.discard(room)
-        for connection in self._up.values():
-            connection.changed(room)
-
-    def want_once(self, key: str) -> None:
-        """Announce interest in `key` to one relay, the first that carries it, and to the next when
-        that one goes."""
-        self._chosen.want(key)
-
-    def unwant_once(self, key: str) -> None:
-        """Withdraw the interest in `key`."""
-        self._chosen.unwant(key)
-
-    async def confirmed(self, room: str) -> None:
-        """Wait until the carrier of `room` has confirmed the interest; see `Mesh`."""
-        with trio.move_on_after(self._settings.confirm_timeout_s):
-            while not self._has_confirmed(room):
-                await self._confirmations.setdefault(room, trio.Event()).wait()
-            return
-        raise unavailable(f"no relay has confirmed the interest in {room}")
 
     async def request(
         self,
@@ -211,11 +80,6 @@ class MeshNode:
         attempt = self.requests.open(relay, priority)
         return await self._ask(attempt, priority, envelope(attempt.number))
 
-    async def drained(self) -> None:
-        """Wait until nothing waits to be sent to any relay that is up."""
-        while any(lane.outbox.depth for c in self._up.values() for lane in c.lanes):
-            await trio.sleep(0.005)
-
     async def _ask(self, attempt: Attempt, priority: Priority, envelope: bytes) -> bytes:
         try:
             with trio.fail_after(self._settings.request_timeout_s):
@@ -238,124 +102,16 @@ class MeshNode:
         start = self._turn % len(up) if up else 0
         return up[start:] + up[:start]
 
-    def _carrying(self) -> list[str]:
-        """The relays that are up and stay: those alone that every node has found, if there are."""
-        staying = [each for each in self._up.values() if not each.leaving]
-        settled = [each for each in staying if each.settled]
-        return [each.relay for each in settled or staying]
+    def _taken(self, relay: str, envelope: Envelope) -> None:
+        if envelope.kind in _DELIVERED:
+            self._receive(relay, envelope)
+        elif envelope.kind == Kind.REPLY:
+            self.requests.reply(decode_reply(envelope.header), envelope.body)
+        else:
+            self._drops["unknown_kind", Priority.NORMAL] += 1
 
-    def _takes(self, relay: str, envelope: bytes) -> Connection | None:
-        """Return the connection to `relay` if `envelope` may go by it: one that leaves takes the
-        answers to what was asked by it, and nothing else."""
-        connection = self._up.get(relay)
-        leaving = connection is not None and connection.leaving
-        return None if leaving and envelope[KIND_AT] != Kind.REPLY else connection
+    def _lost(self, relay: str) -> None:
+        self.requests.relay_down(relay)
 
-    def _has_confirmed(self, room: str) -> bool:
-        """Say whether all relays have confirmed the interest by which the room may come now: its
-        carrier, and those that other nodes may not yet, or still, take for it."""
-        if room in self._chosen:
-            return self._chosen.confirmed(room)
-        carriers = self.carriers(room)
-        by = [c for c in self._up.values() if c.relay in carriers[:1] or c.leaving or not c.settled]
-        return bool(carriers) and all(each.announcer.confirmed(room) for each in by)
-
-    def _wake_confirmed(self, rooms: list[str]) -> None:
-        for room in rooms:
-            event = self._confirmations.pop(room, None)
-            if event is not None:
-                event.set()
-
-    async def _keep(self, urls: LaneUrls) -> None:
-        """Keep one relay connected for ever."""
-        while True:
-            try:
-                await self._live(urls)
-            except* LinkLostError as errors:
-                log.warning("relay_lost", url=urls[0], reason=_first(errors))
-            await trio.sleep(RECONNECT_S)
-
-    async def _part(self, urls: LaneUrls) -> None:
-        """Finish with a relay that is given up: nothing new goes by it, and what comes is taken
-        for as long as others may not know yet that it is given up."""
-        for connection in [each for each in self._up.values() if each.urls == urls]:
-            connection.leave()
-            self._carriers_changed()
-            with trio.move_on_after(LINGER_S):
-                await connection.parted.wait()
-            await trio.sleep(LINGER_S)
-
-    async def _live(self, urls: LaneUrls) -> None:
-        limit = self._settings.lane_bytes
-        outboxes = [Outbox(limit, drops_oldest=p is Priority.BULK) for p in Priority]
-        announcer = Announcer(self._wanted, STEP_BYTES)
-        connection = await connect(
-            urls, self._links, self._hello, outboxes, self.traffic, announcer
-        )
-        try:
-            if connection.relay in self._up:
-                raise LinkLostError(f"{connection.relay} is connected already, by another address")
-            self._come_up(connection)
-            await connection.run(
-                self._settings,
-                self._take,
-                self._wake_confirmed,
-                self._carriers_changed,
-                self.requests.under_way,
-            )
-        finally:
-            self._go_down(connection)
-
-    def _hello(self, lane: Priority) -> Hello:
-        me = self._identity
-        return Hello(me.node, self._role, me.region, me.incarnation, lane)
-
-    def _come_up(self, connection: Connection) -> None:
-        self._up[connection.relay] = connection
-        self.connects += 1
-        self._topology_changed()
-        log.info("relay_up", relay=connection.relay)
-
-    def _go_down(self, connection: Connection) -> None:
-        connection.go_down()
-        for lane in connection.lanes:
-            self._drop("relay_down", lane.priority, lane.outbox.depth)
-            self._drop("lane_full", lane.priority, lane.outbox.dropped)
-        if self._up.get(connection.relay) is connection:
-            del self._up[connection.relay]
-            self._topology_changed()
-            self.requests.relay_down(connection.relay)
-            log.info("relay_down", relay=connection.relay)
-
-    def _drop(self, reason: str, priority: Priority, count: int) -> None:
-        if count:
-            self._drops[reason, priority] += count
-
-    def _topology_changed(self) -> None:
-        self.changes += 1
-        self._carriers_changed()
-
-    def _carriers_changed(self) -> None:
-        self._ranked.clear()
-        self._chosen.relays_changed()
-        self._wake_confirmed(list(self._confirmations))
-
-    def _take(self, relay: str, envelope: Envelope) -> None:
-        try:
-            if envelope.kind in _DELIVERED:
-                self._receive(relay, envelope)
-            elif envelope.kind == Kind.REPLY:
-                self.requests.reply(decode_reply(envelope.header), envelope.body)
-            else:
-                self._drops["unknown_kind", Priority.NORMAL] += 1
-        except Exception as error:
-            # One envelope that somebody can't digest must not cut the link for all others.
-            self._drops["receive_failed", Priority.NORMAL] += 1
-            log.exception("receive_failed", relay=relay, kind=envelope.kind, error=error)
-
-
-def _first(errors: BaseExceptionGroup[LinkLostError]) -> str:
-    error: BaseException = errors
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return str(error)
+    def _under_way(self, relay: str) -> bool:
+        return self.requests.under_way(relay)
