@@ -93,6 +93,11 @@ class Uplinks:
         return self._chosen.unplaced
 
     @property
+    def staying(self) -> list[str]:
+        """The relays that are up and do not leave."""
+        return [each.relay for each in self._up.values() if not each.leaving]
+
+    @property
     def drops(self) -> Counter[tuple[str, Priority]]:
         """Envelopes that were not sent or not handed on, by reason and priority."""
         found = self._drops.copy()
@@ -169,9 +174,8 @@ class Uplinks:
 
     def _carrying(self) -> list[str]:
         """The relays that are up and stay: those alone that every node has found, if there are."""
-        staying = [each for each in self._up.values() if not each.leaving]
-        settled = [each for each in staying if each.settled]
-        return [each.relay for each in settled or staying]
+        staying = self.staying
+        return [relay for relay in staying if self._up[relay].settled] or staying
 
     def _takes(self, relay: str, envelope: bytes) -> Connection | None:
         """Return the connection to `relay` if `envelope` may go by it: one that leaves takes the

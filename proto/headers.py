@@ -122,6 +122,12 @@ class ReplyHeader(msgspec.Struct, frozen=True, array_like=True):
     error: ErrorBody | None = None
 
 
+def heads_cross(header: bytes) -> bool:
+    """Say whether an encoded `HeadsHeader` has `crosses`, without reading it: that is the last of
+    its array, so its last byte."""
+    return header[-1:] == b"\xc3"
+
+
 encode_header = msgspec.msgpack.Encoder().encode
 """Return a header's bytes."""
 

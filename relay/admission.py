@@ -21,13 +21,18 @@ class Ticket(NamedTuple):
     request: int
 
 
+Via = tuple[str, str]
+
+
 class Outstanding(NamedTuple, Generic[N]):
-    """A request that `instance` has not answered yet, on lane `lane`."""
+    """A request that `instance` has not answered yet, on lane `lane`; `via` is the region and the
+    relay there that it came by, `None` for one of our own nodes."""
 
     ticket: Ticket
     instance: N
     lane: int
     deadline: float
+    via: Via | None = None
 
 
 class Admission(Generic[N]):
@@ -47,6 +52,15 @@ class Admission(Generic[N]):
         """How many instances are up."""
         return len(self._load)
 
+    @property
+    def up(self) -> list[N]:
+        """The instances that are up."""
+        return list(self._load)
+
+    def load(self, instance: N) -> int:
+        """Return how many requests `instance` has not answered."""
+        return self._load.get(instance, 0)
+
     def join(self, instance: N) -> None:
         """Let `instance` take requests."""
         self._load.setdefault(instance, 0)
@@ -59,32 +73,39 @@ class Admission(Generic[N]):
             del self._open[one.ticket]
         return left
 
-    def place(self, ticket: Ticket, lane: int, deadline: float) -> N | ErrorCode:
+    def place(
+        self, ticket: Ticket, lane: int, deadline: float, via: Via | None = None
+    ) -> N | ErrorCode:
         """Return the instance that takes the request, or the error to answer it with."""
         if not self._load:
             return ErrorCode.UNAVAILABLE
         instance = min(self._load, key=self._load.__getitem__)
-        if self._load[instance] >= share(self._limit, lane):
+        if not self.place_at(instance, ticket, lane, deadline, via):
             return ErrorCode.OVERLOADED
-        self._settle(ticket)
-        # Last in the dictionary now, so that instances with equal loads take turns.
-        self._load[instance] = self._load.pop(instance) + 1
-        self._open[ticket] = Outstanding(ticket, instance, lane, deadline)
         return instance
 
-    def answered(self, ticket: Ticket) -> bool:
-        """Note an answer; false when nobody waits for it any longer."""
-        return self._settle(ticket)
+    def place_at(
+        self, instance: N, ticket: Ticket, lane: int, deadline: float, via: Via | None = None
+    ) -> bool:
+        """Give the request to `instance`, which is up, unless it has too many."""
+        if self._load[instance] >= share(self._limit, lane):
+            return False
+        self.answered(ticket)
+        # Last in the dictionary now, so that instances with equal loads take turns.
+        self._load[instance] = self._load.pop(instance) + 1
+        self._open[ticket] = Outstanding(ticket, instance, lane, deadline, via)
+        return True
+
+    def answered(self, ticket: Ticket) -> Outstanding[N] | None:
+        """Note an answer; `None` when nobody waits for it any longer."""
+        one = self._open.pop(ticket, None)
+        if one is not None and one.instance in self._load:
+            self._load[one.instance] -= 1
+        return one
 
     def expire(self, now: float) -> int:
         """Give back the places of requests whose askers have given up; returns how many."""
         late = [ticket for ticket, one in self._open.items() if one.deadline < now]
         for ticket in late:
-            self._settle(ticket)
+            self.answered(ticket)
         return len(late)
-
-    def _settle(self, ticket: Ticket) -> bool:
-        one = self._open.pop(ticket, None)
-        if one is not None and one.instance in self._load:
-            self._load[one.instance] -= 1
-        return one is not None

@@ -7,6 +7,7 @@ Envelopes are put into the receivers' lanes (`PeerLane.gathered`); the shell has
 import struct
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -15,16 +16,19 @@ from proto.envelopes import PREFIX_BYTES, BadEnvelopeError, Envelope, Kind, enco
 from proto.errors import ErrorCode, RequestError
 from proto.headers import (
     ReplyHeader,
+    RequestHeader,
     UsersHeader,
     decode_interest,
     decode_reply,
     decode_request,
     decode_spread,
     encode_header,
+    heads_cross,
 )
 from proto.priorities import Priority
 from proto.records import Record
-from relay.admission import Admission, Outstanding, Ticket
+from proto.regions import region_of
+from relay.admission import Admission, Outstanding, Ticket, Via
 from relay.hot.copies import copy_out
 from relay.hot.counters import HotCounters
 from relay.hot.wanted import HOT_MARK
@@ -32,9 +36,14 @@ from relay.interest import flaw as interest_flaw
 from relay.lanes import PeerLane
 from relay.peer import Peer
 from relay.permissions import MAY_SEND, RECEIVERS
+from relay.regions.crossing import Crossing, one_region
 from relay.table import SubscriptionTable
 
-RETRY_MS = {ErrorCode.OVERLOADED: 300, ErrorCode.UNAVAILABLE: 1000}
+RETRY_MS = {
+    ErrorCode.OVERLOADED: 300,
+    ErrorCode.UNAVAILABLE: 1000,
+    ErrorCode.HOME_UNREACHABLE: 2000,
+}
 
 _PREFIX = struct.Struct("!IBBHH")
 _LENGTH_BYTES = 4
@@ -43,14 +52,15 @@ _KINDS = frozenset(map(int, Kind))
 _ROOM, _HEADS = int(Kind.ROOM), int(Kind.HEADS)
 
 Touched = dict[PeerLane, None]
-Append = Callable[[bytes], None]
+Append = Callable[[bytes], object]
 
 
 class Forwarding:
     """Who is connected, who wants what, and the way of each envelope between them."""
 
-    def __init__(self, max_outstanding: int) -> None:
-        self.table: SubscriptionTable[Peer] = SubscriptionTable()
+    def __init__(self, max_outstanding: int, crossing: Crossing | None = None) -> None:
+        self.crossing = crossing or one_region()
+        self.table: SubscriptionTable[Peer] = SubscriptionTable(self.crossing.wishes.changed)
         self.admission: Admission[Peer] = Admission(max_outstanding)
         self.peers: dict[str, Peer] = {}
         self.receivers: dict[Peer, None] = {}
@@ -59,6 +69,7 @@ class Forwarding:
         self.hot = HotCounters()
         self._now = 0.0
         self._handlers = {
+            int(Kind.HEADS): self._heads,
             int(Kind.USERS): self._users,
             int(Kind.SPREAD): self._spread,
             int(Kind.REQUEST): self._request,
@@ -70,6 +81,10 @@ class Forwarding:
 
     def join(self, peer: Peer) -> None:
         """Take in a node whose lanes are complete."""
+        if peer.role == "relay":
+            self.crossing.neighbours.join(peer)
+            self.relays_changed(peer.region)
+            return
         self.peers[peer.node] = peer
         if peer.role in RECEIVERS:
             self.receivers[peer] = None
@@ -78,6 +93,9 @@ class Forwarding:
 
     def leave(self, peer: Peer) -> Touched:
         """Take a node out; returns the lanes with answers for those whose requests it leaves."""
+        if peer.role == "relay":
+            self.crossing.neighbours.leave(peer)
+            return self.relays_changed(peer.region)
         if self.peers.get(peer.node) is peer:
             del self.peers[peer.node]
         self.receivers.pop(peer, None)
@@ -85,6 +103,14 @@ class Forwarding:
         touched: Touched = {}
         for left in self.admission.leave(peer):
             self._refuse(left, ErrorCode.UNAVAILABLE, touched)
+        return touched
+
+    def relays_changed(self, region: str) -> Touched:
+        """Note that relays of another region have come or gone, in either direction; returns the
+        lanes with answers for those whose requests they leave."""
+        touched: Touched = {}
+        for left in self.crossing.relays_changed(region):
+            self._refuse(left, self.crossing.loss(region), touched)
         return touched
 
     def batch(self, peer: Peer, lane: Priority, batch: bytes, now: float) -> tuple[Touched, int]:
@@ -97,7 +123,7 @@ class Forwarding:
         self._now = now
         touched: Touched = {}
         routes: dict[bytes, list[Append]] = {}
-        by_room = (_ROOM, _HEADS) if _ROOM in MAY_SEND[peer.role] else ()
+        by_room = self._by_room(peer)
         unpack, total, start = _PREFIX.unpack_from, len(batch), _BATCH_START_BYTES
         count = unwanted = 0
         while start < total:
@@ -116,7 +142,7 @@ class Forwarding:
             if kind in by_room:
                 route = routes.get(key)
                 if route is None:
-                    route = routes[key] = self._route(key, lane, touched)
+                    route = routes[key] = self._route(peer, key, lane, touched)
                 for append in route:
                     append(raw)
                 unwanted += not route
@@ -138,16 +164,42 @@ class Forwarding:
 
     def expire(self, now: float) -> None:
         """Give back the places of requests that nobody waits for any longer."""
-        expired = self.admission.expire(now)
+        expired = self.admission.expire(now) + self.crossing.expire(now)
         if expired:
             self.drops["request_expired", Priority.NORMAL] += expired
 
-    def _route(self, room: bytes, lane: Priority, touched: Touched) -> list[Append]:
+    def _by_room(self, peer: Peer) -> tuple[int, ...]:
+        """Return the kinds that go by their key alone; where heads may go on to other regions,
+        their header has to be looked at."""
+        if _ROOM not in MAY_SEND[peer.role]:
+            return ()
+        heads_may_cross = self.crossing.neighbours.interested and peer.role != "relay"
+        return (_ROOM,) if heads_may_cross else (_ROOM, _HEADS)
+
+    def _route(self, peer: Peer, room: bytes, lane: Priority, touched: Touched) -> list[Append]:
+        """Return where a room's messages go: to those who want it, and once to each other region,
+        but never from one other region to the next."""
         if room.startswith(HOT_MARK):
             return []  # what goes the hot way comes from the bus, and from nobody else
+        if peer.role != "relay":
+            return self._local(room, lane, touched) + self.crossing.copies(room, lane)
+        if self.crossing.wishes.wanted_of(peer.region, room):
+            return self._local(room, lane, touched)
+        return []
+
+    def _local(self, room: bytes, lane: Priority, touched: Touched) -> list[Append]:
         lanes = [peer.lanes[lane] for peer in self.table.receivers(room)]
         touched.update(dict.fromkeys(lanes))
         return [one.gathered.append for one in lanes]
+
+    def _heads(self, _: Peer, envelope: Envelope, touched: Touched) -> None:
+        route = self._local(envelope.key, Priority(envelope.priority), touched)
+        if heads_cross(envelope.header):
+            route += self.crossing.heads(envelope.key, envelope.priority)
+        for append in route:
+            append(envelope.raw)
+        if not route:
+            self.drops["nobody_interested", Priority(envelope.priority)] += 1
 
     def _other(self, peer: Peer, envelope: Envelope, touched: Touched) -> None:
         handler = self._handlers.get(envelope.kind)
@@ -160,10 +212,12 @@ class Forwarding:
         except (msgspec.MsgspecError, BadEnvelopeError, UnicodeDecodeError):
             self.drops["bad_header", Priority(envelope.priority)] += 1
 
-    def _users(self, _: Peer, envelope: Envelope, touched: Touched) -> None:
+    def _users(self, peer: Peer, envelope: Envelope, touched: Touched) -> None:
         if not envelope.key:
             for receiver in self.receivers:
                 self._put(receiver, envelope.priority, envelope.raw, touched)
+            if peer.role != "relay":
+                self.crossing.to_every_region(envelope)
         else:
             self._to_node(envelope.key.decode(), envelope.priority, envelope.raw, touched)
 
@@ -173,28 +227,58 @@ class Forwarding:
         for node, uids in header.nodes.items():
             seqs = header.seqs.get(node, [])
             users = encode_header(UsersHeader(header.id, uids, header.ts_ms, header.trace, seqs))
-            self._to_node(node, lane, encode(Kind.USERS, lane, node.encode(), users, body), touched)
+            raw = encode(Kind.USERS, lane, node.encode(), users, body)
+            region = header.regions.get(node)
+            if region is None:
+                self._to_node(node, lane, raw, touched)
+            elif not self.crossing.to_region(region, node, lane, raw):
+                self.drops["region_unreachable", lane] += 1
 
     def _request(self, peer: Peer, envelope: Envelope, touched: Touched) -> None:
         header = decode_request(envelope.header)
-        if header.source != peer.node or header.incarnation != peer.incarnation:
+        service, region = region_of(envelope.key)
+        if not _may_ask(peer, header, region):
             self.drops["forbidden", Priority(envelope.priority)] += 1
             return
         ticket = Ticket(header.source, header.incarnation, header.request)
         deadline = self._now + header.budget_ms / 1000
-        instance = self.admission.place(ticket, envelope.priority, deadline)
-        if isinstance(instance, Peer):
-            self._put(instance, envelope.priority, envelope.raw, touched)
+        via = (peer.region, peer.node) if peer.role == "relay" else None
+        if region:
+            refusal = self.crossing.ask(region, service, envelope, ticket, deadline)
         else:
-            refused = Outstanding(ticket, peer, envelope.priority, deadline)
-            self._refuse(refused, instance, touched)
+            refusal = self._place(envelope, ticket, deadline, via, touched)
+        if refusal is not None:
+            refused = Outstanding(ticket, peer, envelope.priority, deadline, via)
+            self._refuse(refused, refusal, touched)
 
-    def _reply(self, _: Peer, envelope: Envelope, touched: Touched) -> None:
+    def _place(
+        self, envelope: Envelope, ticket: Ticket, deadline: float, via: Via | None, touched: Touched
+    ) -> ErrorCode | None:
+        """Hand a REQUEST to an instance here; returns the error to refuse it with."""
+        instance = self.admission.place(ticket, envelope.priority, deadline, via)
+        if not isinstance(instance, Peer):
+            return instance
+        self._put(instance, envelope.priority, envelope.raw, touched)
+        return None
+
+    def _reply(self, peer: Peer, envelope: Envelope, touched: Touched) -> None:
         header, node = decode_reply(envelope.header), envelope.key.decode()
-        if self.admission.answered(Ticket(node, header.incarnation, header.request)):
-            self._to_node(node, envelope.priority, envelope.raw, touched)
+        ticket = Ticket(node, header.incarnation, header.request)
+        if peer.role == "relay":
+            answered: Outstanding[Any] | None = self.crossing.answered(peer.region, ticket)
         else:
+            answered = self.admission.answered(ticket)
+        if answered is None:
             self.drops["late_reply", Priority(envelope.priority)] += 1
+        else:
+            self._back(answered, envelope.raw, touched)
+
+    def _back(self, answered: Outstanding[Any], raw: bytes, touched: Touched) -> None:
+        """Send an answer by the way its request came."""
+        if answered.via is None:
+            self._to_node(answered.ticket.source, answered.lane, raw, touched)
+        else:
+            self.crossing.to_relay(*answered.via, answered.lane, raw)
 
     def _interest(self, peer: Peer, envelope: Envelope, touched: Touched) -> None:
         step = decode_interest(envelope.header)
@@ -202,7 +286,12 @@ class Forwarding:
         if len(add) < len(step.add):
             self.drops["bad_interest", Priority(envelope.priority)] += len(step.add) - len(add)
             step = replace(step, add=add)
-        confirm = self.table.step(peer, step)
+        if peer.role == "relay":
+            confirm, forbidden = self.crossing.step(peer, step)
+            if forbidden:
+                self.drops["forbidden_interest", Priority(envelope.priority)] += forbidden
+        else:
+            confirm = self.table.step(peer, step)
         self._answer(peer, Kind.CONFIRM, envelope.priority, encode_header(confirm), b"", touched)
 
     def _ping(self, peer: Peer, envelope: Envelope, touched: Touched) -> None:
@@ -217,13 +306,12 @@ class Forwarding:
         peer.lanes[lane].control(encode(kind, Priority(lane), header=header, body=body))
         touched[peer.lanes[lane]] = None
 
-    def _refuse(self, left: Outstanding[Peer], code: ErrorCode, touched: Touched) -> None:
+    def _refuse(self, left: Outstanding[Any], code: ErrorCode, touched: Touched) -> None:
         ticket, lane = left.ticket, Priority(left.lane)
         error = RequestError(code, retry_after_ms=RETRY_MS[code]).body
         header = encode_header(ReplyHeader(ticket.request, ticket.incarnation, error))
         self.drops[f"request_{code}", lane] += 1
-        envelope = encode(Kind.REPLY, lane, ticket.source.encode(), header)
-        self._to_node(ticket.source, lane, envelope, touched)
+        self._back(left, encode(Kind.REPLY, lane, ticket.source.encode(), header), touched)
 
     def _to_node(self, node: str, lane: int, raw: bytes, touched: Touched) -> None:
         peer = self.peers.get(node)
@@ -235,3 +323,11 @@ class Forwarding:
     def _put(self, peer: Peer, lane: int, raw: bytes, touched: Touched) -> None:
         peer.lanes[lane].gathered.append(raw)
         touched[peer.lanes[lane]] = None
+
+
+def _may_ask(peer: Peer, header: RequestHeader, region: str) -> bool:
+    """Say whether `peer` may send the request: in its own name or, a relay of another region, in
+    that of its nodes, but then of nobody but us."""
+    if peer.role == "relay":
+        return not region
+    return header.source == peer.node and header.incarnation == peer.incarnation

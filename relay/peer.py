@@ -27,6 +27,11 @@ class Peer:
         return len(self.left) == len(Priority)
 
     @property
+    def seat_name(self) -> str:
+        """What there is one connection of: relays elsewhere may be named as nodes here."""
+        return _seat_name(self)
+
+    @property
     def complete(self) -> bool:
         """Whether every lane has said hello: only then anything is sent to the node."""
         return len(self.lanes) == len(Priority)
@@ -61,7 +66,7 @@ class Roster:
     def rival(self, hello: Hello) -> Peer | None:
         """Return the connection that has to go before `hello` can sit down: an earlier life of the
         node, or the same one whose end has not been noticed yet."""
-        peer = self._peers.get(hello.node)
+        peer = self._peers.get(_seat_name(hello))
         if peer is None:
             return None
         same = (peer.incarnation, peer.role) == (hello.incarnation, hello.role)
@@ -69,7 +74,7 @@ class Roster:
 
     def sit(self, link: Link, hello: Hello) -> Peer:
         """Give the link to the node that says hello; `rival` must be gone."""
-        peer = self._peers.setdefault(hello.node, Peer(hello))
+        peer = self._peers.setdefault(_seat_name(hello), Peer(hello))
         lane = self._make_lane(Priority(hello.lane), link)
         peer.lanes[hello.lane] = lane
         self._seats[link] = Seat(peer, lane)
@@ -79,5 +84,9 @@ class Roster:
         """Forget the connection and its seats."""
         for lane in peer.lanes.values():
             del self._seats[lane.link]
-        if self._peers.get(peer.node) is peer:
-            del self._peers[peer.node]
+        if self._peers.get(peer.seat_name) is peer:
+            del self._peers[peer.seat_name]
+
+
+def _seat_name(who: Hello | Peer) -> str:
+    return f"{who.region}/{who.node}" if who.role == "relay" else who.node

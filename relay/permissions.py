@@ -10,10 +10,10 @@ MAY_SEND: dict[NodeRole, frozenset[int]] = {
     "access": _ALL | {Kind.INTEREST, Kind.REQUEST},
     "router": _ALL | _FAN_OUT | {Kind.REQUEST},
     "logic": _ALL | {Kind.REPLY, Kind.REQUEST},
-    "relay": _ALL,
+    "relay": _ALL | {Kind.INTEREST, Kind.REQUEST, Kind.ROOM, Kind.HEADS, Kind.USERS, Kind.REPLY},
     "probe": _ALL | _FAN_OUT | {Kind.INTEREST, Kind.REQUEST, Kind.REPLY},
 }
-"""A relay says nothing to its fellows yet; probes are measuring tools and may do everything."""
+"""A relay is one of another region; probes are measuring tools and may do everything."""
 
 RECEIVERS: frozenset[NodeRole] = frozenset(("access",))
 """Who has clients: gets what is for every such node, and is waited for when it is behind."""

@@ -31,6 +31,9 @@ from relay.lanes import LaneTraffic, PeerLane
 from relay.leaving import Leaving
 from relay.peer import Peer, Roster
 from relay.permissions import SENDERS
+from relay.regions.crossing import Crossing
+from relay.regions.link import RegionLink
+from relay.regions.settings import refuse_bad_region
 from relay.settings import Settings
 
 POLL_BATCHES = 4
@@ -46,13 +49,18 @@ log = structlog.get_logger()
 class Relay:
     """Listens at the addresses of `settings` from the start; `run` does the work.
 
-    Raises `OSError` where it can't listen.
+    Raises `OSError` where it can't listen, `ValueError` for a region that there is not.
     """
 
     def __init__(self, settings: Settings, node: NodeIdentity, links: Links) -> None:
         self._settings = settings
         self._node = node
-        self.forwarding = Forwarding(settings.max_outstanding)
+        refuse_bad_region(node.region, settings.links, settings.regions)
+        self.region_links = self._region_links(links)
+        crossing = Crossing(
+            node.node, node.region, settings.regions, self.region_links, settings.max_outstanding
+        )
+        self.forwarding = Forwarding(settings.max_outstanding, crossing)
         self.hot: HotConsumer | None = None
         """What carries the hot way, if this relay does; see `carry_hot`."""
         self.roster = Roster(self._make_lane)
@@ -67,7 +75,7 @@ class Relay:
         self._some_late = [trio.Event() for _ in Priority]
         self._heard_at: dict[Link, float] = {}
         self._strangers: dict[Link, float] = {}
-        self._leaving = Leaving(self.forwarding, self._flush)
+        self._leaving = Leaving(self.forwarding, self._flush, self.region_links.values())
         self._ends = _listen(settings.listen, links)
 
     @property
@@ -128,6 +136,8 @@ class Relay:
                 nursery.start_soon(self._keep_house)
                 if self.hot is not None:
                     nursery.start_soon(self.hot.run)
+                for link in self.region_links.values():
+                    nursery.start_soon(link.run)
         finally:
             for end in self._ends:
                 end.close()
@@ -208,6 +218,9 @@ class Relay:
             return
         if hello.lane != lane or not is_node(hello.node):
             self._cut(link, "bad_hello", f"node {hello.node!r} on lane {hello.lane}")
+            return
+        if hello.role == "relay" and not self.forwarding.crossing.admits(hello):
+            self._cut(link, "bad_hello", f"a relay of region {hello.region!r}, no other of ours")
             return
         self._seat(link, hello)
 
@@ -326,6 +339,22 @@ class Relay:
             if lane.full_since is not None and now - lane.full_since > self._settings.stuck_s:
                 self._cut(lane.link, "stuck", f"the {lane.priority.label} lane stayed full")
                 return
+
+    def relays_changed(self, region: str) -> None:
+        """Take in that relays of another region have come or gone."""
+        self._absorb(self.forwarding.relays_changed(region), trio.current_time())
+
+    def under_way(self, region: str, relay: str) -> bool:
+        """Say whether a relay of another region has something to answer."""
+        return self.forwarding.crossing.under_way(region, relay)
+
+    def _region_links(self, links: Links) -> dict[str, RegionLink]:
+        return {
+            each.region: RegionLink(
+                self._node, each.region, each.relays, self._settings.silence_s, links, self
+            )
+            for each in self._settings.links
+        }
 
     def _make_lane(self, priority: Priority, link: Link) -> PeerLane:
         urgent = priority is Priority.URGENT

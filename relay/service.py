@@ -14,6 +14,7 @@ from backends.errors import StoreUnavailableError
 from backends.leases.interface import NodeLease, Registry
 from backends.leases.obeying import ObeyingRegistry
 from backends.leases.redis import RedisRegistry
+from backends.links.flow import FAR_DIALER_WINDOW
 from backends.links.nng import NngLinks
 from backends.redis.client import open_redis
 from backends.redis.settings import StoreSettings
@@ -63,7 +64,7 @@ async def run(
     Raises `OSError` where it can't listen, and what `open_bus` does. A store or bus that is away is
     no hindrance.
     """
-    relay = Relay(settings, node, NngLinks())
+    relay = Relay(settings, node, NngLinks(FAR_DIALER_WINDOW))
     async with _opened(settings.bus) as bus, trio.open_nursery() as nursery:
         if bus is not None:
             relay.carry_hot(bus)

@@ -6,7 +6,9 @@ import msgspec
 from msgspec import Meta
 
 from backends.bus.settings import BusSettings
+from proto.regions import ONE_REGION, Regions
 from proto.settings_types import Secret
+from relay.regions.settings import RegionRelays, refuse_bad_links
 
 MIB = 1 << 20
 
@@ -109,3 +111,16 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             le=60,
         ),
     ] = 1.0
+    links: Annotated[
+        tuple[RegionRelays, ...],
+        Meta(
+            description="The relays of each other region, all of which this relay dials: "
+            "`[[relay.links]]` with `region` and `relays`, addresses as in `mesh.relays`. A region "
+            "that is not here can't be reached."
+        ),
+    ] = ()
+    regions: Regions = ONE_REGION
+
+    def __post_init__(self) -> None:
+        """Refuse links to a region twice, or to one that there is not."""
+        refuse_bad_links(self.links, self.regions)

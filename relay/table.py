@@ -5,7 +5,7 @@ takes its row with it at once, without a grace: without links nothing can be del
 it returns it sends a full step anyway, and what fell between comes from the room log.
 """
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
 from proto.headers import Confirm, Interest
@@ -14,10 +14,18 @@ from relay.hot.wanted import HOT_MARK, Wanted
 N = TypeVar("N", bound=Hashable)
 
 
-class SubscriptionTable(Generic[N]):
-    """Rooms by node and nodes by room; `N` is whatever stands for a node's connection."""
+def _nothing(*_: object) -> None:
+    return
 
-    def __init__(self) -> None:
+
+class SubscriptionTable(Generic[N]):
+    """Rooms by node and nodes by room; `N` is whatever stands for a node's connection.
+
+    `turned` hears of each room that somebody wants now (true), or nobody any longer.
+    """
+
+    def __init__(self, turned: Callable[[bytes, bool], None] = _nothing) -> None:
+        self._turned = turned
         self._rooms: dict[N, set[bytes]] = {}
         self._generations: dict[N, int] = {}
         self._nodes: dict[bytes, dict[N, None]] = {}
@@ -61,12 +69,13 @@ class SubscriptionTable(Generic[N]):
 
     def _add(self, node: N, rooms: set[bytes], room: bytes) -> None:
         rooms.add(room)
-        nodes = self._nodes.get(room)
-        if nodes is None:
-            nodes = self._nodes[room] = {}
-            if room.startswith(HOT_MARK):
-                self.hot.begin(room)
-        nodes[node] = None
+        if (nodes := self._nodes.get(room)) is not None:
+            nodes[node] = None
+            return
+        self._nodes[room] = {node: None}
+        if room.startswith(HOT_MARK):
+            self.hot.begin(room)
+        self._turned(room, True)
 
     def _drop(self, node: N, rooms: set[bytes], room: bytes) -> None:
         if room in rooms:
@@ -80,3 +89,4 @@ class SubscriptionTable(Generic[N]):
             del self._nodes[room]
             if room.startswith(HOT_MARK):
                 self.hot.end(room)
+            self._turned(room, False)

@@ -16,6 +16,11 @@ DIALER_WINDOW = 4
 """Enough to keep a link busy over its round trip while credit comes in halves, and little enough
 that what a pushed back dialer still has under way fits behind the listener's mark."""
 
+FAR_DIALER_WINDOW = 64
+"""For links that are 80 ms long. A listener has two places, so that its counts come twice a round
+trip, every 40 ms, and each is 40 ms old: a busy lane that sends a batch each 4 ms needs 20 places
+for the way there and back, and 20 for the count to be told. The rest is for longer ways."""
+
 DIALER_SPARE = 1
 """A ping's place when the window is closed: pushing back must not look like being dead."""
 
@@ -113,6 +118,6 @@ def listener_flow() -> Flow:
     return Flow(LISTENER_WINDOW, 0, DIALER_WINDOW // 2, counts_acks=True, peer_counts_acks=False)
 
 
-def dialer_flow() -> Flow:
+def dialer_flow(window: int = DIALER_WINDOW) -> Flow:
     """The flow of a dialer's end: it tells at once, since the listener has few places."""
-    return Flow(DIALER_WINDOW, DIALER_SPARE, 1, counts_acks=False, peer_counts_acks=True)
+    return Flow(window, DIALER_SPARE, 1, counts_acks=False, peer_counts_acks=True)

@@ -1,8 +1,9 @@
 """Links inside one process: the twin of `nng`, with the same credit, for tests and simulations.
 
 A `MemoryNetwork` is the wire: it can `cut` links, `freeze` them (what is sent is swallowed and
-nobody is told, as by a pulled cable), and refuse addresses until somebody listens. Links are named
-by the address that was dialled or, where `of` was used, by who dialled.
+nobody is told, as by a pulled cable), `part` two ends for a while, and refuse addresses until
+somebody listens. Links are named by the address that was dialled or, where `of` was used, by who
+dialled.
 """
 
 import errno
@@ -12,7 +13,7 @@ from collections.abc import Sequence
 import trio
 
 from backends.links.end import FlowLink, Ledger
-from backends.links.flow import dialer_flow, listener_flow
+from backends.links.flow import DIALER_WINDOW, dialer_flow, listener_flow
 from backends.links.interface import Dialed, Endpoint, Event, Happened
 
 RETRY_S = 0.05
@@ -25,17 +26,19 @@ class MemoryNetwork:
     def __init__(self) -> None:
         self._listeners: dict[str, _MemoryListener] = {}
         self._wires: list[_Wire] = []
+        self._parted: set[tuple[str, str]] = set()
 
-    def of(self, dialer: str) -> "_DialersNetwork":
-        """Return the network as `dialer` has it: the links it dials can be cut by its name."""
-        return _DialersNetwork(self, dialer)
+    def of(self, dialer: str, window: int = DIALER_WINDOW) -> "_DialersNetwork":
+        """Return the network as `dialer` has it: the links it dials can be cut by its name, and
+        have `window` batches under way at most."""
+        return _DialersNetwork(self, dialer, window)
 
-    async def dial(self, url: str, dialer: str = "dialer") -> Dialed:
+    async def dial(self, url: str, dialer: str = "dialer", window: int = DIALER_WINDOW) -> Dialed:
         """Connect to the listener at `url`, trying again until it is there."""
         await trio.lowlevel.checkpoint()
-        while url not in self._listeners:
+        while url not in self._listeners or (dialer, url) in self._parted:
             await trio.sleep(RETRY_S)
-        wire = _Wire(url, dialer, self._listeners[url])
+        wire = _Wire(url, dialer, self._listeners[url], window)
         self._wires.append(wire)
         return wire.dialed
 
@@ -51,6 +54,17 @@ class MemoryNetwork:
         back."""
         for wire in self._open_wires(end):
             wire.cut()
+
+    def part(self, dialer: str, url: str) -> None:
+        """Cut the links of `dialer` to `url`, and let it make no other until `rejoin`."""
+        self._parted.add((dialer, url))
+        for wire in self._open_wires(dialer):
+            if wire.url == url:
+                wire.cut()
+
+    def rejoin(self, dialer: str, url: str) -> None:
+        """Let `dialer` reach `url` again."""
+        self._parted.discard((dialer, url))
 
     def freeze(self, end: str) -> None:
         """Swallow what is sent on the links of `end` (a URL or a dialer) that are open now, without
@@ -86,13 +100,14 @@ class MemoryNetwork:
 class _DialersNetwork:
     """The network of one dialer; it is a `Links`."""
 
-    def __init__(self, network: MemoryNetwork, dialer: str) -> None:
+    def __init__(self, network: MemoryNetwork, dialer: str, window: int) -> None:
         self._network = network
         self._dialer = dialer
+        self._window = window
 
     async def dial(self, url: str) -> Dialed:
         """See `MemoryNetwork.dial`."""
-        return await self._network.dial(url, self._dialer)
+        return await self._network.dial(url, self._dialer, self._window)
 
     def listen(self, url: str) -> Endpoint:
         """See `MemoryNetwork.listen`."""
@@ -181,7 +196,7 @@ class _MemoryDialed(_MemoryEnd):
 class _Wire:
     """One connection: what each side sends arrives at the other, in order."""
 
-    def __init__(self, url: str, dialer: str, listener: _MemoryEnd) -> None:
+    def __init__(self, url: str, dialer: str, listener: _MemoryEnd, window: int) -> None:
         self.url = url
         self.dialer = dialer
         self.open = True
@@ -189,7 +204,8 @@ class _Wire:
         self._held: deque[tuple[_MemoryEnd, FlowLink, bytes]] | None = None
         self._listener = listener
         self._far = FlowLink(dialer, listener_flow(), self._to_dialer, self.cut)
-        self.dialed = _MemoryDialed(FlowLink(url, dialer_flow(), self.to_listener, self.cut))
+        flow = dialer_flow(window)
+        self.dialed = _MemoryDialed(FlowLink(url, flow, self.to_listener, self.cut))
         listener.admit(self._far)
 
     def cut(self) -> None:

@@ -38,11 +38,15 @@ lib.nng_init_set_parameter(lib.NNG_INIT_NUM_EXPIRE_THREADS, 1)
 
 
 class NngLinks:
-    """Makes links over `tcp://` (and whatever else nng has a transport for)."""
+    """Makes links over `tcp://` (and whatever else nng has a transport for). Those it dials have
+    `window` batches under way at most."""
+
+    def __init__(self, window: int = DIALER_WINDOW) -> None:
+        self._window = window
 
     async def dial(self, url: str) -> Dialed:
         """Connect to the listener at `url`, trying again until it is there."""
-        end = _NngDialed(url)
+        end = _NngDialed(url, self._window)
         try:
             await end.connected()
         except BaseException:
@@ -189,10 +193,10 @@ class _NngListener(_NngEnd):
 class _NngDialed(_NngEnd):
     """A plain socket with one peer, used for one connection only."""
 
-    def __init__(self, url: str) -> None:
-        super().__init__(_socket(polyamorous=False, send_buffer_size=2 * DIALER_WINDOW))
+    def __init__(self, url: str, window: int) -> None:
+        super().__init__(_socket(polyamorous=False, send_buffer_size=2 * window))
         self._opened = self._gone = self._left = False
-        self._link = FlowLink(url, dialer_flow(), self._send, self._cut)
+        self._link = FlowLink(url, dialer_flow(window), self._send, self._cut)
         self._ledger.admit(self._link)
         try:
             self._socket.dial(url, block=False)

@@ -13,8 +13,9 @@ from backends.links.memory import MemoryNetwork
 from mesh.addresses import BadAddressError
 from mesh.connection import SETTLE_S
 from mesh.discovery import discover, follow
-from mesh.node import LINGER_S, MeshNode
+from mesh.node import MeshNode
 from mesh.settings import MeshSettings
+from mesh.uplinks import LINGER_S
 from proto.priorities import Priority
 from proto.rendezvous import carrier
 

@@ -1,0 +1,1 @@
+"""Links to the relays of other regions: interest and requests go there, what is theirs comes."""

@@ -1,0 +1,47 @@
+"""Which relays another region has: an entry of `relay.links`."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from mesh.addresses import BadAddressError, lane_urls
+from proto.regions import Region, Regions
+
+
+class RegionRelays(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One other region, and how its relays are dialled."""
+
+    region: Region
+    relays: Annotated[tuple[str, ...], Meta(min_length=1, max_length=8)]
+
+
+def refuse_bad_links(links: Sequence[RegionRelays], regions: Regions) -> None:
+    """Raise `ValueError` for a region that is there twice or is none of `regions`, and for an
+    address that names no three lanes."""
+    named = [link.region for link in links]
+    for link in links:
+        if named.count(link.region) > 1:
+            raise ValueError(f"links: region {link.region!r} is there twice")
+        if link.region not in regions.names:
+            raise ValueError(f"links: region {link.region!r} is none of regions.names")
+        for address in link.relays:
+            _refuse_bad_address(link.region, address)
+
+
+def refuse_bad_region(own: str, links: Sequence[RegionRelays], regions: Regions) -> None:
+    """Raise `ValueError` unless this relay, in region `own`, is in one that there is, and does not
+    link to it as if it were another."""
+    if regions.names and own not in regions.names:
+        known = ", ".join(regions.names)
+        raise ValueError(f"node.region: expected one of relay.regions.names ({known}), got {own!r}")
+    if any(link.region == own for link in links):
+        raise ValueError(f"relay.links: {own!r} is this relay's own region")
+
+
+def _refuse_bad_address(region: str, address: str) -> None:
+    try:
+        lane_urls(address)
+    except BadAddressError as error:
+        raise ValueError(f"links: region {region!r}: {error}") from error
