@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 import trio
-from trio.testing import MockClock
+from trio.testing import MockClock as Clock
 
 from backends.links.memory import MemoryNetwork
 from proto.envelopes import Kind, encode
@@ -23,7 +23,7 @@ from .world import Node, World, room_message, until
 
 
 @pytest.fixture
-async def world(autojump_clock: MockClock) -> AsyncIterator[World]:
+async def world() -> AsyncIterator[World]:
     async with trio.open_nursery() as nursery:
         world = World(nursery, MemoryNetwork(), {"eu": 2, "us": 2, "asia": 1})
         await world.start()
@@ -36,7 +36,9 @@ def publish(router: Node, room: str, seq: int) -> None:
     assert router.mesh.offer(relay, Priority.NORMAL, room_message(room, seq))
 
 
-async def test_a_message_crosses_once_to_each_region_that_wants_it(world: World) -> None:
+async def test_a_message_crosses_once_to_each_region_that_wants_it(
+    world: World, autojump_clock: Clock
+) -> None:
     router = await world.node("eu-router", "router")
     here = await world.node("eu-access", "access", "eu-room")
     there = [await world.node(f"us-access-{n}", "access", "eu-room") for n in (1, 2)]
@@ -52,7 +54,9 @@ async def test_a_message_crosses_once_to_each_region_that_wants_it(world: World)
     assert world.crossed("eu", "asia") == before[1]
 
 
-async def test_what_came_from_another_region_goes_on_to_none(world: World) -> None:
+async def test_what_came_from_another_region_goes_on_to_none(
+    world: World, autojump_clock: Clock
+) -> None:
     router = await world.node("eu-router", "router")
     for name in ("us-access", "asia-access"):
         await world.node(name, "access", "eu-room")
@@ -64,7 +68,9 @@ async def test_what_came_from_another_region_goes_on_to_none(world: World) -> No
     assert world.crossed("us", "asia") + world.crossed("asia", "us") == before
 
 
-async def test_interest_is_withdrawn_with_the_last_node_that_has_it(world: World) -> None:
+async def test_interest_is_withdrawn_with_the_last_node_that_has_it(
+    world: World, autojump_clock: Clock
+) -> None:
     router = await world.node("eu-router", "router")
     one, two = [await world.node(f"us-access-{n}", "access", "eu-room") for n in (1, 2)]
     one.mesh.unwant("eu-room")
@@ -81,7 +87,7 @@ async def test_interest_is_withdrawn_with_the_last_node_that_has_it(world: World
     assert all(relay.region_links["eu"].interest == 0 for relay in world.of("us"))
 
 
-async def test_heads_go_on_only_where_they_are_marked(world: World) -> None:
+async def test_heads_go_on_only_where_they_are_marked(world: World, autojump_clock: Clock) -> None:
     router = await world.node("eu-router", "router")
     here = await world.node("eu-access", "access", "eu-room")
     there = await world.node("us-access", "access", "eu-room")
@@ -95,7 +101,9 @@ async def test_heads_go_on_only_where_they_are_marked(world: World) -> None:
     assert sorted(senders) == ["us-1", "us-2"], "each relay there hears of it once"
 
 
-async def test_pushes_cross_to_the_nodes_that_have_the_users(world: World) -> None:
+async def test_pushes_cross_to_the_nodes_that_have_the_users(
+    world: World, autojump_clock: Clock
+) -> None:
     router = await world.node("eu-router", "router")
     nodes = {name: await world.node(name, "access") for name in ("eu-a", "us-a", "us-b", "asia-a")}
     header = SpreadHeader(
@@ -112,7 +120,9 @@ async def test_pushes_cross_to_the_nodes_that_have_the_users(world: World) -> No
     assert told == {"eu-a": [["ann"]], "us-a": [["bob"]], "us-b": [["cy"]], "asia-a": []}
 
 
-async def test_a_push_for_all_crosses_once_and_reaches_each_node_once(world: World) -> None:
+async def test_a_push_for_all_crosses_once_and_reaches_each_node_once(
+    world: World, autojump_clock: Clock
+) -> None:
     router = await world.node("eu-router", "router")
     nodes = [await world.node(name, "access") for name in ("eu-a", "us-a", "us-b", "asia-a")]
     before = world.crossed("eu", "us")
@@ -125,7 +135,7 @@ async def test_a_push_for_all_crosses_once_and_reaches_each_node_once(world: Wor
     assert world.crossed("eu", "us") - before == 1
 
 
-async def test_a_request_is_answered_by_the_home_alone(world: World) -> None:
+async def test_a_request_is_answered_by_the_home_alone(world: World, autojump_clock: Clock) -> None:
     access = await world.node("us-access", "access")
     logics = {name: await world.node(f"{name}-logic", "logic") for name in ("eu", "us")}
     for name, logic in logics.items():
@@ -147,7 +157,9 @@ async def refusal(access: Node, home: str) -> ErrorCode:
     return caught.value.body.code
 
 
-async def test_a_home_that_is_cut_off_is_unreachable_at_once_and_comes_back(world: World) -> None:
+async def test_a_home_that_is_cut_off_is_unreachable_at_once_and_comes_back(
+    world: World, autojump_clock: Clock
+) -> None:
     access, logic = await world.node("us-access", "access"), await world.node("eu-logic", "logic")
     logic.answer = lambda asked, body: b"yes"
     world.part("us", "eu")
@@ -161,7 +173,9 @@ async def test_a_home_that_is_cut_off_is_unreachable_at_once_and_comes_back(worl
     assert await access.mesh.request(Method.PUBLISH, Priority.NORMAL, home="eu") == b"yes"
 
 
-async def test_requests_under_way_are_answered_when_the_link_breaks(world: World) -> None:
+async def test_requests_under_way_are_answered_when_the_link_breaks(
+    world: World, autojump_clock: Clock
+) -> None:
     access, logic = await world.node("us-access", "access"), await world.node("eu-logic", "logic")
     codes: list[ErrorCode] = []
 
@@ -178,7 +192,7 @@ async def test_requests_under_way_are_answered_when_the_link_breaks(world: World
 
 
 async def test_without_its_relay_a_request_under_way_may_do_better_by_another(
-    world: World,
+    world: World, autojump_clock: Clock
 ) -> None:
     access = await world.node("us-access", "access")
     logic = await world.node("eu-logic", "logic")
@@ -202,7 +216,9 @@ async def test_without_its_relay_a_request_under_way_may_do_better_by_another(
     assert sorted(asking) == ["eu-1", "eu-2"]
 
 
-async def test_when_a_relay_dies_another_of_its_region_gets_the_copies(world: World) -> None:
+async def test_when_a_relay_dies_another_of_its_region_gets_the_copies(
+    world: World, autojump_clock: Clock
+) -> None:
     router = await world.node("eu-router", "router")
     there = await world.node("us-access", "access", "eu-room")
     publish(router, "eu-room", 1)
@@ -220,7 +236,7 @@ async def test_when_a_relay_dies_another_of_its_region_gets_the_copies(world: Wo
 
 
 async def test_a_region_that_was_cut_off_heals_by_full_interest_and_without_a_flood(
-    world: World,
+    world: World, autojump_clock: Clock
 ) -> None:
     rooms = [f"room-{number}" for number in range(300)]
     mine = [room for room in rooms if world.regions.home_of_room(room) == "eu"]
