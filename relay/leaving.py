@@ -6,7 +6,6 @@
 2. When every node has, and every relay of another region, and no request is without its answer,
    nothing can come any more but pings. Then each lane to each node is waited for until it is empty
    and the node has consumed it all.
-
 3. What its links to other regions still have for those is sent.
 
 So nothing is lost and nothing has to be asked for again. A node that goes silent on the way is cut
