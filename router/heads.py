@@ -38,7 +38,8 @@ def share(rooms: Iterable[str], node: str, routers: Iterable[str]) -> list[str]:
 
 
 class Heads:
-    """Sends each room's heads to all relays that are up.
+    """Sends each room's heads to all relays that are up; the room's carrier has them cross to the
+    other regions.
 
     To all, not to the carrier alone: a node whose link to the carrier is broken hears of the gap
     from the others. Each lane carries the head of its own stream (and 0 for the others, which is
@@ -99,11 +100,14 @@ class Heads:
         for priority in Priority:
             told = rule if priority is Priority.URGENT else None
             if heads.seqs[priority] or told:
-                header = replace(_only(heads, priority), rule=told)
-                self._offer(priority, envelopes.heads(room, header, priority))
+                self._send_one(room, replace(_only(heads, priority), rule=told), priority)
 
-    def _offer(self, priority: Priority, envelope: bytes) -> None:
+    def _send_one(self, room: str, head: HeadsHeader, priority: Priority) -> None:
+        here = envelopes.heads(room, head, priority)
+        crossing = envelopes.heads(room, replace(head, crosses=True), priority)
+        carriers = self._mesh.carriers(room)[:1]
         for relay in self._mesh.carriers(ALL_RELAYS_KEY):
+            envelope = crossing if relay in carriers else here
             if self._mesh.offer(relay, priority, envelope):
                 self._counters.heads_sent += 1
             else:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proto.envelopes import Kind
-from proto.headers import HeadsHeader, decode_heads
+from proto.headers import HeadsHeader, decode_heads, heads_cross
 from proto.heat import HeatState, Rule
 from proto.priorities import Priority
 from router.counters import Counters
@@ -77,6 +77,23 @@ async def test_rules_ride_on_the_urgent_lane_of_rooms_where_nobody_speaks_too(
         ("silent", "urgent", "e3", (0, 0, 0), rules["silent"]),
         ("silent", "bulk", "e3", (0, 0, 9), None),
     ]
+
+
+async def test_the_carriers_copy_of_a_rooms_heads_crosses_to_other_regions() -> None:
+    mesh = FakeMesh()
+    rooms = [f"room-{number}" for number in range(20)]
+    heads = await _heads(mesh, FixedLog(*rooms), "router-1", "router-1")
+    await heads.repeat()
+    crossing = {
+        (relay, envelope.key.decode())
+        for relay, _, envelope in mesh.sent
+        if decode_heads(envelope.header).crosses
+    }
+    assert crossing == {(mesh.carriers(room)[0], room) for room in rooms}
+    assert all(
+        heads_cross(envelope.header) == decode_heads(envelope.header).crosses
+        for _, _, envelope in mesh.sent
+    )
 
 
 async def test_a_full_lane_drops_heads_with_a_count(autojump_clock: object) -> None:
