@@ -30,6 +30,12 @@ class LaneTraffic:
         self.envelopes_in = self.envelopes_out = 0
         self.bytes_in = self.bytes_out = 0
 
+    def came(self, envelopes: int, size_bytes: int) -> None:
+        """Count a batch that has come."""
+        self.batches_in += 1
+        self.envelopes_in += envelopes
+        self.bytes_in += size_bytes
+
 
 class PeerLane:
     """The queue of one node on one lane, in front of its link."""

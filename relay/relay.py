@@ -32,6 +32,7 @@ from relay.leaving import Leaving
 from relay.peer import Peer, Roster
 from relay.permissions import SENDERS
 from relay.regions.crossing import Crossing
+from relay.regions.figures import region_status
 from relay.regions.link import RegionLink
 from relay.regions.settings import refuse_bad_region
 from relay.settings import Settings
@@ -65,6 +66,8 @@ class Relay:
         """What carries the hot way, if this relay does; see `carry_hot`."""
         self.roster = Roster(self._make_lane)
         self.traffic = [LaneTraffic() for _ in Priority]
+        self.arrivals = {region: [LaneTraffic() for _ in Priority] for region in self.region_links}
+        """What has come from each other region, by lane."""
         self.violations: Counter[str] = Counter()
         """Links that were cut, by reason."""
         self.holds = [0 for _ in Priority]
@@ -117,6 +120,10 @@ class Relay:
             "held": [p.label for p in Priority if self.held(p)],
             "holds": {p.label: self.holds[p] for p in Priority},
             "drops": {f"{reason} {p.label}": n for (reason, p), n in sorted(self.drops.items())},
+            "regions": {
+                region: region_status(link, self.forwarding.crossing, self.arrivals[region])
+                for region, link in self.region_links.items()
+            },
         }
 
     def carry_hot(self, bus: Bus) -> None:
@@ -199,10 +206,9 @@ class Relay:
 
     def _forward(self, peer: Peer, lane: Priority, batch: bytes, now: float) -> None:
         touched, count = self.forwarding.batch(peer, lane, batch, now)
-        traffic = self.traffic[lane]
-        traffic.batches_in += 1
-        traffic.envelopes_in += count
-        traffic.bytes_in += len(batch)
+        self.traffic[lane].came(count, len(batch))
+        if peer.region in self.arrivals and peer.role == "relay":
+            self.arrivals[peer.region][lane].came(count, len(batch))
         self._absorb(touched, now)
 
     def _greet(self, lane: Priority, link: Link, batch: bytes) -> None:

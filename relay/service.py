@@ -21,6 +21,7 @@ from backends.redis.settings import StoreSettings
 from proto.identity import NodeIdentity
 from relay.hot.metrics import HotCollector
 from relay.metrics import RelayCollector
+from relay.regions.figures import RegionCollector
 from relay.relay import Relay
 from relay.settings import HotBus, Settings
 
@@ -49,7 +50,8 @@ class RelayService:
         """Return the collectors for `/metrics`."""
         relay, forwarding = self._relay, self._relay.forwarding
         hot = HotCollector(forwarding.table.hot, forwarding.hot, relay.hot)
-        return (RelayCollector(relay), hot, *self._collectors)
+        regions = RegionCollector(relay.region_links, forwarding.crossing, relay.arrivals)
+        return (RelayCollector(relay), hot, regions, *self._collectors)
 
 
 async def run(

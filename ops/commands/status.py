@@ -81,9 +81,7 @@ def table(status: dict[str, Any]) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in [list(COLUMNS), *rows]
     ]
-    links = status["links"]
-    lines += ["", f"links: {links['held']} held, {links['full_mesh']} in a full mesh"]
-    return "\n".join([*lines, *_hot(status)])
+    return "\n".join([*lines, "", _links(status["links"]), *_hot(status)])
 
 
 def _hot(status: dict[str, Any]) -> list[str]:
@@ -103,6 +101,14 @@ def _hot(status: dict[str, Any]) -> list[str]:
 def _column(node: dict[str, Any], column: str) -> str:
     value = node.get(column)
     return _cell(sum(value.values()) if column in SUMMED and value else value)
+
+
+def _links(links: dict[str, Any]) -> str:
+    text = f"links: {links['held']} held, {links['full_mesh']} in a full mesh"
+    relays = links.get("relay_links", {"wanted": 0})
+    if not relays["wanted"]:
+        return text
+    return f"{text}; relays of other regions: {relays['held']} of {relays['wanted']}"
 
 
 def _cell(value: Any) -> str:

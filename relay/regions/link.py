@@ -49,6 +49,11 @@ class RegionLink(Uplinks):
         self._watch = watch
 
     @property
+    def dialled(self) -> int:
+        """How many relays it should have."""
+        return len(self._settings.relays)
+
+    @property
     def interest(self) -> int:
         """How many rooms are wanted from there."""
         return len(self._wanted)

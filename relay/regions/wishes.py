@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from proto.heat import pool_and_room
+
 
 class Asked(Protocol):
     """The link to one other region, as far as interest is announced on it."""
@@ -11,6 +13,12 @@ class Asked(Protocol):
         """Announce interest in `room`."""
 
     def unwant(self, room: str) -> None:
+        """Withdraw it."""
+
+    def want_once(self, key: str) -> None:
+        """Announce interest in `key` to one relay: all relays of this region to the same."""
+
+    def unwant_once(self, key: str) -> None:
         """Withdraw it."""
 
 
@@ -24,15 +32,17 @@ class Wishes:
 
     def changed(self, key: bytes, wanted: bool) -> None:
         """Note that some node of ours wants `key` now, or none does any longer."""
-        region = self._region_of.pop(key, "") if not wanted else self._home_of(key.decode())
+        name = key.decode()
+        region = self._home_of(name) if wanted else self._region_of.pop(key, "")
         link = self._links.get(region)
         if link is None:
             return
+        hot = pool_and_room(name) is not None
         if wanted:
             self._region_of[key] = region
-            link.want(key.decode())
+            (link.want_once if hot else link.want)(name)
         else:
-            link.unwant(key.decode())
+            (link.unwant_once if hot else link.unwant)(name)
 
     def wanted_of(self, region: str, key: bytes) -> bool:
         """Say whether `key` is wanted of `region`: what is not may not come from there."""

@@ -12,6 +12,14 @@ from router.gateway.balance import count_of, is_ready, pool_of
 LANES = 3
 
 
+class RelayLinks(msgspec.Struct, frozen=True):
+    """Links of this region's relays to relays of other regions: those that are up both ways, and
+    those that should be."""
+
+    held: int = 0
+    wanted: int = 0
+
+
 class Links(msgspec.Struct, frozen=True):
     """The connection arithmetic. `held` counts each node and relay once, `lanes` the connections
     that this takes; `full_mesh` is what access nodes times routers would take without relays."""
@@ -19,6 +27,7 @@ class Links(msgspec.Struct, frozen=True):
     held: int
     lanes: int
     full_mesh: int
+    relay_links: RelayLinks = RelayLinks()
 
 
 class Node(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -78,7 +87,7 @@ def overview(leases: Sequence[NodeLease], rules: Iterable[Rule]) -> Overview:
     relays = by_role.get("relay", 0)
     held = sum(_links(lease, relays) for lease in leases if lease.role != "relay")
     full_mesh = by_role.get("access", 0) * by_role.get("router", 0)
-    links = Links(held, held * LANES, full_mesh)
+    links = Links(held, held * LANES, full_mesh, _relay_links(leases))
     nodes = [_node(each, relays) for each in leases]
     return Overview(links, nodes, pools(leases), hot_rooms(rules))
 
@@ -135,6 +144,12 @@ def _links(lease: NodeLease, relays: int) -> int:
 def _table(status: dict[str, Any], key: str) -> dict[str, Any]:
     value = status.get(key)
     return value if isinstance(value, dict) else {}
+
+
+def _relay_links(leases: Sequence[NodeLease]) -> RelayLinks:
+    regions = [lease.status.get("regions") for lease in leases if lease.role == "relay"]
+    each = [one for found in regions if isinstance(found, dict) for one in found.values()]
+    return RelayLinks(sum(_count(e, "up") for e in each), sum(_count(e, "relays") for e in each))
 
 
 def _count(status: dict[str, Any], key: str) -> int:

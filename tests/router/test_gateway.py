@@ -309,7 +309,12 @@ async def test_status_shows_nodes_and_the_connection_arithmetic() -> None:
     async with gateway(*LEASES) as it:
         status = (await it.client.get("/v1/status")).json()
         # Access 2 and 3 say nothing of their links: one to each of the two relays is assumed.
-        assert status["links"] == {"held": 2 + 2 + 2 + 2 + 1, "lanes": 27, "full_mesh": 3}
+        assert status["links"] == {
+            "held": 2 + 2 + 2 + 2 + 1,
+            "lanes": 27,
+            "full_mesh": 3,
+            "relay_links": {"held": 0, "wanted": 0},
+        }
         first = status["nodes"][0]
         assert (first["id"], first["role"], first["region"]) == ("access-1", "access", "local")
         assert (first["up"], first["connections"], first["rooms"]) == (True, 50, 3)

@@ -1,5 +1,5 @@
 from proto.heat import HeatState, Rule
-from router.gateway.overview import Pool, overview
+from router.gateway.overview import Pool, RelayLinks, overview
 from tests.router.parts import lease
 
 
@@ -51,3 +51,8 @@ def test_pools_are_counted_and_hot_rooms_listed() -> None:
         ("gala", HeatState.PREPARING),
         ("show", HeatState.HOT),
     ]
+
+
+def test_links_between_regions_are_counted_up_and_wanted() -> None:
+    relays = [lease(f"relay-{n}", "relay", regions={"eu": {"up": n, "relays": 2}}) for n in (1, 2)]
+    assert overview([*relays, lease("access-1", regions=7)]).links.relay_links == RelayLinks(3, 4)

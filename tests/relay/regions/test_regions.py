@@ -18,6 +18,7 @@ from proto.headers import (
 )
 from proto.priorities import Priority
 from proto.services import Method
+from relay.regions.figures import RegionCollector
 
 from .world import Node, World, room_message, until
 
@@ -258,3 +259,29 @@ async def test_a_region_that_was_cut_off_heals_by_full_interest_and_without_a_fl
     for room in mine:
         publish(router, room, 99)
     await until(lambda: len(there.bodies()) == len(mine))
+
+
+async def test_what_crosses_is_seen_in_the_status_and_in_the_metrics(
+    world: World, autojump_clock: Clock
+) -> None:
+    router = await world.node("eu-router", "router")
+    await world.node("us-access", "access", "eu-room")
+    for seq in range(5):
+        publish(router, "eu-room", seq)
+    await trio.sleep(0.5)
+    seen = [relay.status()["regions"]["us"] for relay in world.of("eu")]
+    assert all(each["up_relays"] == ["us-1", "us-2"] for each in seen)
+    assert [each["wanted"] for each in seen] == [2, 2]
+    assert [relay.status()["regions"]["eu"]["interest"] for relay in world.of("us")] == [1, 1]
+    came = [relay.status()["regions"]["eu"]["envelopes_in"]["normal"] for relay in world.of("us")]
+    assert max(came) - min(came) == 5, "beside pings, the messages: all to one of the two"
+    relay = world.relays["us-1"]
+    samples = {
+        (sample.name, sample.labels["region"])
+        for family in RegionCollector(
+            relay.region_links, relay.forwarding.crossing, relay.arrivals
+        ).collect()
+        for sample in family.samples
+    }
+    for name in ("up", "interest", "wanted", "requests", "lane_depth"):
+        assert (f"relaymesh_relay_region_{name}", "eu") in samples
