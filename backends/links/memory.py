@@ -1,14 +1,17 @@
 """Links inside one process: the twin of `nng`, with the same credit, for tests and simulations.
 
 A `MemoryNetwork` is the wire: it can `cut` links, `freeze` them (what is sent is swallowed and
-nobody is told, as by a pulled cable), `part` two ends for a while, and refuse addresses until
-somebody listens. Links are named by the address that was dialled or, where `of` was used, by who
-dialled.
+nobody is told, as by a pulled cable), `part` two ends for a while, `delay` what is sent, and refuse
+addresses until somebody listens. Links are named by the address that was dialled or, where `of` was
+used, by who dialled.
 """
 
 import errno
 from collections import deque
 from collections.abc import Sequence
+from heapq import heappop, heappush
+from itertools import count
+from typing import NamedTuple
 
 import trio
 
@@ -27,6 +30,7 @@ class MemoryNetwork:
         self._listeners: dict[str, _MemoryListener] = {}
         self._wires: list[_Wire] = []
         self._parted: set[tuple[str, str]] = set()
+        self._delays_s: dict[tuple[str, str], float] = {}
 
     def of(self, dialer: str, window: int = DIALER_WINDOW) -> "_DialersNetwork":
         """Return the network as `dialer` has it: the links it dials can be cut by its name, and
@@ -38,7 +42,8 @@ class MemoryNetwork:
         await trio.lowlevel.checkpoint()
         while url not in self._listeners or (dialer, url) in self._parted:
             await trio.sleep(RETRY_S)
-        wire = _Wire(url, dialer, self._listeners[url], window)
+        delay_s = self._delays_s.get((dialer, url), 0.0)
+        wire = _Wire(url, dialer, self._listeners[url], window, delay_s)
         self._wires.append(wire)
         return wire.dialed
 
@@ -54,6 +59,11 @@ class MemoryNetwork:
         back."""
         for wire in self._open_wires(end):
             wire.cut()
+
+    def delay(self, dialer: str, url: str, seconds: float) -> None:
+        """Have everything on links that `dialer` makes to `url` from now on take so long each
+        way."""
+        self._delays_s[dialer, url] = seconds
 
     def part(self, dialer: str, url: str) -> None:
         """Cut the links of `dialer` to `url`, and let it make no other until `rejoin`."""
@@ -114,11 +124,21 @@ class _DialersNetwork:
         return self._network.listen(url)
 
 
+class _Arrival(NamedTuple):
+    """Something on its way to an end: seen there when it is `due`, in order of its `number`."""
+
+    due: float
+    number: int
+    link: FlowLink
+    what: bytes | Happened
+
+
 class _MemoryEnd:
     """An inbox of messages and events, with somebody who may wait for it."""
 
     def __init__(self) -> None:
-        self._inbox: deque[tuple[FlowLink, bytes | Happened]] = deque()
+        self._inbox: list[_Arrival] = []
+        self._numbers = count()
         self._arrived = trio.Event()
         self._ledger = Ledger()
 
@@ -131,8 +151,10 @@ class _MemoryEnd:
         """Return what has happened, at most `limit` messages of it."""
         self._ledger.tell()
         found: list[Event] = []
-        for _ in range(min(limit, len(self._inbox))):
-            link, what = self._inbox.popleft()
+        for _ in range(limit):
+            if not self._is_due():
+                break
+            _, _, link, what = heappop(self._inbox)
             if isinstance(what, bytes):
                 found += self._ledger.events(link, what)
             else:
@@ -142,16 +164,21 @@ class _MemoryEnd:
     async def wait(self) -> None:
         """Wait until something has arrived."""
         self._ledger.tell()
-        if self._inbox:
+        if self._is_due():
             await trio.lowlevel.checkpoint()
-        else:
-            self._arrived = trio.Event()
+            return
+        self._arrived = trio.Event()
+        with trio.move_on_at(self._inbox[0].due if self._inbox else float("inf")):
             await self._arrived.wait()
 
-    def arrive(self, link: FlowLink, what: bytes | Happened) -> None:
-        """Take in a message or an event of `link`."""
-        self._inbox.append((link, what))
+    def arrive(self, link: FlowLink, what: bytes | Happened, delay_s: float = 0.0) -> None:
+        """Take in a message or an event of `link`, which is seen after `delay_s`."""
+        due = trio.current_time() + delay_s if delay_s else float("-inf")
+        heappush(self._inbox, _Arrival(due, next(self._numbers), link, what))
         self._arrived.set()
+
+    def _is_due(self) -> bool:
+        return bool(self._inbox) and self._inbox[0].due <= trio.current_time()
 
     def admit(self, link: FlowLink) -> None:
         """Take in a new link."""
@@ -196,12 +223,15 @@ class _MemoryDialed(_MemoryEnd):
 class _Wire:
     """One connection: what each side sends arrives at the other, in order."""
 
-    def __init__(self, url: str, dialer: str, listener: _MemoryEnd, window: int) -> None:
+    def __init__(
+        self, url: str, dialer: str, listener: _MemoryEnd, window: int, delay_s: float
+    ) -> None:
         self.url = url
         self.dialer = dialer
         self.open = True
         self.frozen = False
         self._held: deque[tuple[_MemoryEnd, FlowLink, bytes]] | None = None
+        self._delay_s = delay_s
         self._listener = listener
         self._far = FlowLink(dialer, listener_flow(), self._to_dialer, self.cut)
         flow = dialer_flow(window)
@@ -212,8 +242,8 @@ class _Wire:
         """End the connection for both."""
         if self.open:
             self.open = False
-            self._listener.arrive(self._far, Happened.GONE)
-            self.dialed.arrive(self.dialed.link, Happened.GONE)
+            self._listener.arrive(self._far, Happened.GONE, self._delay_s)
+            self.dialed.arrive(self.dialed.link, Happened.GONE, self._delay_s)
 
     def to_listener(self, message: bytes) -> bool:
         """Carry a message up."""
@@ -230,11 +260,11 @@ class _Wire:
         """Carry what was held, and what comes after it at once."""
         held, self._held = self._held or deque(), None
         for end, link, message in held:
-            end.arrive(link, message)
+            end.arrive(link, message, self._delay_s)
 
     def _carry(self, end: _MemoryEnd, link: FlowLink, message: bytes) -> bool:
         if self._held is not None:
             self._held.append((end, link, message))
         elif self.open and not self.frozen:
-            end.arrive(link, message)
+            end.arrive(link, message, self._delay_s)
         return True

@@ -117,6 +117,11 @@ class World:
         await trio.sleep(0.5)
         return node
 
+    def delay(self, one: str, other: str, seconds: float) -> None:
+        """Before `start`: what goes between the regions takes `seconds`."""
+        for dialer, url in self._between(one, other):
+            self.network.delay(dialer, url, seconds)
+
     def part(self, one: str, other: str) -> None:
         """Cut the regions off each other."""
         for dialer, url in self._between(one, other):
