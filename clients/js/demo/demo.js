@@ -71,7 +71,9 @@ function listen(client) {
     showNode(node);
     showState("connected");
   });
-  client.on("disconnected", ({ reconnecting, retryMs }) => {
+  client.on("moved", ({ newNode }) => showState("connected", `Moved to ${newNode}`));
+  client.on("disconnected", ({ reconnecting, retryMs, reason }) => {
+    if (reason === "moved") return; // the next connection is open already
     showState("connecting", reconnecting ? `Back in ${(retryMs / 1000).toFixed(1)} s` : "Closed");
     countFault("reconnects");
   });

@@ -24,8 +24,9 @@ const REPEAT_WITHIN_MS = 240_000;
  * `push` {room, kind, priority, epoch, seq, frame}, `skipped` and `lost` {room, priority, epoch,
  * first, last}, `reset` {room, priority, old, new}, `joined` (the answer to join, and `resumed`),
  * `left` {room, error}, `direct` {mid, data, frame}, `connected` {uid, node, session},
- * `disconnected` {code, reason, reconnecting, retryMs}, `closed` {error}; those of instant messages
- * are at `Messenger`.
+ * `disconnected` {code, reason, reconnecting, retryMs}, `moved` {room, oldNode, newNode, gapMs} when
+ * the cluster has moved it to another node, because of a hot room or ("") since the old one ends,
+ * `closed` {error}; those of instant messages are at `Messenger`.
  */
 export class RelaymeshClient {
   #events = new Events();
@@ -154,14 +155,20 @@ export class RelaymeshClient {
     return {
       nextId: () => this.#requests.nextId(),
       room: () => this.#rooms.first,
-      greeting: () => ({ join: this.#rooms.specs(), ...(this.im && { im: this.im.greeting() }) }),
+      greeting: (first) => this.#greeting(first),
+      wants: (room) => this.#rooms.has(room),
       greeted: (ok, now) => this.#greeted(ok, now),
       took: (frame, now) => this.#took(frame, now),
       cut: (now) => this.#cut(now),
+      moved: (detail) => this.#events.emit("moved", detail),
       disconnected: (detail) => this.#events.emit("disconnected", detail),
       ended: (error) => this.#end(error),
       tick: () => this.#tick(),
     };
+  }
+
+  #greeting(first) {
+    return { join: this.#rooms.specs(first), ...(this.im && { im: this.im.greeting() }) };
   }
 
   #greeted(ok, now) {

@@ -1,9 +1,10 @@
 /** The one WebSocket: where to, hello, whether the server is still there, and coming back. */
 
 import { Backoff } from "./backoff.js";
-import { EndpointChoice } from "./endpoints.js";
+import { askGateway, EndpointChoice } from "./endpoints.js";
 import { Closed, MAY_RETRY, Refused } from "./errors.js";
 import { framesOf } from "./frames.js";
+import { letGo, Mover, orderOf } from "./moves.js";
 
 const SUBPROTOCOL = "relaymesh.v1.json";
 /** Close codes after which a client must not come back by itself (proto/close_codes.py). */
@@ -19,11 +20,14 @@ const SETTLED_MS = 5_000;
  * @typedef {object} Owner what a connection tells, and asks
  * @property {() => number} nextId a number for a request
  * @property {() => string | undefined} room for the gateway's choice
- * @property {() => object} greeting the fields of `hello` beside the token
+ * @property {(first: string) => object} greeting the fields of `hello` beside the token, with room
+ *   `first` among those that it joins
+ * @property {(room: string) => boolean} wants whether the client still wants to be in `room`
  * @property {(ok: object, now: number) => void} greeted the answer to `hello`
  * @property {(frame: object, now: number) => void} took any other frame
  * @property {(now: number) => void} cut the connection is gone
  * @property {(detail: object) => void} disconnected what comes next
+ * @property {(detail: object) => void} moved another node has taken over
  * @property {(error: Error) => void} ended for good
  * @property {() => void} tick something may be due
  */
@@ -37,6 +41,10 @@ export class Connection {
   #choice = new EndpointChoice();
   #socket = null;
   #at = { url: "", token: "" };
+  #node = "";
+  #mover;
+  #followed = null;
+  #leftAt = 0;
   #hello = 0;
   #helloError = null;
   #heartbeatMs = 25_000;
@@ -52,6 +60,8 @@ export class Connection {
   constructor(options, owner) {
     this.#options = options;
     this.#owner = owner;
+    const holds = ({ room }) => this.#socket !== null && (!room || owner.wants(room));
+    this.#mover = new Mover(holds, (socket, order) => this.#move(socket, order));
     globalThis.addEventListener?.("online", this.#wake);
     globalThis.addEventListener?.("offline", this.#sleep);
     queueMicrotask(() => this.#connect());
@@ -65,8 +75,7 @@ export class Connection {
   again(reason) {
     const socket = this.#socket;
     if (!socket) return;
-    socket.onclose = socket.onmessage = socket.onopen = null;
-    socket.close();
+    letGo(socket);
     this.#dropped(socket, { code: 1006, reason });
   }
 
@@ -75,6 +84,7 @@ export class Connection {
     globalThis.removeEventListener?.("online", this.#wake);
     globalThis.removeEventListener?.("offline", this.#sleep);
     clearTimeout(this.#retryTimer);
+    this.#mover.stop();
     const socket = this.#socket;
     this.#socket = null;
     this.ready = false;
@@ -132,36 +142,51 @@ export class Connection {
 
   async #endpoints(token) {
     if (!this.#options.gateway) return this.#options.endpoints;
-    const url = new URL("/v1/connect", this.#options.gateway);
-    const room = this.#owner.room();
-    if (room) url.searchParams.set("room", room);
-    const headers = { Authorization: `Bearer ${token}` };
-    const answer = await fetch(url, { headers, signal: AbortSignal.timeout(HANDSHAKE_MS) });
-    const body = await answer.json();
-    if (answer.ok) return body.endpoints;
-    const error = body.error ?? { message: answer.statusText };
-    throw [400, 401, 403].includes(answer.status) ? new Refused(error) : new Error(error.message);
+    return askGateway(this.#options.gateway, this.#owner.room(), token);
   }
 
   #open(url, token) {
+    this.#followed = null;
     const socket = new WebSocket(url, SUBPROTOCOL);
+    this.#use(socket, url, token);
+    socket.onopen = () => this.#greet(token);
+    this.#owner.tick();
+  }
+
+  #use(socket, url, token) {
     this.#socket = socket;
     this.#at = { url, token };
     // Covers the handshake and the answer to `hello`.
     this.#silentAt = performance.now() + HANDSHAKE_MS;
     this.#probing = true;
-    socket.onopen = () => this.#greet(token);
     socket.onmessage = ({ data }) => this.#received(data);
     socket.onclose = (close) => this.#dropped(socket, close);
+  }
+
+  /** Lets `socket`, which is open, take the place of the present one, with nothing in between. */
+  async #move(socket, order) {
+    const present = this.#socket;
+    const token = await freshToken(this.#options.token).catch(() => this.#at.token);
+    if (this.#socket !== present || socket.readyState !== 1) return letGo(socket);
+    const now = performance.now();
+    letGo(present);
+    this.#cut(now);
+    this.#owner.disconnected({ code: 1000, reason: "moved", reconnecting: true, retryMs: 0 });
+    // A listener may have closed the client.
+    if (this.#closed) return letGo(socket);
+    this.#use(socket, socket.url, token);
+    this.#followed = order;
+    this.#leftAt = now;
+    this.#greet(token, order.resume);
     this.#owner.tick();
   }
 
-  #greet(token) {
+  #greet(token, resume) {
     this.#hello = this.#owner.nextId();
     this.#helloError = null;
     this.#openedAt = performance.now();
     const { client } = this.#options;
-    const greeting = this.#owner.greeting();
+    const greeting = { ...this.#owner.greeting(this.#followed?.room), resume };
     this.send(JSON.stringify({ op: "hello", id: this.#hello, token, client, ...greeting }));
   }
 
@@ -173,12 +198,23 @@ export class Connection {
     }
     for (const frame of framesOf(text)) {
       if ("reply" in frame && frame.reply === this.#hello) this.#greeted(frame, now);
+      else if (frame.push === "move") this.#told(frame);
       else this.#owner.took(frame, now);
     }
     this.#owner.tick();
   }
 
+  #told(frame) {
+    const order = orderOf(frame);
+    if (order) this.#mover.follow(order);
+  }
+
   #greeted({ ok, error }, now) {
+    if (error?.field === "resume") {
+      // The token of the move is of no use: as anybody, then.
+      this.#greet(this.#at.token);
+      return;
+    }
     if (error) {
       // The close that follows decides what becomes of the client.
       this.#helloError = error;
@@ -188,18 +224,17 @@ export class Connection {
     this.#heartbeatMs = Math.max(1000, ok.heartbeat_ms ?? 25_000);
     this.#silentAt = now + this.#heartbeatMs;
     this.#probing = false;
+    const oldNode = this.#node;
+    this.#node = ok.node;
     this.#owner.greeted(ok, now);
+    if (!this.#followed) return;
+    const { room } = this.#followed;
+    this.#owner.moved({ room, oldNode, newNode: ok.node, gapMs: now - this.#leftAt });
   }
 
   #dropped(socket, { code, reason }) {
     if (socket !== this.#socket) return;
-    const now = performance.now();
-    this.#choice.failed(this.#at.url);
-    if (this.ready && now - this.#openedAt > SETTLED_MS) this.#backoff.settle();
-    this.#socket = null;
-    this.ready = false;
-    this.#silentAt = Infinity;
-    this.#owner.cut(now);
+    this.#cut(performance.now());
     const mayRenew = typeof this.#options.token === "function";
     if (code === TOKEN_EXPIRED && mayRenew) this.#refusedToken = this.#at.token;
     else if (NO_RETURN.has(code)) {
@@ -209,6 +244,16 @@ export class Connection {
       return;
     }
     this.#retry(code, reason);
+  }
+
+  #cut(now) {
+    this.#mover.stop();
+    this.#choice.failed(this.#at.url);
+    if (this.ready && now - this.#openedAt > SETTLED_MS) this.#backoff.settle();
+    this.#socket = null;
+    this.ready = false;
+    this.#silentAt = Infinity;
+    this.#owner.cut(now);
   }
 
   #retry(code, reason) {

@@ -1,6 +1,22 @@
-/** Which of the access nodes that the gateway names is taken. */
+/** Where to connect: the gateway names access nodes, and one of them is taken. */
+
+import { Refused } from "./errors.js";
+
+const ANSWER_MS = 10_000;
 
 /** @typedef {{url: string, node?: string}} Endpoint */
+
+/** Asks the gateway where to connect, for the sake of `room`. @returns {Promise<Endpoint[]>} */
+export async function askGateway(gateway, room, token) {
+  const url = new URL("/v1/connect", gateway);
+  if (room) url.searchParams.set("room", room);
+  const headers = { Authorization: `Bearer ${token}` };
+  const answer = await fetch(url, { headers, signal: AbortSignal.timeout(ANSWER_MS) });
+  const body = await answer.json();
+  if (answer.ok) return body.endpoints;
+  const error = body.error ?? { message: answer.statusText };
+  throw [400, 401, 403].includes(answer.status) ? new Refused(error) : new Error(error.message);
+}
 
 /** Takes the gateway's first choice, unless this client just came from there. */
 export class EndpointChoice {

@@ -50,9 +50,11 @@ export class Rooms {
     return room.standing !== "wanted";
   }
 
-  /** Returns the `join` of a `hello`. */
-  specs() {
-    const rooms = [...this.#rooms.values()].slice(0, MAX_ROOMS_PER_HELLO);
+  /** Returns the `join` of a `hello`, with the room `first` before others. */
+  specs(first) {
+    const wanted = [...this.#rooms.values()];
+    wanted.sort((a, b) => (b.name === first) - (a.name === first));
+    const rooms = wanted.slice(0, MAX_ROOMS_PER_HELLO);
     for (const room of rooms) room.standing = "asked";
     return rooms.map((room) => room.spec());
   }
