@@ -10,7 +10,6 @@ import trio
 
 from backends.redis.server import Redis, wait_until_serving
 from ops import guard
-from ops.cluster.dedicated import Dedicated
 from ops.cluster.options import UpOptions
 from ops.cluster.plan import Node, Plan
 from ops.cluster.settling import settled
@@ -78,6 +77,8 @@ async def _serve_pools(
     """Have dedicated nodes started when routers ask for them, where the plan has any."""
     if not cluster.plan.dedicated:
         return
+    # What serves HTTP is imported when there is something to serve, not for each command.
+    from ops.cluster.dedicated import Dedicated
 
     def program_of(node: Node, pool: str) -> Program:
         return node_program(node, cluster, f"access.pool={pool}")
