@@ -1,30 +1,32 @@
 """Interest that one relay at a time is told of: the first that carries it, then the next."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
+import structlog
 import trio
 
 from mesh.connection import Connection
 from proto.heat import pool_and_room
+from proto.rendezvous import carrier
 
 HAND_OVER_S = 2.0
 """How long the relay before still brings a key: the new one may have to begin with a bus topic, and
 what comes twice meanwhile costs less than a gap."""
 
+log = structlog.get_logger()
+
 
 class Chosen:
     """The keys of `node` that one relay each is told of.
 
-    `up` are the relays that are up, and `carriers` ranks them. All keys of a pool are with the same
-    relay: the first of those that carry the hot way.
+    `up` are the relays that are up. All keys of a pool are with the same one: the first of those
+    that carry the hot way and stay. Nobody else needs to know which that is, so it need not be one
+    that all nodes have found.
     """
 
-    def __init__(
-        self, node: str, up: Mapping[str, Connection], carriers: Callable[[str], list[str]]
-    ) -> None:
+    def __init__(self, node: str, up: Mapping[str, Connection]) -> None:
         self._node = node
         self._up = up
-        self._carriers = carriers
         self._keys: set[str] = set()
         self._moved = trio.Event()
 
@@ -51,6 +53,8 @@ class Chosen:
         """Tell those relays that are the first ones now; others go on for `HAND_OVER_S`."""
         for key in self._keys:
             self._place(key)
+        if self._up and self.unplaced:
+            log.warning("hot_way_missing", keys=self.unplaced, reason="no relay that is up has it")
         self._moved.set()
 
     def confirmed(self, key: str) -> bool:
@@ -62,8 +66,9 @@ class Chosen:
         """Return the relay that `key` belongs to; `None` while none carries the hot way."""
         found = pool_and_room(key)
         pool = found[0] if found else key
-        relays = self._carriers(f"{self._node}\0{pool}")
-        return next((self._up[relay] for relay in relays if self._up[relay].hot), None)
+        able = (relay for relay, each in self._up.items() if each.hot and not each.leaving)
+        first = carrier(f"{self._node}\0{pool}", able)
+        return None if first is None else self._up[first]
 
     async def run(self) -> None:
         """Withdraw keys from relays that others have taken over from, until cancelled."""

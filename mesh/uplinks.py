@@ -59,7 +59,7 @@ class Uplinks:
         self._wanted: set[str] = set()
         self._up: dict[str, Connection] = {}
         self._ranked: dict[str, list[str]] = {}
-        self._chosen = Chosen(chooser, self._up, self.carriers)
+        self._chosen = Chosen(chooser, self._up)
         self._confirmations: dict[str, trio.Event] = {}
         self._dialling = Dialling(self._keep, self._part)
         self.traffic = [Traffic() for _ in Priority]
