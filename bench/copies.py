@@ -55,7 +55,7 @@ def command(
     nodes: int, relays: int, routers: int, body_bytes: int, seed: int, as_json: bool
 ) -> None:
     """Copies for u users on n access nodes: the article's, planned, and really sent."""
-    _only_warnings()
+    only_warnings()
     result = trio.run(measure, nodes, relays, routers, body_bytes, seed)
     if as_json:
         print_result(result, as_json=True)
@@ -91,7 +91,7 @@ async def measure(
     }
 
 
-def _only_warnings() -> None:
+def only_warnings() -> None:
     """Log to stderr, and no line for each node that comes and goes."""
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),

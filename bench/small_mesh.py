@@ -20,7 +20,7 @@ from backends.routes.memory import MemoryRoutes
 from mesh.node import MeshNode
 from mesh.settings import MeshSettings
 from proto.envelopes import Envelope, Kind
-from proto.headers import NodeRole, decode_users
+from proto.headers import NodeRole, decode_room, decode_users
 from proto.identity import NodeIdentity
 from proto.priorities import Priority
 from proto.records import Record
@@ -66,24 +66,38 @@ class CountingMesh(MeshNode):
 class Receiver:
     """An access node's part in it: reads the header, and the body for who is connected here."""
 
-    def __init__(self) -> None:
+    def __init__(self, node: str) -> None:
+        self.node = node
         self.here: set[str] = set()
         self.tally = Tally()
 
     def receive(self, relay: str, envelope: Envelope) -> None:  # noqa: ARG002
         """Take an envelope from a relay."""
-        if envelope.kind == Kind.USERS:
+        if envelope.kind in (Kind.USERS, Kind.ROOM):
             self.tally.node_copies += 1
             self.tally.node_bytes += len(envelope.raw)
+        if envelope.kind == Kind.USERS:
             self.tally.told.update(self.here.intersection(decode_users(envelope.header).uids))
+        elif envelope.kind == Kind.ROOM:
+            self.tally.told[f"{self.node}/{decode_room(envelope.header).seq}"] += 1
 
 
 class SmallMesh:
-    """The parts, running; `deliver` sends records through them."""
+    """The parts, running; `deliver` sends records through them, `deliver_hot` past the routers."""
 
-    def __init__(self, routers: list[CountingMesh], receivers: dict[str, Receiver]) -> None:
+    def __init__(
+        self,
+        routers: list[CountingMesh],
+        receivers: dict[str, Receiver],
+        relays: list[Relay],
+        hot_bus: MemoryBus,
+    ) -> None:
         self._routers = routers
         self._receivers = receivers
+        self._relays = relays
+        self._hot_bus = hot_bus
+        self.ends: dict[str, MeshNode] = {}
+        """The access nodes' ends of the mesh."""
         self.routes = MemoryRoutes()
         self._clock_s = 0.0
         self._registry = MemoryRegistry(lambda: self._clock_s, LEASE_S)
@@ -122,6 +136,24 @@ class SmallMesh:
             nursery.cancel_scope.cancel()
         return tally, counters
 
+    async def deliver_hot(self, records: Sequence[Record], pool: str) -> Tally:
+        """Publish `records` for `pool` by the hot way; returns what was sent."""
+        tally = Tally()
+        for receiver in self._receivers.values():
+            receiver.tally = tally
+        before = self._hot_records()
+        await self._hot_bus.publish(Topic.hot(Priority.NORMAL, pool), records)
+        await _quiet(tally)
+        tally.relay_copies = self._hot_records() - before
+        return tally
+
+    def listening(self) -> int:
+        """Return how many relays listen for some pool."""
+        return sum(bool(relay.hot and relay.hot.topics) for relay in self._relays)
+
+    def _hot_records(self) -> int:
+        return sum(sum(relay.forwarding.hot.records.values()) for relay in self._relays)
+
     async def _route(
         self, mesh: CountingMesh, costs: Costs, broker: MemoryBroker, nursery: trio.Nursery
     ) -> Counters:
@@ -151,11 +183,16 @@ async def small_mesh(nodes: int, relays: int, routers: int) -> AsyncIterator[Sma
     """Run the parts, with every end connected to every relay."""
     links = NngLinks()
     addresses = free_addresses(relays)
-    receivers = {f"access-{n + 1}": Receiver() for n in range(nodes)}
+    receivers = {name: Receiver(name) for name in (f"access-{n + 1}" for n in range(nodes))}
     settings = MeshSettings(relays=addresses)
     async with trio.open_nursery() as nursery:
-        for number, address in enumerate(addresses, 1):
-            relay = Relay(RelaySettings(listen=address), _identity(f"relay-{number}"), links)
+        bus = MemoryBus(BusSettings(kind="memory"), MemoryBroker(), nursery)
+        relaying = [
+            Relay(RelaySettings(listen=address), _identity(f"relay-{number}"), links)
+            for number, address in enumerate(addresses, 1)
+        ]
+        for relay in relaying:
+            relay.carry_hot(bus)
             nursery.start_soon(relay.run)
         access: NodeRole = "access"
         ends = [
@@ -170,7 +207,8 @@ async def small_mesh(nodes: int, relays: int, routers: int) -> AsyncIterator[Sma
             nursery.start_soon(end.run)
         while any(len(end.up) < relays for end in (*ends, *routing)):
             await trio.sleep(0.01)
-        mesh = SmallMesh(routing, receivers)
+        mesh = SmallMesh(routing, receivers, relaying, bus)
+        mesh.ends = dict(zip(receivers, ends, strict=True))
         await mesh.settle_leases()
         yield mesh
         nursery.cancel_scope.cancel()
@@ -179,6 +217,10 @@ async def small_mesh(nodes: int, relays: int, routers: int) -> AsyncIterator[Sma
 async def _settled(counters: Sequence[Counters], records: int, tally: Tally) -> None:
     while sum(sum(each.routed.values()) for each in counters) < records:
         await trio.sleep(0.005)
+    await _quiet(tally)
+
+
+async def _quiet(tally: Tally) -> None:
     before = -1
     while before != tally.node_copies:
         before = tally.node_copies
