@@ -57,6 +57,8 @@ class CatchUp:
         self._seq = seq
         self._failures = 0
         self._fruitless = 0
+        self._exactly = False
+        """Ask from the member's own position: the frames are so big that a page was cut before."""
 
     async def run(self) -> None:
         """Return when the member is in the audience, or has left."""
@@ -112,7 +114,7 @@ class CatchUp:
         return True
 
     async def _from_log(self) -> None:
-        first = self._seq // PAGE * PAGE + 1 if self._epoch == self._stream.epoch else 1
+        first = self._first_to_ask()
         question = FetchBody(self._stream.priority, self._stream.epoch, first, first + 2 * PAGE - 1)
         try:
             answer = await self._upstream.fetch(self._stream.room, question)
@@ -124,6 +126,12 @@ class CatchUp:
         if not (self._seat.gone or self._stream.closed):
             await self._take(answer, question.epoch)
 
+    def _first_to_ask(self) -> int:
+        if self._epoch != self._stream.epoch:
+            return 1
+        # From the start of a page: those who come back together ask the same.
+        return self._seq + 1 if self._exactly else self._seq // PAGE * PAGE + 1
+
     async def _take(self, answer: FetchAnswer, asked_epoch: str) -> None:
         if answer.epoch == "" or self._fruitless >= MAX_FRUITLESS:
             self._reset(self._stream.seq)
@@ -132,6 +140,9 @@ class CatchUp:
             self._stream.heads(answer.epoch, answer.head_seq)
             await self._moved(1.0)
         elif answer.epoch == asked_epoch and not self._advance(answer):
+            if not self._exactly and answer.frames and answer.frames[-1][0] <= self._seq:
+                self._exactly = True
+                return
             self._fruitless += 1
             await self._back_off()
 

@@ -10,7 +10,10 @@ from proto.errors import ErrorCode, RequestError
 from proto.headers import RequestHeader
 from proto.ids import is_room
 from proto.priorities import Priority
-from proto.services import decode_fetch, encode
+from proto.services import FetchAnswer, decode_fetch, encode
+
+MAX_ANSWER_BYTES = 512 * 1024
+"""Frames of one answer to a fetch: an envelope carries a megabyte, and 200 notices can be six."""
 
 
 class HeadsHandler:
@@ -44,9 +47,22 @@ class FetchHandler:
         asked = decode_fetch(body)
         if asked.priority not in tuple(Priority):
             raise RequestError(ErrorCode.BAD_FRAME, "priority: must be 0, 1 or 2", field="priority")
-        answer = await self._room_log.fetch(room, asked)
+        answer = within(await self._room_log.fetch(room, asked), newest=asked.newest > 0)
         self._counters.fetched += len(answer.frames)
         return encode(answer)
+
+
+def within(answer: FetchAnswer, *, newest: bool) -> FetchAnswer:
+    """Return `answer` with as many frames as fit, one at least: the first, from behind which one
+    asks again, or, where the `newest` were asked for, the last."""
+    size = fitting = 0
+    for _, frame in reversed(answer.frames) if newest else answer.frames:
+        size += len(frame)
+        if size > MAX_ANSWER_BYTES and fitting:
+            break
+        fitting += 1
+    frames = answer.frames[-fitting:] if newest and fitting else answer.frames[:fitting]
+    return msgspec.structs.replace(answer, frames=frames)
 
 
 def _checked_room(header: RequestHeader) -> str:

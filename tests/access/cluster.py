@@ -54,6 +54,8 @@ class RoomLog:
         self.oldest = [1, 1, 1]
         self.likes = 0
         self.online = 0
+        self.most = MAX_FETCH
+        """Frames in one answer: fewer where they are big."""
 
     def append(self, room: str, priority: Priority, kind: str, fields: dict[str, Any]) -> int:
         """Number and keep a message; returns its number."""
@@ -71,7 +73,7 @@ class RoomLog:
         if body.epoch != self.epoch:
             return FetchAnswer(self.epoch, head, oldest, [])
         found = [(seq, frames[seq - 1]) for seq in range(first, last + 1)]
-        return FetchAnswer(self.epoch, head, oldest, found[:MAX_FETCH])
+        return FetchAnswer(self.epoch, head, oldest, found[: self.most])
 
 
 @dataclass

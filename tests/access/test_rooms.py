@@ -1,5 +1,6 @@
 import json
 
+import pytest
 import trio
 from trio.testing import MockClock
 
@@ -253,6 +254,20 @@ async def test_resumes_on_a_cold_node_share_the_trip_to_the_log(
     for client in clients:
         assert client.seqs() == list(range(heads_of(client)["normal"] + 1, 51))
     assert len(world.mesh.asked_for(Method.FETCH)) == 1
+
+
+@pytest.mark.parametrize("behind", [5, 95, 130])
+async def test_a_resume_gets_all_where_the_log_gives_few_frames_at_once(
+    world: World, autojump_clock: MockClock, behind: int
+) -> None:
+    for _ in range(150):
+        world.mesh.say("lobby")
+    world.mesh.logs["lobby"].most = 7
+    position = {"epoch": "e1", "seq": 150 - behind}
+    client = await joined(world, since={"normal": position})
+    await world.settle(1)
+    assert client.seqs() == list(range(heads_of(client)["normal"] + 1, 151))
+    assert len(world.mesh.asked_for(Method.FETCH)) <= behind / 7 + 2
 
 
 async def test_a_long_resume_while_messages_flow_has_no_hole_and_no_double(

@@ -2,10 +2,19 @@ import pytest
 
 from backends.heat.interface import Transition
 from backends.heat.memory import MemoryHeat
+from logic.rooms.repair import MAX_ANSWER_BYTES, within
 from proto.errors import ErrorCode, RequestError
 from proto.headers import decode_heads
 from proto.heat import HeatState
-from proto.services import CensusBody, FetchBody, LikeCount, Method, RoomCensus, decode_fetch_answer
+from proto.services import (
+    CensusBody,
+    FetchAnswer,
+    FetchBody,
+    LikeCount,
+    Method,
+    RoomCensus,
+    decode_fetch_answer,
+)
 
 
 async def test_heads_tell_positions_likes_and_members(autojump_clock, ask, world, running):
@@ -36,6 +45,24 @@ async def test_fetch_gives_frames(autojump_clock, ask, logic):
     assert [seq for seq, _ in answer.frames] == [2, 3, 4]
     assert b'"text":"t1"' in answer.frames[0][1]
     assert logic.counters.fetched == 3
+
+
+@pytest.mark.parametrize(
+    ("newest", "sizes", "left"),
+    [
+        (False, [MAX_ANSWER_BYTES // 2] * 3, [1, 2]),
+        (True, [MAX_ANSWER_BYTES // 2] * 3, [2, 3]),
+        (False, [2 * MAX_ANSWER_BYTES, 1], [1]),
+        (True, [1, 2 * MAX_ANSWER_BYTES], [2]),
+        (False, [10, 20, 30], [1, 2, 3]),
+        (True, [], []),
+    ],
+)
+def test_an_answer_has_as_many_frames_as_an_envelope_carries(newest, sizes, left):
+    frames = [(seq, b"x" * size) for seq, size in enumerate(sizes, 1)]
+    answer = within(FetchAnswer("e", 9, 1, frames), newest=newest)
+    assert [seq for seq, _ in answer.frames] == left
+    assert (answer.epoch, answer.head_seq, answer.oldest_seq) == ("e", 9, 1)
 
 
 @pytest.mark.parametrize(
