@@ -211,7 +211,8 @@ class _NngDialed(_NngEnd):
 
     async def connected(self) -> None:
         """Wait until the other side has taken the connection."""
-        while not any(what is Happened.OPENED for what, _ in self._notes):
+        # A copy, since nng's threads leave notes meanwhile: a deque that grows ends its iteration.
+        while not any(what is Happened.OPENED for what, _ in tuple(self._notes)):
             with trio.CancelScope() as self._waiting:
                 if not self._notes:
                     await trio.sleep_forever()
