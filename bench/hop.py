@@ -123,7 +123,7 @@ def measure(seconds: float, probes: int = PROBES) -> dict[str, Any]:
 @contextmanager
 def running(seconds: float, probes: int) -> Iterator[dict[str, Child]]:
     """Start a relay, two receivers and a sender; they end with the block."""
-    listen, direct = _free_lanes(), _free_lanes().split(",")[0]
+    listen, direct = free_lanes(), free_lanes().split(",")[0]
     flood = {"size": SIZE_BYTES, "seconds": seconds, "probes": probes, "gap_s": GAP_S}
     with tempfile.TemporaryFile() as log, ExitStack() as stack:
         children: dict[str, Child] = {}
@@ -175,7 +175,7 @@ def _quantiles(values: list[float]) -> dict[str, float]:
     return {"p50": round(cuts[49], 1), "p99": round(cuts[98], 1)}
 
 
-def _free_lanes() -> str:
+def free_lanes() -> str:
     """Return three addresses with free ports, out of the range that outgoing connections use."""
     while True:
         first = random.randrange(20_000, 30_000, 3)

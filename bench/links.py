@@ -30,8 +30,7 @@ from typing import IO, Any
 
 import click
 
-from bench.hop import Child
-from bench.small_mesh import free_addresses
+from bench.hop import Child, free_lanes
 from simulation.deployment import Deployment
 from simulation.links import links
 
@@ -111,7 +110,7 @@ def _row(access: int, routers: int, most_links: int, most: int) -> dict[str, Any
 
 
 def _relayed(access: int, routers: int, relays: int) -> dict[str, Any]:
-    addresses = free_addresses(relays)
+    addresses = _addresses(relays)
     tiers: list[tuple[str, dict[str, Any]]] = [
         ("listen", {"addresses": addresses, "name": "relay"}),
         ("dial", {"addresses": addresses, "role": "access", "count": access}),
@@ -130,7 +129,7 @@ def _relayed(access: int, routers: int, relays: int) -> dict[str, Any]:
 
 
 def _full_mesh(access: int, routers: int) -> dict[str, Any]:
-    addresses = free_addresses(routers)
+    addresses = _addresses(routers)
     tiers: list[tuple[str, dict[str, Any]]] = [
         ("listen", {"addresses": addresses, "name": "router"}),
         ("dial", {"addresses": addresses, "role": "access", "count": access}),
@@ -177,6 +176,14 @@ def _running(tiers: Sequence[tuple[str, dict[str, Any]]]) -> Iterator[list[Links
         for child in children[1:]:
             child.hear()
         yield children
+
+
+def _addresses(count: int) -> list[str]:
+    """Return `count` different addresses of three free ports."""
+    found: set[str] = set()
+    while len(found) < count:
+        found.add(free_lanes())
+    return sorted(found)
 
 
 def _raised_limit() -> int:

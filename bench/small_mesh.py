@@ -182,8 +182,8 @@ class SmallMesh:
 async def small_mesh(nodes: int, relays: int, routers: int) -> AsyncIterator[SmallMesh]:
     """Run the parts, with every end connected to every relay."""
     links = NngLinks()
-    addresses = free_addresses(relays)
-    receivers = {name: Receiver(name) for name in (f"access-{n + 1}" for n in range(nodes))}
+    addresses = _free_addresses(relays)
+    receivers = {f"access-{n + 1}": Receiver() for n in range(nodes)}
     settings = MeshSettings(relays=addresses)
     async with trio.open_nursery() as nursery:
         bus = MemoryBus(BusSettings(kind="memory"), MemoryBroker(), nursery)
@@ -235,7 +235,7 @@ def _nothing(relay: str, envelope: Envelope) -> None:
     """Nothing is sent to a router here."""
 
 
-def free_addresses(relays: int) -> list[str]:
+def _free_addresses(relays: int) -> list[str]:
     """Return an address of three ports of the loopback for each relay."""
     with ExitStack() as stack:
         probes = [stack.enter_context(socket.socket()) for _ in range(3 * relays)]
