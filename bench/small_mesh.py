@@ -183,7 +183,7 @@ async def small_mesh(nodes: int, relays: int, routers: int) -> AsyncIterator[Sma
     """Run the parts, with every end connected to every relay."""
     links = NngLinks()
     addresses = _free_addresses(relays)
-    receivers = {f"access-{n + 1}": Receiver() for n in range(nodes)}
+    receivers = {name: Receiver(name) for name in (f"access-{n + 1}" for n in range(nodes))}
     settings = MeshSettings(relays=addresses)
     async with trio.open_nursery() as nursery:
         bus = MemoryBus(BusSettings(kind="memory"), MemoryBroker(), nursery)

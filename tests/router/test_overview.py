@@ -19,7 +19,7 @@ def test_links_are_counted_once_from_the_side_that_dials() -> None:
 def test_what_waits_was_dropped_and_skipped_is_shown_where_a_node_says_so() -> None:
     router = lease("router-1", "router", lag={"bulk": 7})
     access = lease("access-1", drops={"pending_full bulk": 3}, skipped={"bulk": 2})
-    seen = overview([router, access]).nodes
+    seen = overview([router, access], ()).nodes
     assert [node.lag for node in seen] == [{"bulk": 7}, {}]
     assert [(node.drops, node.skipped) for node in seen][1] == (
         {"pending_full bulk": 3},
@@ -55,4 +55,6 @@ def test_pools_are_counted_and_hot_rooms_listed() -> None:
 
 def test_links_between_regions_are_counted_up_and_wanted() -> None:
     relays = [lease(f"relay-{n}", "relay", regions={"eu": {"up": n, "relays": 2}}) for n in (1, 2)]
-    assert overview([*relays, lease("access-1", regions=7)]).links.relay_links == RelayLinks(3, 4)
+    assert overview([*relays, lease("access-1", regions=7)], []).links.relay_links == RelayLinks(
+        3, 4
+    )
