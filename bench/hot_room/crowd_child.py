@@ -1,0 +1,217 @@
+"""A part of the crowd, in a process of its own: viewers that come, move when told to, and leave.
+
+Takes its orders as JSON on the command line and words as lines: `leave N` lets all but N go, `end`
+ends it. Writes a `Report` as a line of JSON several times a second.
+"""
+
+import heapq
+import os
+import resource
+import select
+import sys
+import time
+import urllib.request
+from collections import Counter
+from typing import Any
+
+import msgspec
+
+from bench.hot_room.viewer import State, Viewer
+from proto.tokens import Claims, mint
+
+TOKEN_LIFE_S = 3600
+REPORT_S = 0.2
+ALIVE_S = 15.0
+RETRY_S = 1.0
+POLL_S = 0.02
+GATEWAY_S = 3.0
+
+_FILES_BESIDE = 100
+
+
+class Orders(msgspec.Struct, frozen=True):
+    """Who comes, at which rate, and where the gateway is."""
+
+    gateway: str
+    secret: str
+    room: str
+    name: str
+    viewers: int
+    come_per_s: float
+
+
+class Report(msgspec.Struct):
+    """What has become of the viewers so far."""
+
+    live: int = 0
+    at: dict[str, int] = {}
+    """Live viewers by node."""
+    moves: int = 0
+    connects: int = 0
+    unexpected: int = 0
+    refused: int = 0
+    lost: int = 0
+    doubled: int = 0
+    told: int = 0
+    busiest_s: int = 0
+    """Most reconnects within one second."""
+    positions: list[dict[str, int]] = []
+    """Where the viewers that stayed are, by stream; once, at the end."""
+    reasons: dict[str, int] = {}
+    """Why connections ended unexpectedly."""
+
+
+class Crowd:
+    """The viewers of one process and what they do next."""
+
+    def __init__(self, orders: Orders) -> None:
+        self._orders = orders
+        self._epoll = select.epoll()
+        self._by_fd: dict[int, Viewer] = {}
+        self._due: list[tuple[float, int, Viewer, str, str]] = []
+        self._number = 0
+        self._viewers = [self._viewer(n) for n in range(orders.viewers)]
+        self._reconnects: Counter[int] = Counter()
+        self._words = b""
+        self.report = Report()
+        self.ended = False
+        began = time.monotonic()
+        for number, viewer in enumerate(self._viewers):
+            self._later(began + number / orders.come_per_s, viewer, "", "")
+
+    def run(self) -> None:
+        """Live until `end`."""
+        os.set_blocking(sys.stdin.fileno(), False)
+        self._epoll.register(sys.stdin.fileno(), select.EPOLLIN)
+        next_report = next_alive = time.monotonic()
+        while not self.ended:
+            self._poll()
+            now = time.monotonic()
+            self._do_what_is_due(now)
+            if now >= next_report:
+                next_report = now + REPORT_S
+                self._tell()
+            if now >= next_alive:
+                next_alive = now + ALIVE_S
+                self._stay_alive()
+        self.report.positions = [
+            {label: at.seq for label, at in viewer.watch.positions.items()}
+            for viewer in self._viewers
+            if viewer.state is not State.LEFT
+        ]
+        self._tell()
+
+    def _viewer(self, number: int) -> Viewer:
+        uid = f"{self._orders.name}-{number}"
+        claims = Claims(sub=uid, name=uid, exp=int(time.time()) + TOKEN_LIFE_S)
+        return Viewer(mint(claims, self._orders.secret), self._orders.room, self._moved)
+
+    def _moved(self, viewer: Viewer, frame: dict[str, Any]) -> None:
+        self.report.moves += 1
+        url = frame["endpoints"][0]["url"] if frame["endpoints"] else ""
+        self._later(time.monotonic() + frame["delay_ms"] / 1000, viewer, url, frame["resume"])
+
+    def _later(self, at: float, viewer: Viewer, url: str, resume: str) -> None:
+        self._number += 1
+        heapq.heappush(self._due, (at, self._number, viewer, url, resume))
+
+    def _do_what_is_due(self, now: float) -> None:
+        while self._due and self._due[0][0] <= now:
+            _, _, viewer, url, resume = heapq.heappop(self._due)
+            if viewer.state is not State.LEFT:
+                self._connect(viewer, url, resume)
+
+    def _connect(self, viewer: Viewer, url: str, resume: str) -> None:
+        self._let_go(viewer)
+        try:
+            sock = viewer.connect(url or self._ask_gateway(), resume)
+        except OSError as error:
+            self._again(viewer, f"gateway: {error}")
+            return
+        self.report.connects += 1
+        if viewer.node:
+            self._reconnects[int(time.monotonic())] += 1
+        self._by_fd[sock.fileno()] = viewer
+        self._epoll.register(sock.fileno(), select.EPOLLOUT)
+
+    def _ask_gateway(self) -> str:
+        where = f"{self._orders.gateway}/v1/connect?room={self._orders.room}"
+        request = urllib.request.Request(where)
+        claims = Claims(sub=f"{self._orders.name}-asks", exp=int(time.time()) + TOKEN_LIFE_S)
+        request.add_header("Authorization", f"Bearer {mint(claims, self._orders.secret)}")
+        with urllib.request.urlopen(request, timeout=GATEWAY_S) as answer:
+            return str(msgspec.json.decode(answer.read())["endpoints"][0]["url"])
+
+    def _poll(self) -> None:
+        for fd, _ in self._epoll.poll(POLL_S, 512):
+            if fd == sys.stdin.fileno():
+                self._hear()
+            elif (viewer := self._by_fd.get(fd)) is not None:
+                self._serve(fd, viewer)
+
+    def _serve(self, fd: int, viewer: Viewer) -> None:
+        try:
+            if viewer.state is State.CONNECTING:
+                viewer.writable()
+                self._epoll.modify(fd, select.EPOLLIN)
+            elif not viewer.readable():
+                self._again(viewer, f"closed {viewer.close_code}")
+        except OSError as error:
+            self._again(viewer, str(error))
+
+    def _again(self, viewer: Viewer, why: str) -> None:
+        """Come back by the gateway a while after a connection ended that should not have."""
+        self.report.unexpected += 1
+        self.report.reasons[why] = self.report.reasons.get(why, 0) + 1
+        self._let_go(viewer)
+        self._later(time.monotonic() + RETRY_S, viewer, "", "")
+
+    def _let_go(self, viewer: Viewer, state: State = State.AWAY) -> None:
+        if viewer.sock is not None:
+            fd = viewer.sock.fileno()
+            self._by_fd.pop(fd, None)
+            self._epoll.unregister(fd)
+        viewer.hang_up(state)
+
+    def _hear(self) -> None:
+        self._words += os.read(sys.stdin.fileno(), 4096) or b"end\n"
+        *lines, self._words = self._words.split(b"\n")
+        for line in lines:
+            word, _, number = line.decode().partition(" ")
+            self.ended = self.ended or word == "end"
+            if word == "leave":
+                for viewer in self._viewers[int(number) :]:
+                    self._let_go(viewer, State.LEFT)
+
+    def _stay_alive(self) -> None:
+        for viewer in self._viewers:
+            try:
+                viewer.stay_alive()
+            except OSError:
+                continue  # its end is read where all is read
+
+    def _tell(self) -> None:
+        live = [viewer for viewer in self._viewers if viewer.state is State.LIVE]
+        watches = [viewer.watch for viewer in self._viewers]
+        report = self.report
+        report.live, report.at = len(live), dict(Counter(viewer.node for viewer in live))
+        report.refused = sum(viewer.refused_resumes for viewer in self._viewers)
+        report.lost = sum(watch.lost for watch in watches)
+        report.doubled = sum(watch.doubled for watch in watches)
+        report.told = sum(watch.told for watch in watches)
+        report.busiest_s = max(self._reconnects.values(), default=0)
+        sys.stdout.buffer.write(msgspec.json.encode(report) + b"\n")
+        sys.stdout.buffer.flush()
+
+
+def main() -> None:
+    """Do as the command line says."""
+    orders = msgspec.json.decode(sys.argv[1], type=Orders)
+    files = orders.viewers + _FILES_BESIDE
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, max(files, hard)))
+    Crowd(orders).run()
+
+
+if __name__ == "__main__":
+    main()
