@@ -25,6 +25,7 @@ SUBCOMMANDS = {
     ),
     "bench": Subcommand("ops.command:bench", "Measure parts of the mesh, or all of it."),
     "chaos": Subcommand("ops.command:chaos", "Kill processes while viewers watch."),
+    "demo": Subcommand("ops.command:demo", "See what the cluster does, with a crowd."),
 }
 BENCHES = {
     "idle": Subcommand("bench.edge.idle:command", "Connections that say nothing."),
@@ -45,6 +46,9 @@ BENCHES = {
     "sessions": Subcommand("bench.sessions:command", "Pages of the session list under writes."),
     "room": Subcommand("bench.room:command", "A live room through the whole mesh."),
 }
+DEMOS = {
+    "hot-room": Subcommand("bench.hot_room.cli:command", "A room becomes hot, moves, and cools."),
+}
 CHAOS = {
     "room": Subcommand("bench.chaos.room:command", "Kill parts of the cluster under a live room."),
     "im": Subcommand("bench.chaos.im:command", "Kill parts of the cluster under instant messages."),
@@ -53,6 +57,7 @@ CHAOS = {
 
 relaymesh = LazyGroup("relaymesh", SUBCOMMANDS, "A cluster for instant messages and live rooms.")
 bench = LazyGroup("bench", BENCHES, SUBCOMMANDS["bench"].summary)
+demo = LazyGroup("demo", DEMOS, SUBCOMMANDS["demo"].summary)
 chaos = LazyGroup("chaos", CHAOS, SUBCOMMANDS["chaos"].summary)
 click.version_option(package_name="relaymesh")(relaymesh)
 

@@ -17,7 +17,7 @@ from bench.room import print_result
 
 ROOM = "stage"
 STAY_SHARE = 0.3
-"""Viewers that stay after the show, as a share of the threshold: few enough for the room to cool."""
+"""Viewers that stay after the show, as a share of the threshold: so few that the room cools."""
 
 MOVE_S = 6.0
 """In which all viewers are to move; it sets the rate."""

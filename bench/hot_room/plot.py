@@ -1,6 +1,7 @@
 """The picture of a run: where the viewers are over time, and the room's states behind them."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -33,16 +34,14 @@ def plot(log: HeatLog, file: Path) -> None:
     axes.plot(times, [s.ordinary for s in log.samples], label="on ordinary nodes", color="#35608a")
     axes.plot(times, [s.dedicated for s in log.samples], label="on dedicated", color="#c0392b")
     axes.set(xlabel="seconds", ylabel="viewers", xlim=(0, times[-1]), ylim=(0, None))
-    axes.legend(
-        loc="upper left", ncols=7, fontsize="small", bbox_to_anchor=(0, 1.12), frameon=False
-    )
+    axes.legend(loc="lower left", ncols=7, fontsize="small", bbox_to_anchor=(0, 1.0), frameon=False)
     try:
         figure.savefig(file)
     except (OSError, ValueError) as error:
         raise click.ClickException(f"--plot {file}: {error}") from None
 
 
-def _states(axes, log: HeatLog) -> None:
+def _states(axes: Any, log: HeatLog) -> None:
     ends = [at_s for _, at_s in log.entered[1:]] + [log.samples[-1].at_s]
     named: set[str] = set()
     for (state, began_s), end_s in zip(log.entered, ends, strict=True):

@@ -8,7 +8,7 @@ import trio
 
 from bench.chaos.room import Witness
 from bench.cluster import Cluster
-from relaymesh_client import Client, Event, EventQueue, Published, RelaymeshError, connect, gateway
+from relaymesh_client import Client, EventQueue, Published, RelaymeshError, connect, gateway
 
 BIG_GIFT = 5000
 """Over the value from which a gift is urgent."""
@@ -96,7 +96,7 @@ async def _play(
         await trio.sleep_forever()
 
 
-async def _listen(events: EventQueue[Event], witness: Witness) -> None:
+async def _listen(events: EventQueue, witness: Witness) -> None:
     async for event in events:
         witness.take(event, trio.current_time())
 
