@@ -25,7 +25,7 @@ MOVE_S = 6.0
 HEAT_S = 30.0
 COOL_S = 40.0
 SETTLE_S = 10.0
-NODES = ("--access", "2", "--relays", "2", "--routers", "1", "--logics", "1")
+NODES = ("--access", "4", "--relays", "2", "--routers", "1", "--logics", "1")
 
 
 class Show(NamedTuple):
@@ -103,7 +103,8 @@ def report(show: Show, story: Talk, crowd: Crowd, log: HeatLog) -> dict[str, Any
         "states": log.states,
         "phases_s": log.phases_s(),
         "viewers": show.viewers,
-        "moved": crowd.sum("moves"),
+        "moved": crowd.sum("moved"),
+        "moved_back": crowd.sum("moved_back"),
         "on_dedicated": log.most_dedicated(),
         "sent": story.sent,
         "acked": len(story.acked),
@@ -113,7 +114,7 @@ def report(show: Show, story: Talk, crowd: Crowd, log: HeatLog) -> dict[str, Any
         "told": crowd.sum("told") + sum(witness.told for witness in story.witnesses),
         "unexpected": crowd.sum("unexpected"),
         "refused": crowd.sum("refused"),
-        "reconnects_per_s": crowd.sum("busiest_s"),
+        "reconnects_per_s": crowd.busiest_s,
         "move_rate_per_s": show.move_rate_per_s,
     }
 

@@ -39,6 +39,14 @@ class Crowd:
         """Return the sum of a figure of the reports."""
         return sum(getattr(report, name) for report in self.reports)
 
+    @property
+    def busiest_s(self) -> int:
+        """Most reconnects within one second, of all children together."""
+        seconds: Counter[int] = Counter()
+        for report in self.reports:
+            seconds.update(report.reconnects)
+        return max(seconds.values(), default=0)
+
     async def keep(self, viewers: int) -> None:
         """Let all but about `viewers` leave."""
         await self._say(f"leave {viewers // len(self._children)}\n")

@@ -25,6 +25,8 @@ ALIVE_S = 15.0
 RETRY_S = 1.0
 POLL_S = 0.02
 GATEWAY_S = 3.0
+DEDICATED = "hot-"
+"""In the names of a local cluster's dedicated nodes, and in no other's."""
 
 _FILES_BESIDE = 100
 
@@ -46,15 +48,17 @@ class Report(msgspec.Struct):
     live: int = 0
     at: dict[str, int] = {}
     """Live viewers by node."""
-    moves: int = 0
+    moved: int = 0
+    moved_back: int = 0
+    """Moves to dedicated nodes, and from them."""
     connects: int = 0
     unexpected: int = 0
     refused: int = 0
     lost: int = 0
     doubled: int = 0
     told: int = 0
-    busiest_s: int = 0
-    """Most reconnects within one second."""
+    reconnects: dict[int, int] = {}
+    """By the second of the system's clock, which all children share."""
     positions: list[dict[str, int]] = []
     """Where the viewers that stayed are, by stream; once, at the end."""
     reasons: dict[str, int] = {}
@@ -107,7 +111,9 @@ class Crowd:
         return Viewer(mint(claims, self._orders.secret), self._orders.room, self._moved)
 
     def _moved(self, viewer: Viewer, frame: dict[str, Any]) -> None:
-        self.report.moves += 1
+        to_dedicated = any(DEDICATED in each["node"] for each in frame["endpoints"])
+        self.report.moved += to_dedicated
+        self.report.moved_back += not to_dedicated
         url = frame["endpoints"][0]["url"] if frame["endpoints"] else ""
         self._later(time.monotonic() + frame["delay_ms"] / 1000, viewer, url, frame["resume"])
 
@@ -130,7 +136,7 @@ class Crowd:
             return
         self.report.connects += 1
         if viewer.node:
-            self._reconnects[int(time.monotonic())] += 1
+            self._reconnects[int(time.time())] += 1
         self._by_fd[sock.fileno()] = viewer
         self._epoll.register(sock.fileno(), select.EPOLLOUT)
 
@@ -199,7 +205,7 @@ class Crowd:
         report.lost = sum(watch.lost for watch in watches)
         report.doubled = sum(watch.doubled for watch in watches)
         report.told = sum(watch.told for watch in watches)
-        report.busiest_s = max(self._reconnects.values(), default=0)
+        report.reconnects = dict(self._reconnects)
         sys.stdout.buffer.write(msgspec.json.encode(report) + b"\n")
         sys.stdout.buffer.flush()
 

@@ -7,10 +7,9 @@ import trio
 
 from bench.cluster import Cluster
 from bench.hot_room.crowd import Crowd
+from bench.hot_room.crowd_child import DEDICATED
 
 SAMPLE_S = 0.2
-DEDICATED = "hot-"
-"""In the names of dedicated nodes of a local cluster, and in no other's."""
 
 
 class Sample(NamedTuple):
