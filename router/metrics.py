@@ -37,6 +37,7 @@ _TOTALS = (
 )
 _OF_GATEWAY = (
     ("connects", "Answers to clients that asked where to connect."),
+    ("lapses", "Clients refused because the rules of hot rooms were not known."),
     ("pushes", "Messages of back ends that logic has published."),
     ("refused", "Messages of back ends refused because too many waited."),
 )

@@ -1,6 +1,5 @@
 """One router: the bus consumers, the heads, the lease and the gateway, over outer parts."""
 
-import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -21,7 +20,6 @@ from backends.provisioner.interface import Provisioner
 from backends.room_log.interface import RoomLog
 from backends.routes.interface import Routes
 from mesh.discovery import follow
-from mesh.homes import Homes
 from mesh.interface import Mesh
 from mesh.lives import Lives
 from mesh.metrics import LivesCollector
@@ -30,13 +28,7 @@ from router.consume import Consumer
 from router.counters import TOPICS, Counters
 from router.deliver import Deliverer
 from router.dispatch import Dispatch
-from router.gateway.api import Api
-from router.gateway.authority import Authority
-from router.gateway.balance import Balance
-from router.gateway.heat import HeatApi
-from router.gateway.nodes import Nodes
-from router.gateway.routes import routes
-from router.gateway.rules import RuleReader, View
+from router.gateway.gateway import Gateway
 from router.heads import ALL_RELAYS_KEY, Heads
 from router.heat.counters import HeatCounters
 from router.heat.metrics import HeatCollector
@@ -80,8 +72,6 @@ class Router:
         self.counters = Counters()
         self.elsewhere = Lives(parts.mesh, settings.regions.others(node.region))
         self.presence = Presence(parts.registry, self.elsewhere)
-        self._balance = Balance(node.region)
-        self._rules = View()
         telling = Telling()
         self._heads = Heads(
             parts.room_log, parts.mesh, self.presence, node.node, self.counters, telling
@@ -100,9 +90,14 @@ class Router:
             duties=parts.duties,
             provisioner=parts.provisioner,
         )
-        self._api = self._make_api()
-        nodes = Nodes(Authority(settings.gateway.token_secret, time.time), parts.registry)
-        self._routes = routes(self._api, nodes, self._make_heat_api(), settings.gateway)
+        self._gateway = Gateway(
+            settings,
+            node,
+            self.presence,
+            mesh=parts.mesh,
+            registry=parts.registry,
+            heat=parts.heat,
+        )
         self._consumers = self._make_consumers()
 
     def ready(self) -> bool:
@@ -126,12 +121,12 @@ class Router:
 
     def collectors(self) -> Iterable[Collector]:
         """Return the collectors of the router and the gateway."""
-        own = (RouterCollector(self.counters, self._api), LivesCollector(self.elsewhere))
+        own = (RouterCollector(self.counters, self._gateway.api), LivesCollector(self.elsewhere))
         return [*own, HeatCollector(self.heat_counters), *self._parts.collectors]
 
     def routes(self) -> Sequence[BaseRoute]:
         """Return the gateway's routes."""
-        return self._routes
+        return self._gateway.routes
 
     def reconfigured(self, settings: Settings) -> None:
         """Take over the relays from a config file that has changed."""
@@ -143,7 +138,7 @@ class Router:
             keeping.start_soon(self.presence.keep, LEASE_INTERVAL_S)
             keeping.start_soon(self.elsewhere.keep, LEASE_INTERVAL_S)
             keeping.start_soon(self._keep_lease)
-            keeping.start_soon(RuleReader(self._parts.heat, self._node.node, self._rules).run)
+            keeping.start_soon(self._gateway.run)
             keeping.start_soon(self._heads.run)
             keeping.start_soon(self._heat.run)
             async with trio.open_nursery() as consuming:
@@ -153,29 +148,6 @@ class Router:
                 self._stopping = True
             keeping.cancel_scope.cancel()
         await self._resign()
-
-    def _make_api(self) -> Api:
-        return Api(
-            self._settings.gateway,
-            self._parts.mesh,
-            self.presence,
-            self._balance,
-            self._rules,
-            time.time,
-            random.SystemRandom().getrandbits,
-        )
-
-    def _make_heat_api(self) -> HeatApi:
-        settings, parts = self._settings, self._parts
-        return HeatApi(
-            Authority(settings.gateway.token_secret, time.time),
-            parts.heat,
-            parts.mesh,
-            self.presence,
-            self._rules,
-            Homes(settings.regions, self._node.region),
-            settings.provisioner.kind != "none",
-        )
 
     def _make_consumers(self) -> list[Consumer]:
         settings, bus = self._settings, self._parts.bus
@@ -208,7 +180,7 @@ class Router:
                 await self._parts.registry.renew(self._lease())
             except StoreUnavailableError as error:
                 log.warning("lease_not_renewed", error=str(error))
-            self._balance.tick()
+            self._gateway.tick()
             await trio.sleep(LEASE_INTERVAL_S)
 
     async def _resign(self) -> None:

@@ -105,16 +105,20 @@ def heat_lines(heat: Answer) -> str:
         "online": "not known" if online is None else online,
         "wish": heat["wish"],
         "tag": heat["tag"] or "none",
-        "was hot": f"{len(heat['hot_at_ms'])} times of late",
+        "was hot": _times(len(heat["hot_at_ms"])),
         "nodes": f"{ready} ready, {heat['nodes_wanted']} wanted",
         "gateways": _gateways(heat),
     }
     if heat["failures"]:
-        rows["failed"] = f"{heat['failures']} times; tried again in {heat['retry_s']:g} s"
+        rows["failed"] = f"{_times(heat['failures'])}; tried again in {heat['retry_s']:g} s"
     lines = [f"{name:<10} {value}" for name, value in rows.items()]
     lines += [_node(node) for node in nodes]
     pool = f", pool {heat['pool']}" if heat["pool"] else ""
     return "\n".join([f"{heat['room']}: {heat['state']}, fence {heat['fence']}{pool}", *lines])
+
+
+def _times(count: int) -> str:
+    return {0: "never", 1: "once"}.get(count, f"{count} times")
 
 
 def _gateways(heat: Answer) -> str:

@@ -68,6 +68,11 @@ class Api:
         self.errors: Counter[str] = Counter()
         """Requests refused, by the code of their error."""
 
+    @property
+    def lapses(self) -> int:
+        """Clients refused because the rules of hot rooms were not known."""
+        return self._rules.lapses
+
     async def connect(self, request: Request) -> Response:
         """Answer where the token's holder connects, for `room` if it names one."""
         claims = self._authority.claims(request)

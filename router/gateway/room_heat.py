@@ -69,12 +69,14 @@ def room_heat(
     """Return the picture of `room`; `access` are the living access nodes."""
     rule = known.kept.rule if known.kept else Rule(room, HeatState.NORMAL, 0)
     heat = restored(rule, known.kept.detail) if known.kept else Heat()
+    # A pool is a room's own before its rule names it, and no longer once it is released.
+    pool = rule.pool if rule.state.pooled else heat.pool
     tag = known.tag or Tag()
     return RoomHeat(
         room=room,
         state=rule.state,
         fence=rule.fence,
-        pool=heat.pool or rule.pool,
+        pool=pool,
         since_ms=known.kept.since_ms if known.kept else 0,
         firsts={priority.label: rule.firsts[priority] for priority in Priority},
         spread_ms=rule.spread_ms,
@@ -83,7 +85,7 @@ def room_heat(
         hot_at_ms=tag.hot_at_ms,
         online=known.online,
         nodes_wanted=heat.nodes,
-        nodes=pool_nodes(heat.pool or rule.pool, access),
+        nodes=pool_nodes(pool, access),
         failures=heat.failures,
         retry_s=round(heat.retry_s, 1),
         rules_version=version,

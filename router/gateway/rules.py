@@ -33,6 +33,8 @@ class View:
     def __init__(self) -> None:
         self.version = 0
         self.by_room: Mapping[str, Rule] = {}
+        self.lapses = 0
+        """Newcomers that were refused because the lease had run out."""
         self._until_s = -inf
 
     def take(self, rules: Rules, asked_at_s: float) -> None:
@@ -52,6 +54,7 @@ class View:
         rule that is not known here.
         """
         if not self.holds(now_s):
+            self.lapses += 1
             message = "The rules of hot rooms are not known at the moment."
             raise RequestError(ErrorCode.UNAVAILABLE, message, retry_after_ms=RETRY_AFTER_MS)
         rule = self.by_room.get(room)

@@ -126,6 +126,27 @@ async def test_a_room_that_was_never_hot_is_normal() -> None:
         assert (seen["wish"], seen["tag"]) == ("auto", "")
 
 
+@pytest.mark.parametrize(
+    ("state", "has", "shown"),
+    [
+        (HeatState.PREPARING, "hot-b", "hot-b"),
+        (HeatState.COOLING, "hot-b", "hot-b"),
+        (HeatState.NORMAL, "hot-b", "hot-b"),
+        (HeatState.NORMAL, "", ""),
+    ],
+)
+async def test_a_pool_is_shown_from_its_start_until_it_is_released(
+    state: HeatState, has: str, shown: str
+) -> None:
+    heat = FixedHeat()
+    ruled = "" if state is HeatState.PREPARING else "hot-b"
+    heat.kept["show"] = Kept(Rule("show", state, 4, ruled), 1, detail_of(Heat(pool=has)))
+    async with gateway(*LEASES, *DEDICATED, heat=heat) as it:
+        heads(it)
+        seen = (await it.client.get("/v1/rooms/show/heat", headers=SERVER)).json()
+        assert (seen["pool"], len(seen["nodes"])) == (shown, 2 if shown else 0)
+
+
 async def test_with_logic_away_what_the_store_has_is_shown() -> None:
     def refuse() -> bytes:
         raise RequestError(ErrorCode.TIMEOUT)

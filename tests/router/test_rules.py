@@ -39,7 +39,8 @@ def test_a_view_is_gone_by_for_its_lease_alone(asked_at_s: float, age_s: float) 
 
 def test_before_the_first_read_nothing_is_known() -> None:
     with pytest.raises(RequestError, match="unavailable"):
-        View().pool_for("show", 0.0)
+        (view := View()).pool_for("show", 0.0)
+    assert view.lapses == 1
 
 
 async def test_rules_are_read_four_times_a_second_and_acknowledged(

@@ -1,0 +1,51 @@
+"""The gateway of a router, put together: its handlers, and what they know of nodes and rules."""
+
+import random
+import time
+
+from backends.heat.interface import HeatStore
+from backends.leases.interface import Registry
+from mesh.homes import Homes
+from mesh.interface import Mesh
+from proto.identity import NodeIdentity
+from router.gateway.api import Api
+from router.gateway.authority import Authority
+from router.gateway.balance import Balance
+from router.gateway.heat import HeatApi
+from router.gateway.nodes import Nodes
+from router.gateway.routes import routes
+from router.gateway.rules import RuleReader, View
+from router.presence import Presence
+from router.settings import Settings
+
+
+class Gateway:
+    """`routes` are its HTTP; `run` keeps its view of the rules new."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        node: NodeIdentity,
+        presence: Presence,
+        *,
+        mesh: Mesh,
+        registry: Registry,
+        heat: HeatStore,
+    ) -> None:
+        own, rules = settings.gateway, View()
+        authority = Authority(own.token_secret, time.time)
+        random_bits = random.SystemRandom().getrandbits
+        homes, upgrades = Homes(settings.regions, node.region), settings.provisioner.kind != "none"
+        self._balance = Balance(node.region)
+        self._reader = RuleReader(heat, node.node, rules)
+        self.api = Api(own, mesh, presence, self._balance, rules, time.time, random_bits)
+        heat_api = HeatApi(authority, heat, mesh, presence, rules, homes, upgrades)
+        self.routes = routes(self.api, Nodes(authority, registry), heat_api, own)
+
+    def tick(self) -> None:
+        """Forget what the nodes' next reports will show; once for each renewal of their leases."""
+        self._balance.tick()
+
+    async def run(self) -> None:
+        """Read the rules, for ever."""
+        await self._reader.run()
