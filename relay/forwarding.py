@@ -60,7 +60,9 @@ class Forwarding:
 
     def __init__(self, max_outstanding: int, crossing: Crossing | None = None) -> None:
         self.crossing = crossing or one_region()
-        self.table: SubscriptionTable[Peer] = SubscriptionTable(self.crossing.wishes.changed)
+        self.table: SubscriptionTable[Peer] = SubscriptionTable(
+            self.crossing.wishes.changed, self.crossing.hot
+        )
         self.admission: Admission[Peer] = Admission(max_outstanding)
         self.peers: dict[str, Peer] = {}
         self.receivers: dict[Peer, None] = {}
@@ -155,8 +157,9 @@ class Forwarding:
         return touched, count
 
     def from_bus(self, priority: Priority, records: Sequence[Record]) -> Touched:
-        """Copy a hot topic's records to the nodes that want them; returns the touched lanes."""
-        return copy_out(records, priority, self.table, self.hot)
+        """Copy a hot topic's records to the nodes that want them, and once to each other region;
+        returns the touched lanes."""
+        return copy_out(records, priority, self.table, self.crossing.copies, self.hot)
 
     def hot_receivers(self, shard: int) -> set[Peer]:
         """Return the nodes that want something of a shard of hot topics."""

@@ -24,17 +24,20 @@ class SubscriptionTable(Generic[N]):
     `turned` hears of each room that somebody wants now (true), or nobody any longer.
     """
 
-    def __init__(self, turned: Callable[[bytes, bool], None] = _nothing) -> None:
+    def __init__(
+        self, turned: Callable[[bytes, bool], None] = _nothing, hot: Wanted | None = None
+    ) -> None:
         self._turned = turned
         self._rooms: dict[N, set[bytes]] = {}
         self._generations: dict[N, int] = {}
         self._nodes: dict[bytes, dict[N, None]] = {}
-        self.hot = Wanted()
-        """Those of the keys that are of the hot way."""
+        self._hot_keys = 0
+        self.hot = Wanted() if hot is None else hot
+        """The keys that are of the hot way, this table's among them."""
 
     def __len__(self) -> int:
         """How many rooms somebody wants by the ordinary way."""
-        return len(self._nodes) - len(self.hot)
+        return len(self._nodes) - self._hot_keys
 
     def receivers(self, room: bytes) -> list[N]:
         """Return the nodes that want `room`."""
@@ -74,6 +77,7 @@ class SubscriptionTable(Generic[N]):
             return
         self._nodes[room] = {node: None}
         if room.startswith(HOT_MARK):
+            self._hot_keys += 1
             self.hot.begin(room)
         self._turned(room, True)
 
@@ -88,5 +92,6 @@ class SubscriptionTable(Generic[N]):
         if not nodes:
             del self._nodes[room]
             if room.startswith(HOT_MARK):
+                self._hot_keys -= 1
                 self.hot.end(room)
             self._turned(room, False)

@@ -1,6 +1,6 @@
 """What becomes of a hot topic's records: a ROOM envelope for each node that asked for it. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from proto.envelopes import BadEnvelopeError, Kind, encode
 from proto.headers import RoomHeader, encode_header
@@ -12,23 +12,29 @@ from relay.lanes import PeerLane
 from relay.peer import Peer
 from relay.table import SubscriptionTable
 
+Elsewhere = Callable[[bytes, int], Sequence[Callable[[bytes], object]]]
+"""Returns what puts a copy on its way to each other region that wants a key, on a lane."""
+
 
 def copy_out(
     records: Sequence[Record],
     priority: Priority,
     table: SubscriptionTable[Peer],
+    elsewhere: Elsewhere,
     counters: HotCounters,
 ) -> dict[PeerLane, None]:
     """Put a copy of each record into the lane of each node that wants it, and return those lanes.
 
-    What nobody here wants is some other relay's. Order within a room is that of `records`.
+    Those of other regions get theirs by one relay each, as in the ordinary way. What nobody wants
+    is some other relay's. Order within a room is that of `records`.
     """
     touched: dict[PeerLane, None] = {}
     counters.records[priority] += len(records)
     for record in records:
         header = record.header
-        peers = table.receivers(hot_key(header.pool, header.room).encode())
-        envelope = _envelope(record, priority) if peers else b""
+        key = hot_key(header.pool, header.room).encode()
+        peers, far = table.receivers(key), elsewhere(key, priority)
+        envelope = _envelope(record, priority) if peers or far else b""
         if envelope is None:
             counters.bad_records[priority] += 1
             continue
@@ -36,8 +42,10 @@ def copy_out(
             lane = peer.lanes[priority]
             lane.gathered.append(envelope)
             touched[lane] = None
-        counters.forwarded[priority] += bool(peers)
-        counters.copies[priority] += len(peers)
+        for append in far:
+            append(envelope)
+        counters.forwarded[priority] += bool(peers or far)
+        counters.copies[priority] += len(peers) + len(far)
     return touched
 
 

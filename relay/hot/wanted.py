@@ -1,8 +1,10 @@
-"""Which shards of the hot topics are wanted, by the hot keys in the subscription table. Pure.
+"""Which shards of the hot topics are wanted, by the hot keys in the subscription tables. Pure.
 
-The table says when a key gets its first node and when it has lost its last one.
+A table says when a key gets its first node and when it has lost its last one. There is one of this
+region's nodes and one of other regions' relays.
 """
 
+from collections import Counter
 from collections.abc import Callable
 
 from proto.heat import HOT_SHARDS, pool_and_room, shard_of_pool
@@ -14,7 +16,7 @@ class Wanted:
     """Hot keys by shard; `changed` is called when a shard gets its first key or loses its last."""
 
     def __init__(self) -> None:
-        self._keys: list[dict[bytes, None]] = [{} for _ in range(HOT_SHARDS)]
+        self._keys: list[Counter[bytes]] = [Counter() for _ in range(HOT_SHARDS)]
         self.changed: Callable[[], None] = _nobody
 
     def __len__(self) -> int:
@@ -31,16 +33,18 @@ class Wanted:
         return list(self._keys[shard])
 
     def begin(self, key: bytes) -> None:
-        """Note that somebody wants `key`."""
+        """Note that somebody of a table wants `key`."""
         keys = self._keys[_shard(key)]
-        keys[key] = None
-        if len(keys) == 1:
+        keys[key] += 1
+        if keys.total() == 1:
             self.changed()
 
     def end(self, key: bytes) -> None:
-        """Note that nobody wants `key` any longer."""
+        """Note that nobody of a table wants `key` any longer."""
         keys = self._keys[_shard(key)]
-        del keys[key]
+        keys[key] -= 1
+        if not keys[key]:
+            del keys[key]
         if not keys:
             self.changed()
 

@@ -10,6 +10,7 @@ from proto.headers import Confirm, Hello, Interest
 from proto.priorities import Priority
 from proto.regions import ONE_REGION, Regions
 from relay.admission import Admission, Outstanding, Ticket
+from relay.hot.wanted import Wanted
 from relay.peer import Peer
 from relay.regions.homes import home_of_key
 from relay.regions.neighbours import Append, Carrying, Neighbours
@@ -31,7 +32,9 @@ class Crossing:
         self._regions = regions
         self._links = links
         self._others = frozenset(regions.others(own))
-        self.neighbours = Neighbours(links)
+        self.hot = Wanted()
+        """What is wanted by the hot way, here and elsewhere."""
+        self.neighbours = Neighbours(links, self.hot)
         self.wishes = Wishes(self._home_of, links)
         self._asked: dict[str, Admission[str]] = {
             each: Admission(max_outstanding) for each in links

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from proto.headers import Confirm, Interest
 from proto.priorities import Priority
+from relay.hot.wanted import Wanted
 from relay.peer import Peer
 from relay.table import SubscriptionTable
 
@@ -36,12 +37,13 @@ class Carrying(Protocol):
 
 
 class Neighbours:
-    """Relays by region with their interest; `links` are those that this relay dials."""
+    """Relays by region with their interest, which `hot` is told of where it is in the hot way;
+    `links` are those that this relay dials."""
 
-    def __init__(self, links: Mapping[str, Carrying]) -> None:
+    def __init__(self, links: Mapping[str, Carrying], hot: Wanted) -> None:
         self._links = links
         self._seated: dict[str, dict[str, Peer]] = {}
-        self._table: SubscriptionTable[Peer] = SubscriptionTable()
+        self._table: SubscriptionTable[Peer] = SubscriptionTable(hot=hot)
         self._chosen: dict[bytes, list[tuple[str, str]]] = {}
 
     @property

@@ -5,6 +5,8 @@ from itertools import permutations
 
 import trio
 
+from backends.bus.memory import MemoryBroker, MemoryBus
+from backends.bus.settings import BusSettings
 from backends.links.flow import FAR_DIALER_WINDOW
 from backends.links.memory import MemoryNetwork
 from mesh.addresses import lane_urls
@@ -63,6 +65,7 @@ class World:
         self.relays: dict[str, Relay] = {}
         self._nursery = nursery
         self._scopes: dict[str, trio.CancelScope] = {}
+        self.brokers = {region: MemoryBroker() for region in sizes}
 
     def names(self, region: str) -> list[str]:
         return [f"{region}-{number}" for number in range(1, self.sizes[region] + 1)]
@@ -86,9 +89,13 @@ class World:
         settings = Settings(listen=address(name), regions=self.regions, links=links)
         me = NodeIdentity(node=name, region=region, incarnation=f"{name}-life")
         relay = Relay(settings, me, self.network.of(name, FAR_DIALER_WINDOW))
+        relay.carry_hot(self.bus(region))
         self.relays[name] = relay
         self._run(name, relay.run)
         return relay
+
+    def bus(self, region: str) -> MemoryBus:
+        return MemoryBus(BusSettings(kind="memory"), self.brokers[region], self._nursery)
 
     def kill(self, name: str) -> None:
         self._scopes.pop(name).cancel()
