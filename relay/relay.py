@@ -34,7 +34,7 @@ from relay.permissions import SENDERS
 from relay.regions.crossing import Crossing
 from relay.regions.figures import region_status
 from relay.regions.link import RegionLink
-from relay.regions.settings import refuse_bad_region
+from relay.regions.settings import RegionRelays, refuse_bad_region
 from relay.settings import Settings
 
 POLL_BATCHES = 4
@@ -345,6 +345,16 @@ class Relay:
             if lane.full_since is not None and now - lane.full_since > self._settings.stuck_s:
                 self._cut(lane.link, "stuck", f"the {lane.priority.label} lane stayed full")
                 return
+
+    def follow(self, links: Sequence[RegionRelays]) -> None:
+        """Dial the relays of other regions that a changed config names.
+
+        Raises `ValueError`, and changes nothing, for a region more or less: homes depend on that.
+        """
+        if {each.region for each in links} != self.region_links.keys():
+            raise ValueError("relay.links: a region more or less takes a restart")
+        for each in links:
+            self.region_links[each.region].set_relays(each.relays)
 
     def relays_changed(self, region: str) -> None:
         """Take in that relays of another region have come or gone."""

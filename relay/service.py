@@ -46,6 +46,10 @@ class RelayService:
         """Return what the relay is doing, as JSON-able values."""
         return self._relay.status()
 
+    def reconfigured(self, settings: Settings) -> None:
+        """Take over the relays of other regions from a config file that has changed."""
+        self._relay.follow(settings.links)
+
     def collectors(self) -> Iterable[Collector]:
         """Return the collectors for `/metrics`."""
         relay, forwarding = self._relay, self._relay.forwarding

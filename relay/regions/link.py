@@ -1,6 +1,6 @@
 """The link to one other region: one connection to each of its relays."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import structlog
@@ -46,12 +46,15 @@ class RegionLink(Uplinks):
         settings = MeshSettings(relays=list(relays), silence_s=silence_s)
         super().__init__(me, "relay", settings, links, me.region)
         self.region = region
+        self.dialled = len(relays)
+        """How many relays it should have."""
         self._watch = watch
 
-    @property
-    def dialled(self) -> int:
-        """How many relays it should have."""
-        return len(self._settings.relays)
+    def set_relays(self, addresses: Iterable[str]) -> None:
+        """Dial `addresses` and no others from now on; raises `BadAddressError`."""
+        wanted = list(addresses)
+        super().set_relays(wanted)
+        self.dialled = len(wanted)
 
     @property
     def interest(self) -> int:

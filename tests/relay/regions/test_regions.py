@@ -19,8 +19,9 @@ from proto.headers import (
 from proto.priorities import Priority
 from proto.services import Method
 from relay.regions.figures import RegionCollector
+from relay.regions.settings import RegionRelays
 
-from .world import Node, World, room_message, until
+from .world import Node, World, address, room_message, until
 
 
 @pytest.fixture
@@ -285,3 +286,23 @@ async def test_what_crosses_is_seen_in_the_status_and_in_the_metrics(
     }
     for name in ("up", "interest", "wanted", "requests", "lane_depth"):
         assert (f"relaymesh_relay_region_{name}", "eu") in samples
+
+
+async def test_relays_of_other_regions_change_without_a_restart(
+    world: World, autojump_clock: Clock
+) -> None:
+    router = await world.node("eu-router", "router")
+    there = await world.node("us-access", "access", "eu-room")
+    for relay in world.of("eu"):
+        asia, us = (
+            RegionRelays(region=region, relays=tuple(map(address, world.names(region)[:1])))
+            for region in ("asia", "us")
+        )
+        relay.follow([asia, us])
+        with pytest.raises(ValueError, match=r"relay.links: a region more or less"):
+            relay.follow([asia])
+    await trio.sleep(15)
+    assert all(relay.region_links["us"].up.keys() == {"us-1"} for relay in world.of("eu"))
+    publish(router, "eu-room", 1)
+    await until(lambda: there.bodies() == [b"1"])
+    assert there.received[-1][0] == "us-1"
