@@ -63,7 +63,7 @@ class MeshSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
         Meta(
             description="Bytes that may wait for one relay on one lane, at least. Full: bulk drops "
             "its oldest, normal and urgent make the sender wait.",
-            ge=4 * MIB,
+            ge=MIB,
             le=1024 * MIB,
         ),
     ] = 8 * MIB

@@ -52,6 +52,7 @@ DEMOS = {
 CHAOS = {
     "room": Subcommand("bench.chaos.room:command", "Kill parts of the cluster under a live room."),
     "im": Subcommand("bench.chaos.im:command", "Kill parts of the cluster under instant messages."),
+    "overload": Subcommand("bench.chaos.overload:command", "Flood the cluster, slow a node."),
     "rolling": Subcommand("bench.chaos.rolling:command", "Restart every node, one by one."),
 }
 

@@ -8,7 +8,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "measuring.md"
 
 EDGE = ["edge", "edge.slow", "edge.idle", "tls", "compression", "storm", "peers"]
 MESH = ["room", "isolation", "likes", "hop", "copies", "ways", "sessions", "im"]
-CHAOS = ["chaos.room", "chaos.im"]
+CHAOS = ["chaos.room", "chaos.im", "chaos.rolling", "chaos.overload"]
 
 
 @pytest.mark.parametrize("name", [*EDGE, *MESH, *CHAOS])

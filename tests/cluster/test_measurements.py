@@ -57,6 +57,24 @@ def test_killed_processes_lose_no_instant_message_that_was_acknowledged() -> Non
     assert set(result["killed"]) == {"access", "relay", "router", "logic", "redis", "bus"}
 
 
+def test_a_rolling_restart_of_every_node_loses_nothing_that_was_acknowledged() -> None:
+    code, result = relaymesh("chaos", "rolling")
+    assert code == 0, result
+    assert (result["restarted"], result["crashed"]) == (8, 0)
+    assert (result["lost"], result["doubled"], result["disordered"]) == (0, 0, 0)
+    assert (result["refused"], result["told"]) == (0, 0)
+    assert min(result["acked"], result["bulk"]) > 0
+
+
+def test_an_overload_is_answered_held_back_and_over_when_it_is_over() -> None:
+    code, result = relaymesh("chaos", "overload", "--seconds", "12", "--quiet", "2")
+    assert code == 0, result
+    assert (result["lost"], result["doubled"], result["disordered"], result["resets"]) == (0,) * 4
+    assert result["skipped"]["urgent"] == 0
+    assert result["bus_depth"]["peak"] > result["bus_depth"]["after"] == 0
+    assert min(result["overloaded"], *result["holds"].values()) > 0
+
+
 def test_instant_messages_are_counted_to_the_last_row() -> None:
     code, result = relaymesh("bench", "im", "--per-s", "200", "--seconds", "3", "--members", "40")
     assert code == 0, result
