@@ -7,6 +7,7 @@
 #   netns.sh loss REGION PERCENT      of the packets, each way, on the link of REGION
 #   netns.sh cut REGION               the link of REGION swallows everything
 #   netns.sh heal REGION              the link works again, without loss; its delay stays
+#   netns.sh link REGION MS PERCENT up|cut     all of it at once
 #
 # REGION may be `all`. A host's namespace is rm-REGION-HOST (rm-eu-access-1): run a program there
 # with `ip netns exec rm-eu-access-1 PROGRAM`. A region is a bridge and a router (rm-REGION); the
@@ -36,10 +37,8 @@ HERE=$(cd "$(dirname "$0")" && pwd)
 CANNOT=77
 
 fail() { echo "netns: $*" >&2; exit 1; }
-usage() { sed -n '5,9s/^#  *//p' "$0" >&2; exit 2; }
+usage() { sed -n '5,10s/^#  *//p' "$0" >&2; exit 2; }
 cannot() { echo "netns: namespaces can't be made here: $*" >&2; exit $CANNOT; }
-quarter() { awk -v ms="$1" 'BEGIN { printf "%.3f", ms / 4 }'; }
-half() { awk -v ms="$1" 'BEGIN { printf "%.3f", ms / 2 }'; }
 
 # What there is: regions and, one a line, their hosts as NAME LAST_BYTE_OF_ADDRESS.
 
@@ -143,13 +142,12 @@ BATCH
 
 # The conduct of each wire, one a line: NAME OUT_MS BACK_MS LOSS_PERCENT up|cut.
 write_conduct() {
-  local name ms loss cut region host
-  while read -r region ms loss cut; do
-    echo "$region $(quarter "$ms") $(quarter "$ms") $loss $cut"
-    while read -r host _; do
-      echo "$region-$host $(half "$(cat "$STATE/lan_ms")") 0 0 up"
-    done < "$STATE/hosts"
-  done < "$STATE/links" > "$STATE/conduct.new"
+  awk -v lan="$(cat "$STATE/lan_ms")" '
+    FILENAME ~ /hosts$/ { hosts[n++] = $1; next }
+    {
+      print $1, $2 / 4, $2 / 4, $3, $4
+      for (i = 0; i < n; i++) print $1 "-" hosts[i], lan / 2, 0, 0, "up"
+    }' "$STATE/hosts" "$STATE/links" > "$STATE/conduct.new"
   mv "$STATE/conduct.new" "$STATE/conduct"
 }
 
@@ -307,5 +305,9 @@ case "${1:-} $#" in
   "loss 3") number "$3" 100; change "$2" 3 "$3" ;;
   "cut 2") change "$2" 4 cut ;;
   "heal 2") change "$2" 3 0 4 up ;;
+  "link 5")
+    number "$3" 60000; number "$4" 100; [[ $5 =~ ^(up|cut)$ ]] || usage
+    change "$2" 2 "$3" 3 "$4" 4 "$5"
+    ;;
   *) usage ;;
 esac

@@ -40,6 +40,7 @@ def command(kind: str, regions: str, im: str) -> None:
 async def _run(world: World, folder: str) -> None:
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         await world.ready()
+        await world.linked()
         click.echo(f"configs and logs: {folder}")
         for region in world.description.names:
             click.echo(

@@ -36,7 +36,7 @@ class Namespaces:
         """See `Place`. Raises `CannotError` where namespaces can't be made."""
         self._ours = _script("status", may_fail=True).returncode != 0
         _script("up", environment=self._wanted())
-        _script("heal", "all")
+        _script("link", "all", f"{Link().delay_ms:g}", "0", "up")
 
     def close(self) -> None:
         """See `Place`."""
@@ -69,9 +69,8 @@ class Namespaces:
 
     def set_link(self, region: str, link: Link) -> None:
         """See `Place`."""
-        _script("heal" if link.up else "cut", region)
-        _script("delay", region, f"{link.delay_ms:g}")
-        _script("loss", region, f"{link.loss_percent:g}")
+        stands = "up" if link.up else "cut"
+        _script("link", region, f"{link.delay_ms:g}", f"{link.loss_percent:g}", stands)
 
     def _wanted(self) -> dict[str, str]:
         wanted = self._description

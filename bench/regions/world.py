@@ -88,6 +88,17 @@ class World:
             for host in self.hosts(region):
                 await self._ready(host)
 
+    async def linked(self) -> None:
+        """Wait until every relay has every relay of the other regions both ways.
+
+        Raises `PlaceError` when that takes longer than a minute.
+        """
+        with trio.move_on_after(START_LIMIT_S):
+            while not all([await self._is_linked(name) for name in self.description.names]):
+                await trio.sleep(POLL_S)
+            return
+        raise PlaceError(f"the relays of the regions are not linked after {START_LIMIT_S:g} s")
+
     def hosts(self, region: str, role: str = "") -> list[Host]:
         """Return the nodes that a region has now, or those of a role."""
         nodes = [host for host in self.description.hosts(region) if host.role != "relay"]
@@ -115,8 +126,10 @@ class World:
 
     def set_link(self, region: str, **changes: float | bool) -> None:
         """Change `delay_ms`, `loss_percent` or `up` of the link between `region` and all others."""
-        self._links[region] = replace(self._links[region], **changes)  # type: ignore[arg-type]
-        self.place.set_link(region, self._links[region])
+        link = replace(self._links[region], **changes)  # type: ignore[arg-type]
+        if link != self._links[region]:
+            self._links[region] = link
+            self.place.set_link(region, link)
 
     def cut(self, region: str) -> None:
         """Have nothing pass between `region` and the others."""
@@ -170,6 +183,15 @@ class World:
         return self._folder.log(host).read_text(errors="replace")
 
     # Inside.
+
+    async def _is_linked(self, region: str) -> bool:
+        up = await self.metrics(region, "relay")
+        others = [name for name in self.description.names if name != region]
+        return all(
+            up.get(f'relaymesh_relay_region_up{{region="{other}"}}', 0)
+            >= len(self.relays(region)) * len(self.relays(other))
+            for other in others
+        )
 
     def _write_configs(self) -> None:
         for region in self.description.names:

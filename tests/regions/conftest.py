@@ -32,10 +32,16 @@ def shared_world(
     state = tmp_path_factory.mktemp("regions")
     try:
         with running_world(description, place, state, sets=SETS) as world:
-            trio.run(world.ready)
+            trio.run(come_up, world)
             yield world
     except CannotError as error:
         pytest.skip(str(error))
+
+
+async def come_up(world: World) -> None:
+    """Wait until all nodes do their work, and all relays are linked."""
+    await world.ready()
+    await world.linked()
 
 
 @pytest.fixture

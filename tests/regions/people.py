@@ -49,7 +49,7 @@ class Person:
         with trio.move_on_after(within_s):
             while not what():
                 await self._heard.wait()
-        assert what(), f"{self.uid} in {self.region} heard only {self.events[-20:]}"
+        assert what(), f"{self.uid} in {self.region} heard only {list(map(brief, self.events))}"
 
     def of(self, kind: type[E], room: str = "") -> list[E]:
         """Return the events of one type, of one room."""
@@ -78,16 +78,25 @@ class Person:
         assert sorted(self.chats(room)) == sorted(texts)
         seqs = [each.seq for each in self.of(Push, room) if each.priority == "normal"]
         assert seqs == list(range(seqs[0], seqs[0] + len(seqs)))
-        assert not self.of(Lost, room) + self.of(Skipped, room) + self.of(Reset, room)
+        told = [*self.of(Lost, room), *self.of(Skipped, room), *self.of(Reset, room)]
+        assert not [each for each in told if each.priority != "bulk"]
 
     @property
-    def connects(self) -> int:
+    def reconnects(self) -> int:
         """How often the client has come back."""
         return len(self.of(Connected))
 
     def joins(self, room: str) -> int:
         """How often `room` was joined."""
         return len(self.of(Joined, room))
+
+
+def brief(event: Event) -> str:
+    """Say in a word or two what an event was."""
+    words = [type(event).__name__]
+    for name in ("room", "kind", "priority", "seq", "conv", "state"):
+        words += [str(getattr(event, name))] if hasattr(event, name) else []
+    return " ".join(words)
 
 
 @asynccontextmanager

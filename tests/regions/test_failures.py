@@ -23,7 +23,7 @@ from tests.regions.people import (
 pytestmark = pytest.mark.regions
 
 UNREACHABLE = "home_unreachable"
-MESSAGES = 100
+MESSAGES = 60
 
 
 async def test_a_region_cut_off_serves_what_it_homes_and_heals_without_loss(
@@ -52,7 +52,7 @@ async def test_a_region_cut_off_serves_what_it_homes_and_heals_without_loss(
             await person.heard(foreign, MESSAGES)
             person.require_whole(own, inside)
             person.require_whole(foreign, outside)
-            assert person.connects == 1  # nobody had to come back
+            assert person.reconnects == 0
         await until_accepted(world, "ap", f"/v1/rooms/{foreign}/publish")
 
 
@@ -60,7 +60,7 @@ async def test_what_a_region_missed_is_asked_for_once_for_all_its_people(
     world: World, room_at: Callable[[str], str]
 ) -> None:
     room = room_at("us")
-    crowd = 12
+    crowd = 6
     async with (
         present(world, "us", "speaker", room) as speaker,
         crowd_in(world, "ap", room, crowd) as people,
