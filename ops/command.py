@@ -37,6 +37,7 @@ BENCHES = {
     ),
     "hop": Subcommand("bench.hop:command", "One hop through a relay, and a direct one."),
     "links": Subcommand("bench.links:command", "Links of a full mesh, and by relays."),
+    "scale": Subcommand("bench.scale:command", "A small deployment, and the simulation of it."),
     "copies": Subcommand("bench.copies:command", "Copies of precise delivery and broadcast."),
     "ways": Subcommand("bench.ways:command", "Copies by the ordinary way and the hot one."),
     "likes": Subcommand("bench.likes:command", "A million likes on one room."),
