@@ -1,10 +1,10 @@
 """`relaymesh chaos rolling`: every node of a cluster drained and started again, under load.
 
 Starts a cluster of its own with two nodes of each role. Publishers send gifts and host speech
-(urgent) and chat (normal) to a room, others like it (bulk), viewers watch; eight people write to each
-other in chats of two, in a group and in a hot group. Meanwhile one node after the other, access,
-router, logic, relay, is ordered to drain by the gateway's API, ends, and is started again by `up`;
-the next one follows when all nodes have all their links again. Prints
+(urgent) and chat (normal) to a room, somebody likes it (bulk), viewers watch; eight people write to
+each other in chats of two, in a group and in a hot group. Meanwhile one node after the other,
+access, router, logic, relay, is ordered to drain by the gateway's API, ends, and is started again
+by `up`; the next one follows when all nodes have all their links again. Prints
 
 - `sent`, `acked`: urgent and normal messages of the room, and instant messages; `refused`: those
   that were answered with an error after all repeats;
@@ -13,8 +13,8 @@ the next one follows when all nodes have all their links again. Prints
 - `doubled`: those that it got twice; `disordered`: those after a later one of their stream;
 - `told`: notices of skipped or lost messages and resets that the viewers got;
 - `reconnects`: of viewers and devices; `bulk`: bulk messages that viewers got;
-- `silence_max_s`: the longest time in which a viewer saw nothing; `ack_max_s`: the longest time from
-  sending an instant message to its answer;
+- `silence_max_s`: the longest time in which a viewer saw nothing; `ack_max_s`: the longest time
+  from sending an instant message to its answer;
 - `drain_max_s`: the longest time from an order until the node was back and all links stood;
 - `seconds`: the whole of it;
 - `ok`: every node restarted, none crashed, nothing lost, doubled or out of order.
@@ -38,6 +38,8 @@ from relaymesh_client import Client, Push, connect, gateway
 
 ROLES = ("access", "router", "logic", "relay")
 TWO_OF_EACH = ("--routers", "2", "--logics", "2")
+SOONER = ("--set", "access.drain_s=2")
+"""Clients are few here: the run should not wait for them longer than it must."""
 VIEWERS = 8
 PUBLISHERS = 3
 LIKE_EVERY_S = 0.2
@@ -89,7 +91,10 @@ async def run(seed: int, options: list[str]) -> dict[str, Any]:
     """Run the whole story; returns what is printed."""
     began_s = trio.current_time()
     story, chance = Story(), random.Random(seed)
-    async with running_cluster(*TWO_OF_EACH, *options) as cluster, trio.open_nursery() as nursery:
+    async with (
+        running_cluster(*TWO_OF_EACH, *SOONER, *options) as cluster,
+        trio.open_nursery() as nursery,
+    ):
         clients = await _audience(cluster, story, nursery)
         enough = trio.Event()
         async with trio.open_nursery() as working:
@@ -115,11 +120,10 @@ async def _audience(cluster: Cluster, story: Story, nursery: trio.Nursery) -> di
     """Have viewers watch and people be there; returns the people's clients."""
     for number in range(VIEWERS):
         await nursery.start(room.watch, cluster, story.viewers, f"viewer-{number}")
-    clients = {
-        uid: await nursery.start(im.live, cluster, story.people, uid, "p") for uid in im.PEOPLE
-    }
-    await nursery.start(im.live, cluster, story.people, im.SECOND_DEVICE_OF, "laptop")
-    await im.get_acquainted(cluster, story.people, clients)
+    people = story.people
+    clients = {uid: await nursery.start(im.live, cluster, people, uid, "p") for uid in im.PEOPLE}
+    await nursery.start(im.live, cluster, people, im.SECOND_DEVICE_OF, "laptop")
+    await im.get_acquainted(cluster, people, clients)
     return clients
 
 
