@@ -349,7 +349,7 @@ def _live_through(life: list[tuple[dict[str, object], float, int]]) -> Room:
     return room
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(LIVES, st.sampled_from([0, 5, 700, 5000]), st.booleans(), st.sampled_from(list(Wish)))
 def test_it_comes_to_rest_from_everywhere(
     life: list[tuple[dict[str, object], float, int]], online: int, works: bool, wish: Wish
@@ -373,7 +373,7 @@ def test_it_comes_to_rest_from_everywhere(
         assert (room.heat.state, room.ready >= room.heat.nodes) == (HOT, True)
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(LIVES)
 def test_it_goes_only_where_it_may_and_keeps_the_pool_while_it_is_used(
     life: list[tuple[dict[str, object], float, int]],
