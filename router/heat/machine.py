@@ -14,7 +14,7 @@ first) or its outcome is unknown, the caller drops the result and goes on from w
 
 from msgspec.structs import replace
 
-from proto.heat import HeatState
+from proto.heat import HeatState, Wish
 from router.heat.need import live, nodes_for, pressure, spread_s, wanted
 from router.heat.reasons import why_cool, why_heat, why_over
 from router.heat.settings import HeatSettings
@@ -101,8 +101,14 @@ def _passed(heat: Heat, signals: Signals, now_s: float, settings: HeatSettings) 
         told_s=told_s,
         unready_s=0.0 if signals.ready else heat.unready_s + dt,
         asked_s=heat.asked_s + dt,
-        retry_s=max(0.0, heat.retry_s - dt),
+        retry_s=_rest_s(heat.retry_s - dt, signals, settings),
     )
+
+
+def _rest_s(retry_s: float, signals: Signals, settings: HeatSettings) -> float:
+    """Return how long a room that failed is left alone; shorter if an operator waits for it."""
+    longest = settings.retry_s if signals.wish is Wish.HOT else LONGEST_RETRY_S
+    return min(max(0.0, retry_s), longest)
 
 
 def _felt(heat: Heat, signals: Signals, dt: float, settings: HeatSettings) -> Heat:

@@ -178,6 +178,15 @@ def test_a_provisioner_that_never_answers_is_given_up_and_asked_again_ever_later
     assert room.heat.state is HOT
 
 
+def test_an_operator_does_not_wait_out_a_long_rest() -> None:
+    room = Room(online=2000, provisioner=False)
+    room.run(300)
+    assert room.heat.retry_s > 20
+    room.provisioner, room.wish = True, Wish.HOT
+    room.run(15)
+    assert room.heat.state in (PREPARING, MOVING)
+
+
 def test_too_few_nodes_are_taken_if_they_are_enough_for_those_who_are_there() -> None:
     few, none = Room(online=2000, gives=4), Room(online=2000, gives=3)
     few.run(60)
