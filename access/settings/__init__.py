@@ -10,6 +10,7 @@ from access.settings.im import ImSettings
 from access.settings.room import RoomSettings
 from backends.redis.settings import StoreSettings
 from mesh.settings import MeshSettings
+from proto.ids import POOL_PATTERN
 from proto.regions import ONE_REGION, Regions
 from proto.settings_types import SECRET_MARK
 
@@ -43,7 +44,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         Meta(
             description="Pool of dedicated nodes that this one is of, as the provisioner names it:"
             " it takes the members of hot rooms that were given the pool. Empty: an ordinary node.",
-            pattern=r"^([a-z0-9][a-z0-9\-]{0,62})?\Z",
+            pattern=rf"^$|{POOL_PATTERN}",
         ),
     ] = ""
     move_grace_s: Annotated[

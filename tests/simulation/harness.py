@@ -49,8 +49,8 @@ class Cluster(Outside):
         self.log = capture
         self.running: dict[str, Process] = {}
 
-    def start(self, name: str) -> Process:
-        """Start a node that does not run, as a new incarnation."""
+    def start(self, name: str, pool: str = "") -> Process:
+        """Start a node that does not run, as a new incarnation; `pool`: a dedicated access node."""
         assert name not in self.running, f"{name} runs"
         identity = NodeIdentity(
             node=name,
@@ -58,7 +58,7 @@ class Cluster(Outside):
             incarnation=new_id(self.rng.getrandbits),
             http_url=f"http://{name}",
         )
-        process = self.running[name] = Process(name, identity)
+        process = self.running[name] = Process(name, identity, pool)
         log.info("started", node=name)
         self.nursery.start_soon(self._live, process)
         return process

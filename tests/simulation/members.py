@@ -30,6 +30,7 @@ class RefusedError(Exception):
     def __init__(self, error: dict[str, Any]) -> None:
         super().__init__(error["code"])
         self.code: str = error["code"]
+        self.field: str = error.get("field", "")
         self.retry_s = error.get("retry_after_ms", 200) / 1000
 
 
@@ -56,6 +57,11 @@ class Member:
         self._waiting: dict[int, tuple[trio.Event, list[dict[str, Any]]]] = {}
         self._ids = 0
         self._mids = 0
+        self.moves: list[dict[str, Any]] = []
+        """The orders to move that it has followed."""
+        self._order: dict[str, Any] | None = None
+        self.stubborn = False
+        """Whether it does not know what `move` means."""
 
     # -- being connected
 
@@ -70,6 +76,9 @@ class Member:
             except (GoneError, RefusedError):
                 failures = min(failures + 1, 6)
             self.hang_up()
+            if self._order is not None and await self._follow(self._order):
+                await self._lost.wait()
+                self.hang_up()
             await trio.sleep(0.2 * 1.6**failures * self._cluster.rng.uniform(0.5, 1.5))
 
     def hang_up(self) -> None:
@@ -77,9 +86,29 @@ class Member:
         if self._line is not None:
             self._line.close(1006, "hung up")
 
-    async def _connect(self, node: str) -> None:
+    async def _follow(self, order: dict[str, Any]) -> bool:
+        """Go where the order leads; says whether some node there has taken it."""
+        self._order = None
+        for endpoint in order["endpoints"]:
+            try:
+                await self._connect(endpoint["node"], resume=order["resume"])
+            except (GoneError, RefusedError):
+                self.hang_up()
+                continue
+            self.moves.append(order)
+            return True
+        return False
+
+    async def _told_to_move(self, order: dict[str, Any], line: Line | None) -> None:
+        await trio.sleep(order["delay_ms"] / 1000)
+        if self._line is line and line is not None:
+            self._order = order
+            self.hang_up()
+
+    async def _connect(self, node: str, **hello: Any) -> None:
         nodes = {process.name: process for process in self._cluster.of_role("access")}
-        self.node = node or self._cluster.rng.choice(sorted(nodes) or [""])
+        ordinary = [name for name, process in sorted(nodes.items()) if not process.pool]
+        self.node = node or self._cluster.rng.choice(ordinary or [""])
         edge = nodes[self.node].edge if self.node in nodes else None
         if edge is None:
             raise GoneError
@@ -87,7 +116,13 @@ class Member:
         self._line = edge.open_line(self._hear, self._end)
         claims = Claims(self.uid, START_MS // 1000 + 9999, host=tuple(self.rooms))
         join = [self._place(room) for room in self.rooms]
-        ok = await self._ask("hello", token=mint(claims, SECRET), join=join)
+        token = mint(claims, SECRET)
+        try:
+            ok = await self._ask("hello", token=token, join=join, **hello)
+        except RefusedError as error:
+            if error.field != "resume":
+                raise
+            ok = await self._ask("hello", token=token, join=join)
         if any("error" in joined for joined in ok["rooms"].values()):
             raise RefusedError(next(j["error"] for j in ok["rooms"].values() if "error" in j))
         log.info("connected", uid=self.uid, node=self.node)
@@ -177,6 +212,9 @@ class Member:
                 self._reply(frame)
             elif frame["push"] == "direct":
                 self.direct.append(frame)
+            elif frame["push"] == "move":
+                if not self.stubborn:
+                    self._cluster.nursery.start_soon(self._told_to_move, frame, self._line)
             else:
                 self._push(frame)
 

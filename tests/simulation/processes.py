@@ -15,6 +15,7 @@ from backends.bus.settings import BusSettings
 from backends.database.database import Database
 from backends.database.settings import DatabaseSettings
 from backends.links.memory import MemoryNetwork
+from backends.provisioner.memory import MemoryPools
 from backends.room_log.retention import Retention
 from logic.node import Logic
 from logic.parts import Parts as LogicParts
@@ -29,6 +30,7 @@ from relay.relay import Relay
 from relay.settings import Settings as RelaySettings
 from router.costs import Costs
 from router.gateway.settings import GatewaySettings
+from router.heat.settings import HeatSettings
 from router.router import Parts as RouterParts
 from router.router import Router
 from router.settings import Settings as RouterSettings
@@ -38,6 +40,10 @@ from tests.simulation.store import Broker, Client, Store, now_ms
 
 SECRET = "a secret of more than thirty-two bytes, for tests"
 BUS = BusSettings(kind="memory")
+HEAT = HeatSettings(
+    online=10, viewers_per_node=5, max_nodes=3, move_rate_per_s=3, stragglers_s=5, fall_s=2
+)
+"""A room of ten is hot."""
 COSTS = Costs(round_trip_us=0)
 """Lookups next to free, so that with a few nodes already some pushes go precisely."""
 LOGIC_PARTS = (
@@ -52,6 +58,8 @@ class Process:
 
     name: str
     identity: NodeIdentity
+    pool: str = ""
+    """Of an access node: the pool that it is dedicated to."""
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
     mesh: MeshNode | None = None
     edge: LiveEdge | None = None
@@ -78,6 +86,8 @@ class Outside:
         # Goes with the simulation: nothing else holds it.
         self.folder = tempfile.TemporaryDirectory(prefix="rm-simulation-")
         url = f"sqlite:///{self.folder.name}/im.db"
+        self.pools = MemoryPools()
+        """What dedicated nodes the routers have asked for."""
         self.database = Database(DatabaseSettings(url=url, synchronous="NORMAL"), run_inline)
         self.addresses = {name: f"tcp://{name}:7730" for name in relays}
         self.after_store_call: Callable[[str, str], None] = lambda node, call: None
@@ -105,14 +115,17 @@ class Outside:
 async def run_relay(outside: Outside, process: Process) -> None:
     settings = RelaySettings(listen=outside.addresses[process.name])
     process.relay = Relay(settings, process.identity, outside.network)
-    await process.relay.run()
+    async with open_bus(BUS, outside.broker) as bus:
+        process.relay.carry_hot(bus)
+        await process.relay.run()
 
 
 async def run_access(outside: Outside, process: Process) -> None:
     async with trio.open_nursery() as nursery:
         rng = outside.own_rng()
+        url = f"ws://{process.name}/v1"
         process.access = AccessNode(
-            AccessSettings(token_secret=SECRET, public_url=f"ws://{process.name}/v1"),
+            AccessSettings(token_secret=SECRET, pool=process.pool, move_grace_s=2),
             process.identity,
             nursery,
             edge_of=LiveEdge,
@@ -124,6 +137,7 @@ async def run_access(outside: Outside, process: Process) -> None:
             random=rng.random,
             random_bits=rng.getrandbits,
         )
+        process.access.url = url
         edge = process.access.edge
         assert isinstance(edge, LiveEdge)
         process.edge = edge
@@ -142,9 +156,10 @@ async def run_router(outside: Outside, process: Process) -> None:
             outside.store_client(process, "heat"),
             outside.store_client(process, "census"),
             outside.store_client(process, "duties"),
+            outside.pools,
         )
         gateway = GatewaySettings(token_secret=SECRET)
-        settings = RouterSettings(gateway=gateway, bus=BUS, costs=COSTS)
+        settings = RouterSettings(gateway=gateway, bus=BUS, costs=COSTS, heat=HEAT)
         process.router = Router(settings, process.identity, parts)
         nursery.start_soon(process.router.run, trio.Event())
 
