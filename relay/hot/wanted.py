@@ -12,10 +12,18 @@ from proto.heat import HOT_SHARDS, pool_and_room, shard_of_pool
 HOT_MARK = b"@"
 
 
-class Wanted:
-    """Hot keys by shard; `changed` is called when a shard gets its first key or loses its last."""
+def _everything(_: str) -> bool:
+    return True
 
-    def __init__(self) -> None:
+
+class Wanted:
+    """Hot keys by shard; `changed` is called when a shard gets its first key or loses its last.
+
+    Of those that are not `at_home` here nothing is known: they are on another region's bus.
+    """
+
+    def __init__(self, at_home: Callable[[str], bool] = _everything) -> None:
+        self._at_home = at_home
         self._keys: list[Counter[bytes]] = [Counter() for _ in range(HOT_SHARDS)]
         self.changed: Callable[[], None] = _nobody
 
@@ -34,6 +42,8 @@ class Wanted:
 
     def begin(self, key: bytes) -> None:
         """Note that somebody of a table wants `key`."""
+        if not self._at_home(key.decode()):
+            return
         keys = self._keys[_shard(key)]
         keys[key] += 1
         if keys.total() == 1:
@@ -42,6 +52,8 @@ class Wanted:
     def end(self, key: bytes) -> None:
         """Note that nobody of a table wants `key` any longer."""
         keys = self._keys[_shard(key)]
+        if key not in keys:
+            return
         keys[key] -= 1
         if not keys[key]:
             del keys[key]

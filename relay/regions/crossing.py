@@ -32,8 +32,8 @@ class Crossing:
         self._regions = regions
         self._links = links
         self._others = frozenset(regions.others(own))
-        self.hot = Wanted()
-        """What is wanted by the hot way, here and elsewhere."""
+        self.hot = Wanted(self._at_home)
+        """What is wanted of this region's hot topics, here and elsewhere."""
         self.neighbours = Neighbours(links, self.hot)
         self.wishes = Wishes(self._home_of, links)
         self._asked: dict[str, Admission[str]] = {
@@ -135,6 +135,9 @@ class Crossing:
 
     def _home_of(self, key: str) -> str:
         return home_of_key(self._regions, key)
+
+    def _at_home(self, key: str) -> bool:
+        return self._home_of(key) not in self._others
 
     def _appends(self, copies: Iterable[tuple[str, str]], lane: int) -> list[Append]:
         return [self.neighbours.append(region, relay, lane) for region, relay in copies]

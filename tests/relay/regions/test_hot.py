@@ -46,6 +46,8 @@ async def test_each_node_elsewhere_gets_one_copy_and_each_region_one(
     await trio.sleep(1)
     listening = [relay.hot.topics for relay in world.of("eu") if relay.hot]
     assert 1 <= sum(map(bool, listening)) <= 2, "the relay of here's, and the one of all of us's"
+    elsewhere = [relay.hot.topics for relay in world.of("us") if relay.hot]
+    assert not any(elsewhere), "their own bus has nothing of it"
     before = world.crossed("eu", "us"), world.crossed("eu", "asia")
     await publish(world, 20)
     await until(lambda: all(len(node.received) >= 20 for node in (here, *nodes)))
@@ -65,3 +67,16 @@ async def test_nobody_listens_once_nobody_elsewhere_wants_it(
     node.mesh.unwant_once(KEY)
     await trio.sleep(10)
     assert not any(relay.hot and relay.hot.topics for relay in world.of("eu"))
+
+
+async def test_when_the_relay_at_home_goes_the_next_one_sends(
+    world: World, autojump_clock: Clock
+) -> None:
+    node = await world.node("us-access", "access", "eu-room")
+    node.mesh.want_once(KEY)
+    await until(lambda: any(relay.hot and relay.hot.topics for relay in world.of("eu")))
+    first = next(name for name, relay in world.relays.items() if relay.hot and relay.hot.topics)
+    world.kill(first)
+    await until(lambda: any(relay.hot and relay.hot.topics for relay in world.of("eu")))
+    await publish(world, 3)
+    await until(lambda: node.bodies() == [b"1", b"2", b"3"])
