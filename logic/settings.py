@@ -108,9 +108,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     outgoing_records: Annotated[
         int,
         Meta(
-            description="Records of each priority that wait for a bus that is away. Full: urgent"
-            " and normal drop the newest (the room log repairs), bulk the oldest. 20,000 of 500 B"
-            " are 10 MB.",
+            description="Records of each priority and way (ordinary, hot) that wait for a bus that"
+            " is away. Full: urgent and normal drop the newest (the room log repairs), bulk the"
+            " oldest. 20,000 of 500 B are 10 MB.",
             ge=1,
             le=1_000_000,
         ),

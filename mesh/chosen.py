@@ -62,6 +62,12 @@ class Chosen:
         connection = self.connection(key)
         return connection is not None and connection.announcer.confirmed(key)
 
+    def brings(self, relay: str) -> bool:
+        """Say whether `relay` brings keys that another one has yet to take over."""
+        connection = self._up[relay]
+        left = (key for key in self._keys if connection.announcer.takes(key))
+        return any(self.connection(key) not in (None, connection) for key in left)
+
     def connection(self, key: str) -> Connection | None:
         """Return the relay that `key` belongs to; `None` while none carries the hot way."""
         found = pool_and_room(key)

@@ -72,12 +72,12 @@ class Connection:
         take: Callable[[str, Envelope], None],
         confirmed: Callable[[list[str]], None],
         carries: Callable[[], None],
-        under_way: Callable[[str], bool],
+        needed: Callable[[str], bool],
     ) -> None:
         """Carry until a lane is lost; raises `LinkLostError`, inside a group.
 
-        `carries` is called when the relay begins or ends to be one that carries; `under_way` says
-        whether something that was asked by it has no answer yet.
+        `carries` is called when the relay begins or ends to be one that carries; `needed` says
+        whether one that leaves has something to bring yet.
         """
         relay = self.relay
 
@@ -99,7 +99,7 @@ class Connection:
             self.lanes[Priority.NORMAL].wake()
             nursery.start_soon(self._stay_alive, settings.ping_s, settings.silence_s)
             nursery.start_soon(self._settle, carries)
-            nursery.start_soon(self._part, under_way)
+            nursery.start_soon(self._part, needed)
 
     def go_down(self) -> None:
         """End all lanes."""
@@ -114,10 +114,10 @@ class Connection:
         await trio.sleep_until(self._up_since + SETTLE_S)
         carries()
 
-    async def _part(self, under_way: Callable[[str], bool]) -> None:
+    async def _part(self, needed: Callable[[str], bool]) -> None:
         """Wait until nothing is on its way by a relay that is left, and tell it so."""
         await self._leave_begun.wait()
-        while not self.idle or under_way(self.relay):
+        while not self.idle or needed(self.relay):
             await trio.sleep(PART_POLL_S)
         for lane in self.lanes:
             lane.outbox.put_control(encode(Kind.LEAVING, lane.priority))

@@ -53,6 +53,10 @@ class Announcer:
         self._changed[key] = None
         return True
 
+    def takes(self, key: str) -> bool:
+        """Say whether `key` is wanted of this relay alone."""
+        return key in self._own
+
     def confirmed(self, room: str) -> bool:
         """Say whether the relay's table has `room`, as far as this side can know."""
         return room in self._known

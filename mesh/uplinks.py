@@ -232,7 +232,7 @@ class Uplinks:
                 self._take,
                 self._wake_confirmed,
                 self._carriers_changed,
-                self._under_way,
+                self._needed,
             )
         finally:
             self._go_down(connection)
@@ -283,6 +283,10 @@ class Uplinks:
 
     def _moved(self) -> None:
         """Note that what `carriers` returns has changed."""
+
+    def _needed(self, relay: str) -> bool:
+        """Say whether a relay that leaves has something to bring yet."""
+        return self._under_way(relay) or self._chosen.brings(relay)
 
     def _under_way(self, relay: str) -> bool:
         """Say whether something that was asked by `relay` has no answer yet."""

@@ -108,11 +108,28 @@ async def test_a_relay_that_takes_its_leave_goes_on_until_the_next_has_taken_ove
     cluster.start(1, 2, 3)
     await wanting(cluster)
     first, second, _ = order()
-    nursery.start_soon(cluster.relays[first].leave)
+    left = trio.Event()
+
+    async def leave() -> None:
+        await cluster.relays[first].leave()
+        left.set()
+
+    nursery.start_soon(leave)
     await cluster.until_told(first, second)
     await trio.sleep(HAND_OVER_S - 0.2)
     assert cluster.told() == sorted([first, second])
+    assert not left.is_set()
     await cluster.until_told(second)
+    await left.wait()
+
+
+async def test_a_relay_that_is_the_only_one_with_the_hot_way_is_not_kept_from_leaving(
+    cluster: HotCluster, autojump_clock: MockClock
+) -> None:
+    cluster.start(1, cold=(2,))
+    await wanting(cluster)
+    with trio.fail_after(1):
+        await cluster.relays["relay-1"].leave()
 
 
 async def test_a_relay_without_a_bus_is_passed_over(
