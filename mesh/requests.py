@@ -16,6 +16,9 @@ from proto.priorities import Priority
 FULL_RETRY_MS = 500
 DOWN_RETRY_MS = 1000
 
+_ELSEWHERE = frozenset((ErrorCode.UNAVAILABLE, ErrorCode.HOME_UNREACHABLE, ErrorCode.TIMEOUT))
+"""What a relay answers, or fails to, where another may still reach an instance."""
+
 
 class Attempt:
     """One sending of a request over one relay."""
@@ -98,7 +101,7 @@ def unavailable(message: str) -> RequestError:
 
 def worth_repeating(error: RequestError) -> bool:
     """Say whether another relay may do better: not where logic itself said no, or has no room."""
-    return error.body.code in (ErrorCode.UNAVAILABLE, ErrorCode.TIMEOUT)
+    return error.body.code in _ELSEWHERE
 
 
 def another(up: Iterable[str], tried: str) -> str | None:

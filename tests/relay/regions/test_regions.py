@@ -175,6 +175,24 @@ async def test_a_home_that_is_cut_off_is_unreachable_at_once_and_comes_back(
     assert await access.mesh.request(Method.PUBLISH, Priority.NORMAL, home="eu") == b"yes"
 
 
+async def test_a_home_is_reached_by_another_relay_where_one_is_cut_off_it(
+    world: World, autojump_clock: Clock
+) -> None:
+    access, logic = await world.node("us-access", "access"), await world.node("eu-logic", "logic")
+    router = await world.node("eu-router", "router")
+    access.mesh.want("eu-room")
+    logic.answer = lambda asked, body: b"yes"
+    world.part_relay("us-1", "eu")
+    await trio.sleep(1)
+    for _ in range(4):
+        assert await access.mesh.request(Method.HEADS, Priority.NORMAL, home="eu") == b"yes"
+    before = len(access.received)
+    for seq in range(5):
+        publish(router, "eu-room", seq)
+    await until(lambda: len(access.received) - before == 5)
+    assert {relay for relay, _ in access.received[before:]} == {"us-2"}
+
+
 async def test_requests_under_way_are_answered_when_the_link_breaks(
     world: World, autojump_clock: Clock
 ) -> None:

@@ -134,6 +134,13 @@ class World:
         for dialer, url in self._between(one, other):
             self.network.part(dialer, url)
 
+    def part_relay(self, name: str, other: str) -> None:
+        """Cut one relay off another region."""
+        region = name.rpartition("-")[0]
+        for dialer, url in self._between(region, other):
+            if name in (dialer, url.partition("://")[2].partition(":")[0]):
+                self.network.part(dialer, url)
+
     def rejoin(self, one: str, other: str) -> None:
         for dialer, url in self._between(one, other):
             self.network.rejoin(dialer, url)
