@@ -127,7 +127,7 @@ class Forwarding:
         routes: dict[bytes, list[Append]] = {}
         by_room = self._by_room(peer)
         unpack, total, start = _PREFIX.unpack_from, len(batch), _BATCH_START_BYTES
-        count = unwanted = 0
+        count = unwanted = others = 0
         while start < total:
             try:
                 length, kind, _, key_length, header_length = unpack(batch, start)
@@ -151,9 +151,9 @@ class Forwarding:
             else:
                 ends = key_end - key_start + PREFIX_BYTES
                 envelope = Envelope(raw, kind, lane, key, ends, ends + header_length)
+                others += 1
                 self._other(peer, envelope, touched)
-        if unwanted:
-            self.drops["nobody_interested", lane] += unwanted
+        self._count(peer, lane, count - others, unwanted)
         return touched, count
 
     def from_bus(self, priority: Priority, records: Sequence[Record]) -> Touched:
@@ -171,13 +171,20 @@ class Forwarding:
         if expired:
             self.drops["request_expired", Priority.NORMAL] += expired
 
+    def _count(self, peer: Peer, lane: Priority, by_room: int, unwanted: int) -> None:
+        if unwanted:
+            self.drops["nobody_interested", lane] += unwanted
+        if peer.role == "relay":
+            self.crossing.came[peer.region, lane] += by_room
+
     def _by_room(self, peer: Peer) -> tuple[int, ...]:
         """Return the kinds that go by their key alone; where heads may go on to other regions,
-        their header has to be looked at."""
+        their header has to be looked at, and where they come from one, messages are counted."""
         if _ROOM not in MAY_SEND[peer.role]:
             return ()
-        heads_may_cross = self.crossing.neighbours.interested and peer.role != "relay"
-        return (_ROOM,) if heads_may_cross else (_ROOM, _HEADS)
+        if peer.role == "relay" or self.crossing.neighbours.interested:
+            return (_ROOM,)
+        return (_ROOM, _HEADS)
 
     def _route(self, peer: Peer, room: bytes, lane: Priority, touched: Touched) -> list[Append]:
         """Return where a room's messages go: to those who want it, and once to each other region,
@@ -195,14 +202,17 @@ class Forwarding:
         touched.update(dict.fromkeys(lanes))
         return [one.gathered.append for one in lanes]
 
-    def _heads(self, _: Peer, envelope: Envelope, touched: Touched) -> None:
-        route = self._local(envelope.key, Priority(envelope.priority), touched)
-        if heads_cross(envelope.header):
-            route += self.crossing.heads(envelope.key, envelope.priority)
+    def _heads(self, peer: Peer, envelope: Envelope, touched: Touched) -> None:
+        key, lane = envelope.key, Priority(envelope.priority)
+        if peer.role == "relay":
+            route = self._route(peer, key, lane, touched)
+        else:
+            far = self.crossing.heads(key, lane) if heads_cross(envelope.header) else []
+            route = self._local(key, lane, touched) + far
         for append in route:
             append(envelope.raw)
         if not route:
-            self.drops["nobody_interested", Priority(envelope.priority)] += 1
+            self.drops["nobody_interested", lane] += 1
 
     def _other(self, peer: Peer, envelope: Envelope, touched: Touched) -> None:
         handler = self._handlers.get(envelope.kind)

@@ -1,6 +1,7 @@
 """What goes from this relay to other regions, and what may come from them. Pure but for the links
 that it puts envelopes on; `relay.forwarding` calls it where regions matter."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
@@ -36,6 +37,8 @@ class Crossing:
         """What is wanted of this region's hot topics, here and elsewhere."""
         self.neighbours = Neighbours(links, self.hot)
         self.wishes = Wishes(self._home_of, links)
+        self.came: Counter[tuple[str, int]] = Counter()
+        """Room messages that have come from other regions, by region and lane."""
         self._asked: dict[str, Admission[str]] = {
             each: Admission(max_outstanding) for each in links
         }

@@ -32,6 +32,7 @@ def region_status(link: RegionLink, crossing: Crossing, came: list[LaneTraffic])
         "up_relays": sorted(_answering(link, crossing)),
         "lane_depths": {p.label: _depth(link, p) for p in Priority},
         "envelopes_out": {p.label: link.traffic[p].envelopes_out for p in Priority},
+        "room_messages": {p.label: crossing.came[link.region, p] for p in Priority},
         "envelopes_in": {p.label: came[p].envelopes_in for p in Priority},
         "drops": {f"{reason} {p.label}": n for (reason, p), n in sorted(link.drops.items()) if n},
     }
@@ -53,6 +54,7 @@ class RegionCollector(Collector):
             yield from self._gauges()
             yield self._depths()
             yield from self._traffic()
+            yield self._came()
             yield self._drops()
 
     def _gauges(self) -> Iterator[Metric]:
@@ -87,6 +89,17 @@ class RegionCollector(Collector):
                     family.add_metric([*labels, "out"], getattr(sent, f"{what}_out"))
                     family.add_metric([*labels, "in"], getattr(came, f"{what}_in"))
             yield family
+
+    def _came(self) -> Metric:
+        came = CounterMetricFamily(
+            "relaymesh_relay_region_room_messages",
+            "Room messages that have come from a region.",
+            labels=["region", "priority"],
+        )
+        for region in self._links:
+            for priority in Priority:
+                came.add_metric([region, priority.label], self._crossing.came[region, priority])
+        return came
 
     def _drops(self) -> Metric:
         drops = CounterMetricFamily(

@@ -294,6 +294,8 @@ async def test_what_crosses_is_seen_in_the_status_and_in_the_metrics(
     assert [relay.status()["regions"]["eu"]["interest"] for relay in world.of("us")] == [1, 1]
     came = [relay.status()["regions"]["eu"]["envelopes_in"]["normal"] for relay in world.of("us")]
     assert max(came) - min(came) == 5, "beside pings, the messages: all to one of the two"
+    messages = [relay.status()["regions"]["eu"]["room_messages"] for relay in world.of("us")]
+    assert sorted(each["normal"] for each in messages) == [0, 5]
     relay = world.relays["us-1"]
     samples = {
         (sample.name, sample.labels["region"])
