@@ -326,3 +326,35 @@ async def test_relays_of_other_regions_change_without_a_restart(
     publish(router, "eu-room", 1)
     await until(lambda: there.bodies() == [b"1"])
     assert there.received[-1][0] == "us-1"
+
+
+@pytest.mark.parametrize("leaving", ["us-1", "us-2", "eu-1", "eu-2"])
+async def test_a_relay_that_is_drained_loses_nothing_of_what_crosses(
+    world: World, autojump_clock: Clock, leaving: str
+) -> None:
+    router = await world.node("eu-router", "router")
+    logic, asking = await world.node("eu-logic", "logic"), await world.node("us-asking", "access")
+    logic.answer = lambda asked, body: b"yes"
+    there = await world.node("us-access", "access", "eu-room", "other")
+    await trio.sleep(3)
+    sent = 0
+
+    async def load() -> None:
+        nonlocal sent
+        while True:
+            publish(router, "eu-room", sent)
+            sent += 1
+            assert await asking.mesh.request(Method.PUSH, Priority.NORMAL, home="eu") == b"yes"
+            await trio.sleep(0.005)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(load)
+        await trio.sleep(0.2)
+        await world.relays[leaving].leave()
+        world.kill(leaving)
+        await trio.sleep(0.2)
+        nursery.cancel_scope.cancel()
+    await trio.sleep(0.5)
+    assert sent > 20
+    assert there.bodies() == [b"%d" % seq for seq in range(sent)]
+    assert not any(relay.region_links["us"].drops.total() for relay in world.of("eu"))
