@@ -34,7 +34,7 @@ from relay.permissions import SENDERS
 from relay.regions.crossing import Crossing
 from relay.regions.figures import region_status
 from relay.regions.link import RegionLink
-from relay.regions.settings import RegionRelays, refuse_bad_region
+from relay.regions.settings import RegionRelays
 from relay.settings import Settings
 
 POLL_BATCHES = 4
@@ -50,13 +50,12 @@ log = structlog.get_logger()
 class Relay:
     """Listens at the addresses of `settings` from the start; `run` does the work.
 
-    Raises `OSError` where it can't listen, `ValueError` for a region that there is not.
+    Raises `OSError` where it can't listen.
     """
 
     def __init__(self, settings: Settings, node: NodeIdentity, links: Links) -> None:
         self._settings = settings
         self._node = node
-        refuse_bad_region(node.region, settings.links, settings.regions)
         self.region_links = self._region_links(links)
         crossing = Crossing(
             node.node, node.region, settings.regions, self.region_links, settings.max_outstanding

@@ -64,11 +64,14 @@ def complete(role: str, nested: Nested) -> NodeConfig:
 
 
 def _require_own_region(node: NodeSettings, own: msgspec.Struct) -> None:
-    """Raise `Refusal` unless the node's region is one of those that its role's settings name."""
+    """Raise `Refusal` unless the node's region is one of those that its role's settings name, and
+    none that it links to as another."""
     regions: Regions = getattr(own, "regions", ONE_REGION)
     if regions.names and node.region not in regions.names:
         known = " or ".join(map(repr, regions.names))
         raise Refusal(f"node.region: expected {known}, as regions.names, got text {node.region!r}")
+    if any(link.region == node.region for link in getattr(own, "links", ())):
+        raise Refusal(f"relay.links: region {node.region!r} is this relay's own, as node.region")
 
 
 def role_in(file: Path) -> str:

@@ -30,16 +30,6 @@ def refuse_bad_links(links: Sequence[RegionRelays], regions: Regions) -> None:
             _refuse_bad_address(link.region, address)
 
 
-def refuse_bad_region(own: str, links: Sequence[RegionRelays], regions: Regions) -> None:
-    """Raise `ValueError` unless this relay, in region `own`, is in one that there is, and does not
-    link to it as if it were another."""
-    if regions.names and own not in regions.names:
-        known = ", ".join(regions.names)
-        raise ValueError(f"node.region: expected one of relay.regions.names ({known}), got {own!r}")
-    if any(link.region == own for link in links):
-        raise ValueError(f"relay.links: {own!r} is this relay's own region")
-
-
 def _refuse_bad_address(region: str, address: str) -> None:
     try:
         lane_urls(address)

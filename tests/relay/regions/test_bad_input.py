@@ -17,7 +17,6 @@ from proto.headers import RequestHeader, encode_header
 from proto.identity import NodeIdentity
 from proto.priorities import Priority
 from proto.services import Method
-from relay.relay import Relay
 from relay.settings import Settings
 
 from .world import Node, World, address, room_message, until
@@ -134,16 +133,3 @@ US = {"region": "us", "relays": ["tcp://127.0.0.1:1"]}
 def test_links_that_can_not_be_meant_are_refused_by_name(data: dict[str, Any], said: str) -> None:
     with pytest.raises(msgspec.ValidationError, match=said.replace("(", r"\(")):
         msgspec.convert({"regions": REGIONS, **data}, Settings)
-
-
-@pytest.mark.parametrize(
-    ("region", "said"),
-    [("mars", "node.region: expected one of .*eu, us.*, got 'mars'"), ("us", "own region")],
-)
-def test_a_relay_must_be_in_one_of_the_regions_and_link_to_others_alone(
-    region: str, said: str
-) -> None:
-    settings = msgspec.convert({"regions": REGIONS, "links": [US]}, Settings)
-    me = NodeIdentity(node="relay-1", region=region, incarnation="r")
-    with pytest.raises(ValueError, match=said):
-        Relay(settings, me, MemoryNetwork())
