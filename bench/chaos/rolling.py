@@ -38,8 +38,13 @@ from relaymesh_client import Client, Push, connect, gateway
 
 ROLES = ("access", "router", "logic", "relay")
 TWO_OF_EACH = ("--routers", "2", "--logics", "2")
-SOONER = ("--set", "access.drain_s=2")
-"""Clients are few here: the run should not wait for them longer than it must."""
+SOONER = (
+    *("--set", "access.drain_s=1"),
+    *("--set", "access.lease_s=0.5"),
+    *("--set", "relay.lease_s=0.5"),
+)
+"""Clients are few here, and orders are found at renewals: the run should not wait for either longer
+than it must."""
 VIEWERS = 8
 PUBLISHERS = 3
 LIKE_EVERY_S = 0.2
