@@ -55,6 +55,10 @@ def _mesh(host: Host, shared: Shared) -> Table:
     return {"relays": [shared.place.dialled(relay, host.region) for relay in relays]}
 
 
+def _bus(own: Own) -> Table:
+    return {"kind": "redis", "url": own.store_url}
+
+
 def _access(host: Host, shared: Shared, own: Own) -> Table:
     address, _, port = shared.place.address(host, "websocket").rpartition(":")
     return {
@@ -71,6 +75,7 @@ def _relay(host: Host, shared: Shared, own: Own) -> Table:
     return {
         "listen": three_urls(lanes),
         "store_url": own.store_url,
+        "bus": _bus(own),
         "links": [_link(region, host, shared) for region in others],
     }
 
@@ -84,7 +89,7 @@ def _router(host: Host, shared: Shared, own: Own) -> Table:
     return {
         "mesh": _mesh(host, shared),
         "store": {"url": own.store_url},
-        "bus": {"kind": "redis", "url": own.store_url},
+        "bus": _bus(own),
         "gateway": {"token_secret": shared.token_secret},
     }
 
@@ -93,6 +98,6 @@ def _logic(host: Host, shared: Shared, own: Own) -> Table:
     return {
         "mesh": _mesh(host, shared),
         "store": {"url": own.store_url},
-        "bus": {"kind": "redis", "url": own.store_url},
+        "bus": _bus(own),
         "database": {"url": own.database_url},
     }

@@ -15,6 +15,7 @@ from tests.regions.conftest import PLACES
 pytestmark = pytest.mark.regions
 
 ECHO = Path(__file__).with_name("echo.py")
+SMALL = Description(names=("eu", "us"), relays=1, spare_relays=0, access=1)
 HERE, THERE = Host("eu", "relay-1"), Host("us", "relay-1")
 
 
@@ -23,18 +24,21 @@ def opened(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Place]:
     """A place in which nothing runs but an echo in us."""
-    found = PLACES[request.param](Description())
-    try:
-        found.open(tmp_path_factory.mktemp("place"))
-    except CannotError as error:
-        pytest.skip(str(error))
-    listening = run(found, THERE, "listen", found.address(THERE, "urgent"))
-    assert listening.stdout is not None
-    assert listening.stdout.readline() == "ready\n"
-    yield found
-    listening.kill()
-    listening.communicate()
-    found.close()
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("NETNS_PREFIX", "rp-")  # beside those of the other tests
+        environment.setenv("NETNS_NET", "10.78")
+        found = PLACES[request.param](SMALL)
+        try:
+            found.open(tmp_path_factory.mktemp("place"))
+        except CannotError as error:
+            pytest.skip(str(error))
+        listening = run(found, THERE, "listen", found.address(THERE, "urgent"))
+        assert listening.stdout is not None
+        assert listening.stdout.readline() == "ready\n"
+        yield found
+        listening.kill()
+        listening.communicate()
+        found.close()
 
 
 @pytest.fixture
