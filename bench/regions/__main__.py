@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import click
+import msgspec
 import trio
 
 from bench.regions.description import Description
@@ -13,6 +14,7 @@ from bench.regions.loopback import Loopback
 from bench.regions.namespaces import CANNOT, CannotError, Namespaces
 from bench.regions.place import Place, PlaceError
 from bench.regions.world import World, running_world
+from proto.regions import Regions
 
 PLACES: dict[str, Callable[[Description], Place]] = {"loopback": Loopback, "netns": Namespaces}
 
@@ -23,8 +25,7 @@ PLACES: dict[str, Callable[[Description], Place]] = {"loopback": Loopback, "netn
 @click.option("--im", default="", help="Region of the database; the first if not given.")
 def command(kind: str, regions: str, im: str) -> None:
     """Run several regions on this machine until Ctrl-C."""
-    names = tuple(name.strip() for name in regions.split(",") if name.strip())
-    description = Description(names=names, im=im or names[0])
+    description = _described(regions, im)
     try:
         with tempfile.TemporaryDirectory(prefix="relaymesh-") as folder:
             place = PLACES[kind](description)
@@ -35,6 +36,17 @@ def command(kind: str, regions: str, im: str) -> None:
         raise SystemExit(CANNOT) from None
     except PlaceError as error:
         raise click.ClickException(str(error)) from None
+
+
+def _described(regions: str, im: str) -> Description:
+    """Return the description; raises `click.BadParameter` for names that nodes would refuse."""
+    names = tuple(name.strip() for name in regions.split(","))
+    found = Description(names=names, im=im or names[0])
+    try:
+        msgspec.convert({"names": found.names, "im": found.im}, Regions)
+    except msgspec.ValidationError as error:
+        raise click.BadParameter(str(error)) from None
+    return found
 
 
 async def _run(world: World, folder: str) -> None:
