@@ -20,6 +20,10 @@ WANTED = 0.7
 """The share of a core that a node may use when nothing is wrong: the rest is for when one dies."""
 
 DRAWN = 4000
+LARGE = 100
+
+IN_TIME_S = 0.15
+"""How long a message may wait at a node: `bench edge` looks for the most within so long."""
 
 
 @dataclass(slots=True)
@@ -109,11 +113,22 @@ def _node(
     parts["writing"] = _demand(streams, deployment.frame_bytes) if ran.behind else ran.share
     if not as_given:
         less = min(1.0, WANTED / max(other + parts["writing"], WANTED))
-        fewer = random.sample(streams, max(1, int(len(streams) * less)))
-        ran = edge.run(fewer, deployment.frame_bytes, min(other, WANTED) / 2, random)
+        ran = edge.run(
+            _fewer(streams, less, random), deployment.frame_bytes, min(other, WANTED) / 2, random
+        )
     drawn = [_drawn(ages, random) for ages in ran.ages_s]
     largest = max((each.members for each in here), default=0)
     return Node(parts, ran, clients, len(here), liked, largest, as_given, drawn)
+
+
+def _fewer(streams: Sequence[Stream], share: float, random: Random) -> list[Stream]:
+    """Return `share` of the node's members: of large rooms some members, of small ones some rooms."""
+    large = [each for each in streams if each.members >= LARGE]
+    small = [each for each in streams if each.members < LARGE]
+    return [
+        *(each._replace(members=max(1, int(each.members * share))) for each in large),
+        *random.sample(small, int(len(small) * share)),
+    ]
 
 
 def _drawn(ages: Sequence[tuple[float, int]], random: Random) -> list[float]:
@@ -158,7 +173,13 @@ def _published(its: Rates, deployment: Deployment) -> float:
 
 
 def _demand(streams: Sequence[Stream], frame_bytes: int) -> float:
-    """Return the share of a core that writing takes where no two messages leave together."""
-    fixed_us = costs.ROUND_US + costs.MESSAGE_US
-    write_us = costs.WRITE_US + frame_bytes * costs.BYTE_US
-    return sum(each.rate * (fixed_us + each.members * write_us) for each in streams) / 1e6
+    """Return the share of a core that writing would take to be in time: urgent messages each by
+    itself, others joined for `IN_TIME_S` at most."""
+    byte_us = frame_bytes * costs.BYTE_US
+    us = 0.0
+    for each in streams:
+        most = each.rate if each.priority == Priority.URGENT else 1 / IN_TIME_S
+        rounds = min(each.rate, most)
+        us += rounds * (costs.ROUND_US + each.members * costs.WRITE_US)
+        us += each.rate * (costs.MESSAGE_US + each.members * byte_us)
+    return us / 1e6

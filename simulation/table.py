@@ -14,10 +14,11 @@ def readable(result: Mapping[str, Any]) -> str:
 
 def _head(result: Mapping[str, Any]) -> Iterator[str]:
     of = result["deployment"]
+    where = f" in each of {of['regions']} regions" if of["regions"] > 1 else ""
     yield (
         f"{of['clients']:,} clients in {of['rooms']:,} rooms, {of['access']:,} access nodes, "
         f"{of['routers']:,} routers, {of['logic']:,} logic nodes, "
-        f"{of['relays']} relays in each of {of['regions']} regions"
+        f"{of['relays']} relays{where}"
     )
 
 
