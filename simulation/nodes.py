@@ -122,7 +122,8 @@ def _node(
 
 
 def _fewer(streams: Sequence[Stream], share: float, random: Random) -> list[Stream]:
-    """Return `share` of the node's members: of large rooms some members, of small ones some rooms."""
+    """Return `share` of the node's members: of large rooms some members, of small ones some
+    rooms."""
     large = [each for each in streams if each.members >= LARGE]
     small = [each for each in streams if each.members < LARGE]
     return [

@@ -7,7 +7,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "measuring.md"
 
 
 EDGE = ["edge", "edge.slow", "edge.idle", "tls", "compression", "storm", "peers"]
-MESH = ["room", "isolation", "likes", "hop", "copies", "ways", "sessions", "im"]
+MESH = ["room", "isolation", "likes", "hop", "links", "scale", "copies", "ways", "sessions", "im"]
 CHAOS = ["chaos.room", "chaos.im", "chaos.rolling", "chaos.overload"]
 
 
