@@ -53,6 +53,8 @@ class Talk:
     """The highest acknowledged number of each stream."""
     likes: int = 0
     witnesses: list[Witness] = field(default_factory=list)
+    all_joined: trio.Event = field(default_factory=trio.Event)
+    """Nobody speaks before: who joins later has not lost it."""
     over: trio.Event = field(default_factory=trio.Event)
 
     def lost(self) -> int:
@@ -74,6 +76,7 @@ async def talk(cluster: Cluster, story: Talk, task_status: trio.TaskStatus[None]
         nursery.start_soon(_like, cluster, story, joined[-1])
         for event in joined:
             await event.wait()
+        story.all_joined.set()
         task_status.started()
 
 
@@ -90,6 +93,7 @@ async def _play(
         nursery.start_soon(_listen, client.events(), witness)
         await client.join(story.room)
         joined.set()
+        await story.all_joined.wait()
         for number in itertools.takewhile(lambda _: not story.over.is_set(), itertools.count()):
             nursery.start_soon(_send, client, story, say, f"{uid}-{number}")
             await trio.sleep(1 / per_s)
