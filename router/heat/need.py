@@ -1,6 +1,6 @@
 """How hot a room is, and how many dedicated nodes it needs."""
 
-from math import ceil
+from math import ceil, sqrt
 
 from router.heat.settings import HeatSettings
 from router.heat.state import Signals
@@ -35,5 +35,11 @@ def wanted(signals: Signals, settings: HeatSettings, least: int = 0) -> int:
 
 
 def spread_s(signals: Signals, settings: HeatSettings) -> float:
-    """Return the time over which the viewers move."""
-    return (signals.online or 0) / settings.move_rate_per_s
+    """Return the time over which the viewers move, each at a moment chosen at random.
+
+    So many a second are Poisson distributed: the mean is chosen so that it and three standard
+    deviations make the rate that is allowed, mean + 3·√mean = rate.
+    """
+    allowed = settings.move_rate_per_s
+    mean = ((sqrt(9 + 4 * allowed) - 3) / 2) ** 2
+    return (signals.online or 0) / max(mean, allowed / 4)
