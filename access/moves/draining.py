@@ -13,8 +13,9 @@ from access.session import Session
 log = structlog.get_logger()
 
 SPREAD_SHARE = 0.5
-"""The part of the time over which clients are told to go. The rest is for those who do not."""
-GRACE_SHARE = 0.2
+"""The part of the time over which clients go."""
+GRACE_SHARE = 0.5
+"""The part of it that each of them has to get away; so those who don't are closed one by one too."""
 LOOK_S = 0.05
 
 
