@@ -15,7 +15,7 @@ log = structlog.get_logger()
 SPREAD_SHARE = 0.5
 """The part of the time over which clients go."""
 GRACE_SHARE = 0.5
-"""The part of it that each of them has to get away; so those who don't are closed one by one too."""
+"""The part of it that each of them has to get away; who does not is closed, one by one too."""
 LOOK_S = 0.05
 
 

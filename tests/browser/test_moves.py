@@ -1,6 +1,10 @@
 """A page follows orders to move: by the rules, and on a real cluster."""
 
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +12,8 @@ import pytest
 playwright = pytest.importorskip("playwright.sync_api")
 
 pytestmark = pytest.mark.browser
+
+SEEN_MS = 15_000
 
 MOVES = """async ([steps, tokens]) => {
   // Nodes in memory: each answers hello; `dead` ones close, a bad resume token is refused.
@@ -140,3 +146,31 @@ def test_an_order_that_makes_no_sense_is_ignored(page: "playwright.Page", bad: A
     seen = follow(page, order("two", **bad), chat(1))
     assert [where for where, _ in seen["hellos"]] == ["one"]
     assert [kind for kind, _ in seen["events"]] == ["push"]
+
+
+def test_a_page_is_moved_when_its_node_drains(
+    gateway: str, browser: "playwright.Browser", state: Path
+) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{gateway}/?room=moves-{time.monotonic_ns()}&name=Ann&node=access-1")
+    playwright.expect(page.locator("#node")).to_have_text("access-1", timeout=SEEN_MS)
+    say(page, "before")
+    port = gateway.rpartition(":")[2]
+    flags = ["--port-base", port, "--state-dir", str(state)]
+    drain = subprocess.Popen([sys.executable, "-m", "ops", "drain", "access-1", *flags])
+    try:
+        playwright.expect(page.locator("#state")).to_have_text("Moved to access-2", timeout=SEEN_MS)
+    finally:
+        assert drain.wait(timeout=60) == 0
+    say(page, "after")
+    playwright.expect(page.locator("#wire-node")).to_have_text("access-2")
+    playwright.expect(page.locator("#wire-faults")).to_have_text("0 · 0 · 0")
+    context.close()
+
+
+def say(page: "playwright.Page", text: str) -> None:
+    page.fill("#text", text)
+    page.press("#text", "Enter")
+    seen = page.locator(".message:not(.pending) .body").filter(has_text=text)
+    playwright.expect(seen.first).to_be_visible(timeout=SEEN_MS)

@@ -44,6 +44,7 @@ export class Connection {
   #node = "";
   #mover;
   #followed = null;
+  #resume = "";
   #leftAt = 0;
   #hello = 0;
   #helloError = null;
@@ -182,6 +183,7 @@ export class Connection {
   }
 
   #greet(token, resume) {
+    this.#resume = resume;
     this.#hello = this.#owner.nextId();
     this.#helloError = null;
     this.#openedAt = performance.now();
@@ -210,7 +212,7 @@ export class Connection {
   }
 
   #greeted({ ok, error }, now) {
-    if (error?.field === "resume") {
+    if (error?.field === "resume" && this.#resume) {
       // The token of the move is of no use: as anybody, then.
       this.#greet(this.#at.token);
       return;

@@ -8,9 +8,10 @@ monotonic clock.
 from relaymesh_client.backoff import Random
 from relaymesh_client.catalogue import NOT_DONE
 from relaymesh_client.directs import Directs
-from relaymesh_client.errors import Closed, Refused, RelaymeshError, Unanswered, refused
-from relaymesh_client.events import Connected, Disconnected, Event, Frame, Moved
+from relaymesh_client.errors import Closed, Refused, RelaymeshError, Unanswered
+from relaymesh_client.events import Connected, Disconnected, Event, Frame
 from relaymesh_client.frames import frames_of, is_of_stream
+from relaymesh_client.greeting import Greeting
 from relaymesh_client.im.core import InstantMessages
 from relaymesh_client.im.events import Draft, ImPosition
 from relaymesh_client.keepalive import Keepalive, Verdict
@@ -47,15 +48,13 @@ class Protocol:
         """Whether `hello` was accepted on the present connection."""
         self.session: Connected | None = None
         """What the last accepted `hello` was answered with."""
-        self.hello_error: Refused | None = None
-        """Why `hello` was not accepted on the last connection."""
         self.order: Order | None = None
         """To where this connection was told to move."""
         self.uncertain_likes = 0
         """Likes that were sent and may or may not have been counted."""
         self.refused_likes = 0
         self._random = random
-        self._name = name
+        self._greeting = Greeting(name)
         self._outbox = Outbox()
         self.im = InstantMessages(self._outbox, random, device=device, position=position)
         self._rooms = Membership(self._outbox.new_id)
@@ -64,10 +63,6 @@ class Protocol:
         self._liking: dict[int, tuple[str, int]] = {}
         self._directs = Directs()
         self._keepalive = Keepalive()
-        self._token = ""
-        self._hello = 0
-        self._followed: Order | None = None
-        self._closed_at = 0.0
 
     # What the application asks for: a ticket is returned, and an `Answer` carries it.
 
@@ -137,18 +132,14 @@ class Protocol:
 
         `followed` is the order to move that led here.
         """
-        self.hello_error, self.must_drop = None, False
-        self._token, self._followed, self.order = token, followed, None
-        self._say_hello(now, followed.resume if followed is not None else "")
+        self.must_drop, self.order = False, None
+        self._greeting.begin(token, followed)
+        self._say_hello(now)
 
-    def _say_hello(self, now: float, resume: str = "") -> None:
-        self._hello = self._outbox.new_id()
-        self._keepalive.opened(now)
-        frame = {"op": "hello", "id": self._hello, "token": self._token, "client": self._name}
-        frame |= self.im.spec()
-        join = self._rooms.for_hello(self._followed.room if self._followed is not None else "")
-        frame |= {"join": join} if join else {}
-        self.outgoing.append(encode(frame | ({"resume": resume} if resume else {})))
+    @property
+    def hello_error(self) -> Refused | None:
+        """Why `hello` was not accepted on the last connection."""
+        return self._greeting.error
 
     def follows(self, order: Order) -> bool:
         """Say whether `order` is still to be followed: not when its room was left, or another one
@@ -172,7 +163,8 @@ class Protocol:
 
     def closed(self, code: int | None, reason: str, *, now: float, reconnecting: bool) -> None:
         """The connection ended with close `code`, or broke (`None`)."""
-        self.ready, self.order, self._closed_at = False, None, now
+        self.ready, self.order = False, None
+        self._greeting.ended(now)
         self.outgoing.clear()
         self._keepalive.closed()
         self._repairs.forget_all()
@@ -233,20 +225,23 @@ class Protocol:
             self._liking[number] = (room, count)
 
     def _reply(self, frame: Frame, now: float) -> None:
-        if frame["reply"] == self._hello:
+        if frame["reply"] == self._greeting.number:
             self._greeted(frame, now)
         elif not self._rooms.replied(frame, now):
             answer = self._outbox.answered(frame, now)
             self._finish([answer] if answer else [], now)
         self._collect()
 
+    def _say_hello(self, now: float) -> None:
+        self._keepalive.opened(now)
+        join = self._rooms.for_hello(self._greeting.first_room)
+        parts = self.im.spec() | ({"join": join} if join else {})
+        self.outgoing.append(self._greeting.message(self._outbox.new_id(), parts))
+
     def _greeted(self, frame: Frame, now: float) -> None:
-        if "error" in frame and frame["error"].get("field") == "resume":
-            self._say_hello(now)  # the token of the move is of no use: as anybody, then
-            return
         if "error" in frame:
-            # The close that follows decides what becomes of the client.
-            self.hello_error = refused(frame["error"])
+            if self._greeting.refused(frame["error"]):
+                self._say_hello(now)
             return
         ok = frame["ok"]
         self.ready = True
@@ -254,9 +249,7 @@ class Protocol:
         names = (str(ok.get(name, "")) for name in ("uid", "node", "session"))
         before, self.session = self.session, Connected(*names)
         self.events.append(self.session)
-        if self._followed is not None and before is not None:
-            nodes, gap_s = (before.node, self.session.node), now - self._closed_at
-            self.events.append(Moved(self._followed.room, *nodes, gap_s))
+        self.events += self._greeting.moved(before, self.session, now)
         for room, answer in ok.get("rooms", {}).items():
             failed = "error" in answer
             self._rooms.answered(room, answer if failed else {"ok": answer}, now)
