@@ -54,7 +54,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             "enough that 300 slow nodes fit into memory. Full: bulk drops its oldest, normal its "
             "newest, which the receivers repair from the room log. Routers are pushed back from a "
             "quarter on; the rest takes what ten of them still have under way.",
-            ge=2 * MIB,
+            ge=MIB,
             le=1024 * MIB,
         ),
     ] = 8 * MIB

@@ -47,7 +47,8 @@ CHATS_PER_CHATTER_AND_S = 28.0
 """Just below what one connection may send."""
 FIRST_CHAT = 1_000_000
 NOTICE_BYTES = 32_000
-CHAT_BYTES = 1000
+CHAT = "\N{WATER WAVE}" * 2000
+"""The longest text that there may be, in the widest characters."""
 STOPPED_S = 4.0
 """Longer than a relay bears a lane that stays full, and a node that says nothing."""
 SLOW_SHARE = 0.8
@@ -57,7 +58,7 @@ GROWTH_MB = 256
 
 SMALL = (
     *("--set", "logic.messages_per_s=150"),
-    *("--set", f"relay.peer_lane_bytes={2 << 20}"),
+    *("--set", f"relay.peer_lane_bytes={1 << 20}"),
     *("--set", f"router.mesh.lane_bytes={1 << 20}"),
 )
 """What makes a flood of some megabytes a second too much, on a machine of any size."""
@@ -134,7 +135,7 @@ async def _chat(chatters: list[Viewer]) -> None:
     while True:
         number += 1
         await trio.sleep_until(start + number / per_s)
-        request = {"op": "chat", "id": FIRST_CHAT + number, "room": ROOM, "text": "x" * CHAT_BYTES}
+        request = {"op": "chat", "id": FIRST_CHAT + number, "room": ROOM, "text": CHAT}
         chatters[number % len(chatters)].send(msgspec.json.encode(request))
 
 
