@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 ROLES = ("relay", "access", "router", "logic")
 STORE = "store"
+POOL = "spare"
 
 
 class Host(NamedTuple):
@@ -39,17 +40,24 @@ class Description:
     spare_relays: int = 1
     """Relays that have a place and are not started."""
     access: int = 2
+    dedicated: tuple[str, ...] = ()
+    """Regions that have one more access node, which is for hot rooms alone: their `POOL`."""
     routers: int = 1
     logics: int = 1
 
     def hosts(self, region: str) -> list[Host]:
         """Return the nodes of a region with which it begins, relays first."""
-        counts = (self.relays, self.access, self.routers, self.logics)
+        access = self.access + (region in self.dedicated)
+        counts = (self.relays, access, self.routers, self.logics)
         return [
             Host(region, f"{role}-{number}")
             for role, count in zip(ROLES, counts, strict=True)
             for number in range(1, count + 1)
         ]
+
+    def is_dedicated(self, host: Host) -> bool:
+        """Return whether an access node is for hot rooms alone."""
+        return host.role == "access" and host.number > self.access
 
     def relays_of(self, region: str) -> list[Host]:
         """Return all relays that a region may have, the spare ones last."""

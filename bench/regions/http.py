@@ -16,10 +16,12 @@ def text(url: str) -> str:
         return str(answer.read().decode())
 
 
-def post(url: str, body: object, token: str) -> Any:
-    """Return what a POST of `body` answers; raises `Refused` with the gateway's error."""
+def ask(url: str, body: object, token: str) -> Any:
+    """Return what a POST of `body`, or without one a GET, answers; raises `Refused` with the
+    gateway's error."""
     headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
-    request = urllib.request.Request(url, json.dumps(body).encode(), headers)
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, headers)
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
             return json.load(answer)

@@ -77,7 +77,7 @@ class Namespaces:
         return {
             "REGIONS": " ".join(wanted.names),
             "RELAYS": str(wanted.relays + wanted.spare_relays),
-            "ACCESS": str(wanted.access),
+            "ACCESS": str(wanted.access + bool(wanted.dedicated)),
             "ROUTERS": str(wanted.routers),
             "LOGICS": str(wanted.logics),
         }

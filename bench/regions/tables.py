@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from bench.regions.description import Description, Host
+from bench.regions.description import POOL, Description, Host
 from bench.regions.place import LANES, Place, three_urls
 
 Table = dict[str, Any]
@@ -63,6 +63,7 @@ def _access(host: Host, shared: Shared, own: Own) -> Table:
     address, _, port = shared.place.address(host, "websocket").rpartition(":")
     return {
         "edge": {"host": address, "port": int(port)},
+        "pool": POOL if shared.description.is_dedicated(host) else "",
         "token_secret": shared.token_secret,
         "mesh": _mesh(host, shared),
         "store": {"url": own.store_url},
@@ -91,6 +92,7 @@ def _router(host: Host, shared: Shared, own: Own) -> Table:
         "store": {"url": own.store_url},
         "bus": _bus(own),
         "gateway": {"token_secret": shared.token_secret},
+        "provisioner": {"kind": "static", "pools": [POOL]},
     }
 
 

@@ -157,11 +157,14 @@ class World:
         claims = Claims(sub=uid, name=uid, exp=expires, role=role, host=tuple(host))
         return mint(claims, self._shared.token_secret)
 
-    async def publish(self, region: str, path: str, body: object) -> Any:
-        """POST to the gateway of a region as a back end; raises `Refused` with the error's code."""
+    async def ask(self, region: str, path: str, body: object = None) -> Any:
+        """Ask the gateway of a region as a back end: GET, or POST where there is a `body`.
+
+        Raises `Refused` with the gateway's error.
+        """
         url = self.gateway(region) + path
         return await trio.to_thread.run_sync(
-            http.post, url, body, self.token("backend", server=True)
+            http.ask, url, body, self.token("backend", server=True)
         )
 
     async def metrics(self, region: str, role: str) -> dict[str, float]:

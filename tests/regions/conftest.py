@@ -18,7 +18,13 @@ PLACES: dict[str, Callable[[Description], Place]] = {
     "loopback": Loopback,
     "namespaces": Namespaces,
 }
-SETS: dict[str, dict[str, Any]] = {"access": {"room": {"linger_s": 0.5}}}
+HEAT = {"online": 1000, "rise_s": 1.0, "fall_s": 1.0, "retry_s": 1.0, "move_rate_per_s": 10.0}
+SETS: dict[str, dict[str, Any]] = {
+    "access": {"room": {"linger_s": 0.5}},
+    "router": {"heat": HEAT},
+}
+"""Settings with which what takes minutes takes seconds."""
+
 _numbers = count(1)
 
 
@@ -27,7 +33,7 @@ def shared_world(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[World]:
     """All regions, for the whole run."""
-    description = Description()
+    description = Description(dedicated=("us",))
     place = PLACES[request.param](description)
     state = tmp_path_factory.mktemp("regions")
     try:

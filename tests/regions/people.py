@@ -145,7 +145,7 @@ async def refusal(world: World, region: str, path: str, body: object) -> str:
     """Return the code with which the gateway of `region` refuses a back end; "" where it does
     not."""
     try:
-        await world.publish(region, path, body)
+        await world.ask(region, path, body)
     except Refused as refused:
         return refused.code
     return ""
@@ -171,3 +171,21 @@ async def crowd_in(world: World, region: str, room: str, count: int) -> AsyncIte
     async with AsyncExitStack() as stack:
         them = [present(world, region, f"crowd-{room}-{n}", room) for n in range(count)]
         yield [await stack.enter_async_context(person) for person in them]
+
+
+class Talk:
+    """Says something in a room again and again until it is `over`."""
+
+    def __init__(self, person: Person, room: str, words: str = "") -> None:
+        self.person = person
+        self.words = words
+        self.room = room
+        self.over = False
+        self.said: list[str] = []
+
+    async def run(self) -> None:
+        """Talk."""
+        while not self.over:
+            self.said.append(f"{self.words}{len(self.said)}")
+            await self.person.client.chat(self.room, self.said[-1])
+            await trio.sleep(0.05)

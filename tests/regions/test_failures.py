@@ -10,7 +10,7 @@ from bench.regions.description import Host
 from bench.regions.world import World
 from tests.regions.people import (
     PATIENCE_S,
-    Person,
+    Talk,
     crowd_in,
     one_in_each,
     present,
@@ -171,19 +171,3 @@ async def until_it_carries(world: World, relay: Host) -> None:
     with trio.fail_after(PATIENCE_S):
         while dict(samples(await world.metrics_text(relay)))[sent] < MESSAGES:
             await trio.sleep(0.1)
-
-
-class Talk:
-    """Says something in a room again and again until it is `over`."""
-
-    def __init__(self, person: Person, room: str) -> None:
-        self.person = person
-        self.room = room
-        self.over = False
-        self.said: list[str] = []
-
-    async def run(self) -> None:
-        while not self.over:
-            self.said.append(str(len(self.said)))
-            await self.person.client.chat(self.room, self.said[-1])
-            await trio.sleep(0.05)

@@ -61,7 +61,7 @@ async def test_a_back_end_publishes_at_any_gateway(
     room = room_at(home)
     async with present(world, "eu", "hearer", room) as hearer:
         for region in world.description.names:
-            answer = await world.publish(region, f"/v1/rooms/{room}/publish", {"data": region})
+            answer = await world.ask(region, f"/v1/rooms/{room}/publish", {"data": region})
             assert answer["room"] == room
         await hearer.until(lambda: len(notices(hearer.of(Push, room))) == 3)
         assert notices(hearer.of(Push, room)) == list(world.description.names)

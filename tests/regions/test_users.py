@@ -23,9 +23,9 @@ async def test_a_direct_message_reaches_a_user_from_any_region(world: World) -> 
         for region in world.description.names:
             for person in everybody:
                 data = f"{region} to {person.uid}"
-                await world.publish(region, f"/v1/users/{person.uid}/publish", {"data": data})
+                await world.ask(region, f"/v1/users/{person.uid}/publish", {"data": data})
             uids = [person.uid for person in everybody]
-            await world.publish(region, "/v1/users/publish", {"data": region, "uids": uids})
+            await world.ask(region, "/v1/users/publish", {"data": region, "uids": uids})
         for person in everybody:
             own = [f"{region} to {person.uid}" for region in world.description.names]
             wanted = sorted([*own, *world.description.names])
@@ -35,7 +35,7 @@ async def test_a_direct_message_reaches_a_user_from_any_region(world: World) -> 
 
 async def test_a_user_with_connections_in_two_regions_is_told_on_both(world: World) -> None:
     async with present(world, "eu", "twice") as here, present(world, "ap", "twice") as there:
-        await world.publish("us", "/v1/users/twice/publish", {"data": 1})
+        await world.ask("us", "/v1/users/twice/publish", {"data": 1})
         for person in (here, there):
             await person.until(lambda p=person: len(p.directs()) >= 1)
             assert person.directs() == [1]
