@@ -1,6 +1,7 @@
 """What lies between regions fails, and what is in them."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import trio
@@ -8,6 +9,7 @@ import trio
 from bench.cluster import samples
 from bench.regions.description import Host
 from bench.regions.world import World
+from relaymesh_client.conversations import direct
 from tests.regions.people import (
     PATIENCE_S,
     Talk,
@@ -163,6 +165,54 @@ async def test_a_relay_is_added_and_removed_while_people_talk(
     for person in people.values():
         for talker in talkers:
             assert person.chats(talker.room) == talker.said
+
+
+async def test_relays_die_and_come_back_while_people_talk(
+    world: World, room_at: Callable[[str], str]
+) -> None:
+    """One at the rooms' home, and one where somebody listens."""
+    rooms = [room_at("us") for _ in range(4)]
+    dying = [world.relays("us")[0], world.relays("eu")[0]]
+    async with one_in_each(world, *rooms) as people:
+        talkers = [Talk(people["ap"], room) for room in rooms]
+        async with trio.open_nursery() as nursery:
+            for talker in talkers:
+                nursery.start_soon(talker.run)
+            await trio.sleep(0.5)
+            world.kill(*dying)
+            await trio.sleep(1.0)
+            world.start(*dying)
+            await world.ready("us", "eu")
+            await world.linked()
+            for talker in talkers:
+                talker.over = True
+        for person in people.values():
+            for talker in talkers:
+                await person.heard(talker.room, len(talker.said))
+                person.require_whole(talker.room, talker.said)
+
+
+async def test_instant_messages_wait_for_the_region_that_keeps_them(world: World) -> None:
+    async with (
+        present(world, "us", "waits", device="phone") as waits,
+        present(world, "eu", "hears", device="phone") as hears,
+    ):
+        await waits.client.im.friend_request("hears")
+        await hears.client.im.friend_accept("waits")
+        conv = direct("waits", "hears")
+        world.cut("us")
+        await until_refused(world, "us", "/v1/users/x/publish", UNREACHABLE)
+        texts = [str(number) for number in range(10)]
+        async with trio.open_nursery() as nursery:
+            for text in texts:
+                nursery.start_soon(partial(waits.client.im.send, conv, text=text))
+                await trio.sleep(0.01)
+            await trio.sleep(1.0)
+            assert not hears.said(conv)
+            world.heal("us")
+        for person in (waits, hears):
+            await person.until(lambda p=person: len(p.said(conv)) >= len(texts))
+            assert person.said(conv) == texts
 
 
 async def until_it_carries(world: World, relay: Host) -> None:
