@@ -5,45 +5,32 @@ Envelopes are put into the receivers' lanes (`PeerLane.gathered`); the shell has
 """
 
 import struct
-from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
 from proto.envelopes import PREFIX_BYTES, BadEnvelopeError, Envelope, Kind, encode
-from proto.errors import ErrorCode, RequestError
+from proto.errors import ErrorCode
 from proto.headers import (
-    ReplyHeader,
-    RequestHeader,
     UsersHeader,
     decode_interest,
-    decode_reply,
-    decode_request,
     decode_spread,
     encode_header,
     heads_cross,
 )
 from proto.priorities import Priority
 from proto.records import Record
-from proto.regions import region_of
-from relay.admission import Admission, Outstanding, Ticket, Via
+from relay.delivery import Delivery, Touched
 from relay.hot.copies import copy_out
 from relay.hot.counters import HotCounters
 from relay.hot.wanted import HOT_MARK
 from relay.interest import flaw as interest_flaw
-from relay.lanes import PeerLane
 from relay.peer import Peer
 from relay.permissions import MAY_SEND, RECEIVERS
 from relay.regions.crossing import Crossing, one_region
+from relay.requests import Requests
 from relay.table import SubscriptionTable
-
-RETRY_MS = {
-    ErrorCode.OVERLOADED: 300,
-    ErrorCode.UNAVAILABLE: 1000,
-    ErrorCode.HOME_UNREACHABLE: 2000,
-}
 
 _PREFIX = struct.Struct("!IBBHH")
 _LENGTH_BYTES = 4
@@ -51,7 +38,6 @@ _BATCH_START_BYTES = 2
 _KINDS = frozenset(map(int, Kind))
 _ROOM, _HEADS = int(Kind.ROOM), int(Kind.HEADS)
 
-Touched = dict[PeerLane, None]
 Append = Callable[[bytes], object]
 
 
@@ -63,10 +49,12 @@ class Forwarding:
         self.table: SubscriptionTable[Peer] = SubscriptionTable(
             self.crossing.wishes.changed, self.crossing.hot
         )
-        self.admission: Admission[Peer] = Admission(max_outstanding)
-        self.peers: dict[str, Peer] = {}
+        self._delivery = Delivery()
+        self._requests = Requests(max_outstanding, self.crossing, self._delivery)
+        self.admission = self._requests.admission
+        self.peers = self._delivery.peers
         self.receivers: dict[Peer, None] = {}
-        self.drops: Counter[tuple[str, Priority]] = Counter()
+        self.drops = self._delivery.drops
         """Envelopes that went nowhere, by reason and lane."""
         self.hot = HotCounters()
         self._now = 0.0
@@ -75,7 +63,7 @@ class Forwarding:
             int(Kind.USERS): self._users,
             int(Kind.SPREAD): self._spread,
             int(Kind.REQUEST): self._request,
-            int(Kind.REPLY): self._reply,
+            int(Kind.REPLY): self._requests.reply,
             int(Kind.INTEREST): self._interest,
             int(Kind.PING): self._ping,
             int(Kind.LEAVING): self._left,
@@ -104,7 +92,7 @@ class Forwarding:
         self.table.remove(peer)
         touched: Touched = {}
         for left in self.admission.leave(peer):
-            self._refuse(left, ErrorCode.UNAVAILABLE, touched)
+            self._requests.refuse(left, ErrorCode.UNAVAILABLE, touched)
         return touched
 
     def relays_changed(self, region: str) -> Touched:
@@ -112,7 +100,7 @@ class Forwarding:
         lanes with answers for those whose requests they leave."""
         touched: Touched = {}
         for left in self.crossing.relays_changed(region):
-            self._refuse(left, self.crossing.loss(region), touched)
+            self._requests.refuse(left, self.crossing.loss(region), touched)
         return touched
 
     def batch(self, peer: Peer, lane: Priority, batch: bytes, now: float) -> tuple[Touched, int]:
@@ -228,11 +216,11 @@ class Forwarding:
     def _users(self, peer: Peer, envelope: Envelope, touched: Touched) -> None:
         if not envelope.key:
             for receiver in self.receivers:
-                self._put(receiver, envelope.priority, envelope.raw, touched)
+                self._delivery.put(receiver, envelope.priority, envelope.raw, touched)
             if peer.role != "relay":
                 self.crossing.to_every_region(envelope)
         else:
-            self._to_node(envelope.key.decode(), envelope.priority, envelope.raw, touched)
+            self._delivery.to_node(envelope.key.decode(), envelope.priority, envelope.raw, touched)
 
     def _spread(self, _: Peer, envelope: Envelope, touched: Touched) -> None:
         header, body = decode_spread(envelope.header), envelope.body
@@ -243,55 +231,12 @@ class Forwarding:
             raw = encode(Kind.USERS, lane, node.encode(), users, body)
             region = header.regions.get(node)
             if region is None:
-                self._to_node(node, lane, raw, touched)
+                self._delivery.to_node(node, lane, raw, touched)
             elif not self.crossing.to_region(region, node, lane, raw):
                 self.drops["region_unreachable", lane] += 1
 
     def _request(self, peer: Peer, envelope: Envelope, touched: Touched) -> None:
-        header = decode_request(envelope.header)
-        service, region = region_of(envelope.key)
-        if not _may_ask(peer, header, region):
-            self.drops["forbidden", Priority(envelope.priority)] += 1
-            return
-        ticket = Ticket(header.source, header.incarnation, header.request)
-        deadline = self._now + header.budget_ms / 1000
-        via = (peer.region, peer.node) if peer.role == "relay" else None
-        if region:
-            refusal = self.crossing.ask(region, service, envelope, ticket, deadline)
-        else:
-            refusal = self._place(envelope, ticket, deadline, via, touched)
-        if refusal is not None:
-            refused = Outstanding(ticket, peer, envelope.priority, deadline, via)
-            self._refuse(refused, refusal, touched)
-
-    def _place(
-        self, envelope: Envelope, ticket: Ticket, deadline: float, via: Via | None, touched: Touched
-    ) -> ErrorCode | None:
-        """Hand a REQUEST to an instance here; returns the error to refuse it with."""
-        instance = self.admission.place(ticket, envelope.priority, deadline, via)
-        if not isinstance(instance, Peer):
-            return instance
-        self._put(instance, envelope.priority, envelope.raw, touched)
-        return None
-
-    def _reply(self, peer: Peer, envelope: Envelope, touched: Touched) -> None:
-        header, node = decode_reply(envelope.header), envelope.key.decode()
-        ticket = Ticket(node, header.incarnation, header.request)
-        if peer.role == "relay":
-            answered: Outstanding[Any] | None = self.crossing.answered(peer.region, ticket)
-        else:
-            answered = self.admission.answered(ticket)
-        if answered is None:
-            self.drops["late_reply", Priority(envelope.priority)] += 1
-        else:
-            self._back(answered, envelope.raw, touched)
-
-    def _back(self, answered: Outstanding[Any], raw: bytes, touched: Touched) -> None:
-        """Send an answer by the way its request came."""
-        if answered.via is None:
-            self._to_node(answered.ticket.source, answered.lane, raw, touched)
-        else:
-            self.crossing.to_relay(*answered.via, answered.lane, raw)
+        self._requests.request(peer, envelope, self._now, touched)
 
     def _interest(self, peer: Peer, envelope: Envelope, touched: Touched) -> None:
         step = decode_interest(envelope.header)
@@ -318,29 +263,3 @@ class Forwarding:
     ) -> None:
         peer.lanes[lane].control(encode(kind, Priority(lane), header=header, body=body))
         touched[peer.lanes[lane]] = None
-
-    def _refuse(self, left: Outstanding[Any], code: ErrorCode, touched: Touched) -> None:
-        ticket, lane = left.ticket, Priority(left.lane)
-        error = RequestError(code, retry_after_ms=RETRY_MS[code]).body
-        header = encode_header(ReplyHeader(ticket.request, ticket.incarnation, error))
-        self.drops[f"request_{code}", lane] += 1
-        self._back(left, encode(Kind.REPLY, lane, ticket.source.encode(), header), touched)
-
-    def _to_node(self, node: str, lane: int, raw: bytes, touched: Touched) -> None:
-        peer = self.peers.get(node)
-        if peer is None:
-            self.drops["no_such_node", Priority(lane)] += 1
-        else:
-            self._put(peer, lane, raw, touched)
-
-    def _put(self, peer: Peer, lane: int, raw: bytes, touched: Touched) -> None:
-        peer.lanes[lane].gathered.append(raw)
-        touched[peer.lanes[lane]] = None
-
-
-def _may_ask(peer: Peer, header: RequestHeader, region: str) -> bool:
-    """Say whether `peer` may send the request: in its own name or, a relay of another region, in
-    that of its nodes, but then of nobody but us."""
-    if peer.role == "relay":
-        return not region
-    return header.source == peer.node and header.incarnation == peer.incarnation

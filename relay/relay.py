@@ -25,7 +25,8 @@ from proto.identity import NodeIdentity
 from proto.ids import is_node
 from proto.priorities import Priority
 from proto.records import Record
-from relay.forwarding import Forwarding, Touched
+from relay.delivery import Touched
+from relay.forwarding import Forwarding
 from relay.hot.consumer import HotConsumer
 from relay.lanes import LaneTraffic, PeerLane
 from relay.leaving import Leaving
