@@ -19,6 +19,10 @@ MOST = 4
 CONSIDERED = 16
 """Endpoints that are weighed for a client: with thousands, weighing all would take longer than the
 move, and sixteen spread a crowd as evenly."""
+REFRESH_S = 2.0
+"""Seconds for which a list is fresh: each node that moves somebody reads all leases, so that the
+store's work grows with the square of their number. A node that dies meanwhile is one of several
+that a client is told."""
 KEPT_S = 5.0
 """Seconds for which the last list serves while the store is away."""
 
@@ -31,10 +35,14 @@ class Destinations:
         self._region = region
         self._registry = registry
         self._pools: dict[str, list[Destination]] = {}
-        self._read_at = float("-inf")
+        self._asked_at = self._read_at = float("-inf")
 
     async def refresh(self) -> None:
-        """Read the leases; with the store away the last list serves for a moment."""
+        """Read the leases, unless that was a moment ago; with the store away the last list serves a
+        little longer."""
+        if trio.current_time() - self._asked_at < REFRESH_S:
+            return
+        self._asked_at = trio.current_time()
         try:
             living = await self._registry.living()
         except StoreUnavailableError as error:
