@@ -13,7 +13,8 @@ them, the senders among them, are the Python client. Prints
 - `lost`, `doubled`: of these messages, over all viewers that were there, from the number that each
   joined at; `told`: notices of skipped messages and resets of the urgent and normal streams;
 - `reconnects_per_s`: most reconnects in one second, and the `move_rate_per_s` that was set;
-- `unexpected`: connections that ended without a `move`; `refused`: resume tokens that were refused;
+- `unexpected`: connections that ended without a `move`, by reason; `refused`: resume tokens that
+  were refused;
 - `copies_before`, `copies_after`: copies of a message that routers and relays made, on the ordinary
   way and on the hot one;
 - `ok`: the room went the whole way, and nothing was lost or doubled.

@@ -112,7 +112,7 @@ def report(show: Show, story: Talk, crowd: Crowd, log: HeatLog) -> dict[str, Any
         "lost": crowd.sum("lost") + behind + story.lost(),
         "doubled": crowd.sum("doubled") + story.doubled(),
         "told": crowd.sum("told") + sum(witness.told for witness in story.witnesses),
-        "unexpected": crowd.sum("unexpected"),
+        "unexpected": crowd.reasons,
         "refused": crowd.sum("refused"),
         "reconnects_per_s": crowd.busiest_s,
         "move_rate_per_s": show.move_rate_per_s,

@@ -47,6 +47,14 @@ class Crowd:
             seconds.update(report.reconnects)
         return max(seconds.values(), default=0)
 
+    @property
+    def reasons(self) -> dict[str, int]:
+        """Why connections ended that should not have, and how often."""
+        total: Counter[str] = Counter()
+        for report in self.reports:
+            total.update(report.reasons)
+        return dict(total)
+
     async def keep(self, viewers: int) -> None:
         """Let all but about `viewers` leave."""
         await self._say(f"leave {viewers // len(self._children)}\n")

@@ -5,6 +5,7 @@ ends it. Writes a `Report` as a line of JSON several times a second.
 """
 
 import heapq
+import itertools
 import os
 import resource
 import select
@@ -12,6 +13,7 @@ import sys
 import time
 import urllib.request
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -25,6 +27,7 @@ ALIVE_S = 15.0
 RETRY_S = 1.0
 POLL_S = 0.02
 GATEWAY_S = 3.0
+ASK_S = 0.25
 DEDICATED = "hot-"
 """In the names of a local cluster's dedicated nodes, and in no other's."""
 
@@ -52,7 +55,6 @@ class Report(msgspec.Struct):
     moved_back: int = 0
     """Moves to dedicated nodes, and from them."""
     connects: int = 0
-    unexpected: int = 0
     refused: int = 0
     lost: int = 0
     doubled: int = 0
@@ -79,6 +81,8 @@ class Crowd:
         self._words = b""
         self.report = Report()
         self.ended = False
+        self._asked_at = float("-inf")
+        self._endpoints: Iterator[str] = iter(())
         began = time.monotonic()
         for number, viewer in enumerate(self._viewers):
             self._later(began + number / orders.come_per_s, viewer, "", "")
@@ -130,7 +134,7 @@ class Crowd:
     def _connect(self, viewer: Viewer, url: str, resume: str) -> None:
         self._let_go(viewer)
         try:
-            sock = viewer.connect(url or self._ask_gateway(), resume)
+            sock = viewer.connect(url or self._some_endpoint(), resume)
         except OSError as error:
             self._again(viewer, f"gateway: {error}")
             return
@@ -140,13 +144,23 @@ class Crowd:
         self._by_fd[sock.fileno()] = viewer
         self._epoll.register(sock.fileno(), select.EPOLLOUT)
 
-    def _ask_gateway(self) -> str:
+    def _some_endpoint(self) -> str:
+        """Return one of those that the gateway named last, each in its turn.
+
+        It is asked a few times a second for all: asked for each, this process would do little else.
+        """
+        if time.monotonic() - self._asked_at > ASK_S:
+            self._endpoints = itertools.cycle(self._ask_gateway())
+            self._asked_at = time.monotonic()
+        return next(self._endpoints)
+
+    def _ask_gateway(self) -> list[str]:
         where = f"{self._orders.gateway}/v1/connect?room={self._orders.room}"
         request = urllib.request.Request(where)
         claims = Claims(sub=f"{self._orders.name}-asks", exp=int(time.time()) + TOKEN_LIFE_S)
         request.add_header("Authorization", f"Bearer {mint(claims, self._orders.secret)}")
         with urllib.request.urlopen(request, timeout=GATEWAY_S) as answer:
-            return str(msgspec.json.decode(answer.read())["endpoints"][0]["url"])
+            return [each["url"] for each in msgspec.json.decode(answer.read())["endpoints"]]
 
     def _poll(self) -> None:
         for fd, _ in self._epoll.poll(POLL_S, 512):
@@ -167,7 +181,6 @@ class Crowd:
 
     def _again(self, viewer: Viewer, why: str) -> None:
         """Come back by the gateway a while after a connection ended that should not have."""
-        self.report.unexpected += 1
         self.report.reasons[why] = self.report.reasons.get(why, 0) + 1
         self._let_go(viewer)
         self._later(time.monotonic() + RETRY_S, viewer, "", "")
