@@ -83,7 +83,11 @@ class Cluster:
 
     def _http(self, role: str) -> list[str]:
         nodes = json.loads((self.state_dir / "cluster.json").read_text())["nodes"]
-        return [node["http"] for name, node in nodes.items() if name.startswith(role + "-")]
+        return [
+            node["http"]
+            for name, node in nodes.items()
+            if name.startswith(role + "-") and node["ready"]
+        ]
 
 
 @asynccontextmanager

@@ -111,7 +111,8 @@ class Viewer:
         if not end:
             return b""
         if not head.startswith(b"HTTP/1.1 101"):
-            raise ConnectionError(f"the handshake was refused: {head[:80]!r}")
+            status = head.partition(b"\r\n")[0].decode(errors="replace")
+            raise ConnectionError(f"refused: {status}")
         self._say_hello()
         return rest
 
