@@ -1,9 +1,11 @@
 """The client follows orders to move, to the letter, and to where there is somebody."""
 
+from functools import partial
 from typing import Any
 
 import pytest
 import trio
+import trio_websocket as tws
 from fake_cluster import FakeCluster, Frame
 from test_client import lobby, texts, until
 
@@ -104,6 +106,27 @@ async def test_where_nobody_answers_the_client_stays_until_it_is_closed(
         assert (gone.code, gone.reconnecting) == (4010, True)
         assert (await until(events, Joined)).resumed
         assert "resume" not in hellos(cluster)[-1]
+
+
+async def test_a_connection_that_ends_while_the_next_is_opened_is_followed_by_that(
+    cluster: FakeCluster,
+) -> None:
+    opened = trio.Event()
+
+    async def slow(request: Any) -> None:
+        await opened.wait()
+        await cluster._accept("access-2", request)
+
+    async with trio.open_nursery() as nursery:
+        server = await nursery.start(partial(tws.serve_websocket, slow, "127.0.0.1", 0, None))
+        async with lobby(cluster) as (_, events):
+            await told(cluster, move(f"ws://127.0.0.1:{server.port}/v1"))
+            await trio.sleep(0.05)
+            await cluster.connections[0].ws.aclose(4010)
+            opened.set()
+            assert (await until(events, Moved)).new_node == "access-2"
+            assert len(hellos(cluster)) == 2
+        nursery.cancel_scope.cancel()
 
 
 async def test_a_token_that_is_refused_is_left_out(cluster: FakeCluster) -> None:

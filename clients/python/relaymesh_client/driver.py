@@ -21,6 +21,8 @@ from relaymesh_client.websocket import GOODBYE_S, TokenSource, fresh_token
 
 MOVED_ON = 1000
 """How a connection is closed that another has taken the place of."""
+ALMOST_S = 2.0
+"""Seconds for which a connection that is being opened is waited for when the present one ends."""
 SETTLED_S = 5.0
 """A connection that held this long starts the delays between attempts anew."""
 
@@ -84,6 +86,8 @@ class Driver:
         self._connection: Any = None
         self._next: Way | None = None
         """Where the present connection is moved to."""
+        self._opened_next = trio.Event()
+        """Set while no connection is being opened beside the present one."""
         self._nursery: trio.Nursery
 
     async def run(self) -> None:
@@ -227,12 +231,17 @@ class Driver:
     async def _talk(self, way: Way) -> None:
         began = trio.current_time()
         self._connection = connection = way.line.connection
+        self._opened_next.set()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._write, connection)
             nursery.start_soon(self._follow, nursery.cancel_scope)
             self.protocol.opened(way.token, now=began, followed=way.followed)
             self.flush()
             await self._read(connection)
+            if catalogue.may_reconnect(_code_of(connection)):
+                # Ended while the next is being opened: that is nearer than asking the gateway.
+                with trio.move_on_after(ALMOST_S):
+                    await self._opened_next.wait()
             nursery.cancel_scope.cancel()
         self._connection = None
         if trio.current_time() - began > SETTLED_S:
@@ -248,7 +257,9 @@ class Driver:
             order = self.protocol.order
             await trio.sleep_until(order.at)
             if self.protocol.follows(order):
+                self._opened_next = trio.Event()
                 self._next = await self._moved(order)
+                self._opened_next.set()
         talking.cancel()
 
     async def _moved(self, order: Order) -> Way | None:
@@ -256,7 +267,7 @@ class Driver:
         goes on: the server ends it, and then the gateway is asked."""
         try:
             token = await fresh_token(self._token)
-        except OSError as error:
+        except (OSError, Refused) as error:
             self.last_failure = str(error)
             return None
         for endpoint in order.endpoints:
@@ -309,6 +320,10 @@ class Driver:
                     return
             except tws.ConnectionClosed:
                 return
+
+
+def _code_of(connection: Any) -> int | None:
+    return connection.closed.code if connection.closed else None
 
 
 def _some(endpoints: Sequence[Endpoint]) -> Sequence[Endpoint]:
