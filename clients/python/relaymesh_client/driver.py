@@ -1,54 +1,29 @@
 """The thin shell: runs a `Protocol` over WebSockets, one after the other, on trio."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import trio
 import trio_websocket as tws
 
 from relaymesh_client import catalogue
 from relaymesh_client.backoff import Backoff, Endpoint, EndpointChoice, Random, retry_after_s
+from relaymesh_client.bell import Bell
 from relaymesh_client.errors import Closed, Refused
 from relaymesh_client.event_queue import EventQueue
 from relaymesh_client.events import Frame
+from relaymesh_client.following import Follower
 from relaymesh_client.gateway import EndpointSource
-from relaymesh_client.lines import Line, dial
+from relaymesh_client.lines import Line, Way, dial
 from relaymesh_client.listeners import Listeners, Wants
-from relaymesh_client.moves import Order
 from relaymesh_client.outbox import Answer
 from relaymesh_client.protocol import Protocol
 from relaymesh_client.websocket import GOODBYE_S, TokenSource, fresh_token
 
 MOVED_ON = 1000
 """How a connection is closed that another has taken the place of."""
-ALMOST_S = 2.0
-"""Seconds for which a connection that is being opened is waited for when the present one ends."""
 SETTLED_S = 5.0
 """A connection that held this long starts the delays between attempts anew."""
-
-
-class Bell:
-    """An event that may be rung before anybody listens, and again and again."""
-
-    def __init__(self) -> None:
-        self._event = trio.Event()
-
-    def ring(self) -> None:
-        """Wake who waits, or who waits next."""
-        self._event.set()
-
-    async def wait(self) -> None:
-        """Wait until the bell was rung since the last wait."""
-        await self._event.wait()
-        self._event = trio.Event()
-
-
-class Way(NamedTuple):
-    """An open connection, with what is to be said on it first."""
-
-    line: Line
-    token: str
-    followed: Order | None = None
 
 
 class Driver:
@@ -81,13 +56,9 @@ class Driver:
         self._answered = trio.lowlevel.ParkingLot()
         self._to_write = Bell()
         self._to_time = Bell()
-        self._to_move = Bell()
         self._refused_token = ""
         self._connection: Any = None
-        self._next: Way | None = None
-        """Where the present connection is moved to."""
-        self._opened_next = trio.Event()
-        """Set while no connection is being opened beside the present one."""
+        self._follower = Follower(protocol, token, self._dial)
         self._nursery: trio.Nursery
 
     async def run(self) -> None:
@@ -95,11 +66,11 @@ class Driver:
         async with trio.open_nursery() as self._nursery:
             self._nursery.start_soon(self._keep_time)
             while True:
-                way, self._next = self._next, None
+                way = self._follower.take()
                 problem = await (self._connect_once() if way is None else self._hold(way))
                 if problem is not None:
                     break
-                if self._next is None:
+                if not self._follower.arrived:
                     await trio.sleep(self._backoff.next_s())
             self.end(problem)
             self._nursery.cancel_scope.cancel()
@@ -139,7 +110,7 @@ class Driver:
         if protocol.ready:
             self.connected.set()
         if protocol.order is not None:
-            self._to_move.ring()
+            self._follower.told.ring()
         self._to_write.ring()
         self._to_time.ring()
 
@@ -222,7 +193,7 @@ class Driver:
         finally:
             line.let_go.set()
         self._choice.failed(line.url)
-        if self._next is not None:
+        if self._follower.arrived:
             reason = tws.CloseReason(MOVED_ON, "moved")
             return self._ended(reason, way.token, may_return=True)
         await line.gone.wait()
@@ -231,50 +202,19 @@ class Driver:
     async def _talk(self, way: Way) -> None:
         began = trio.current_time()
         self._connection = connection = way.line.connection
-        self._opened_next.set()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._write, connection)
-            nursery.start_soon(self._follow, nursery.cancel_scope)
+            nursery.start_soon(self._follower.run, nursery.cancel_scope)
             self.protocol.opened(way.token, now=began, followed=way.followed)
             self.flush()
             await self._read(connection)
             if catalogue.may_reconnect(_code_of(connection)):
                 # Ended while the next is being opened: that is nearer than asking the gateway.
-                with trio.move_on_after(ALMOST_S):
-                    await self._opened_next.wait()
+                await self._follower.settled()
             nursery.cancel_scope.cancel()
         self._connection = None
         if trio.current_time() - began > SETTLED_S:
             self._backoff.settle()
-
-    async def _follow(self, talking: trio.CancelScope) -> None:
-        """Follow orders to move: the new connection is open before the old one is given up."""
-        order: Order | None = None
-        while self._next is None:
-            await self._to_move.wait()
-            if self.protocol.order is order or self.protocol.order is None:
-                continue
-            order = self.protocol.order
-            await trio.sleep_until(order.at)
-            if self.protocol.follows(order):
-                self._opened_next = trio.Event()
-                self._next = await self._moved(order)
-                self._opened_next.set()
-        talking.cancel()
-
-    async def _moved(self, order: Order) -> Way | None:
-        """Return an open connection to where `order` leads. Where there is none the present one
-        goes on: the server ends it, and then the gateway is asked."""
-        try:
-            token = await fresh_token(self._token)
-        except (OSError, Refused) as error:
-            self.last_failure = str(error)
-            return None
-        for endpoint in order.endpoints:
-            line = await self._dial(endpoint.url)
-            if isinstance(line, Line):
-                return Way(line, token, order)
-        return None
 
     def _ended(self, reason: Any, token: str, *, may_return: bool = False) -> Closed | None:
         """Tell the protocol how the connection ended; returns why there should be no other.

@@ -1,10 +1,11 @@
 """Connections that are held by tasks of their own, so that one can be opened beside another."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import trio
 import trio_websocket as tws
 
+from relaymesh_client.moves import Order
 from relaymesh_client.websocket import websocket
 
 
@@ -18,6 +19,14 @@ class Line:
         """Set it to have the connection closed."""
         self.gone = trio.Event()
         """Set when it is, or was cut."""
+
+
+class Way(NamedTuple):
+    """An open connection, with what is to be said on it first."""
+
+    line: Line
+    token: str
+    followed: Order | None = None
 
 
 async def dial(nursery: trio.Nursery, url: str) -> Line:
