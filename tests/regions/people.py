@@ -1,5 +1,6 @@
 """People in several regions, and what each of them has heard."""
 
+import math
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TypeVar
@@ -71,7 +72,10 @@ class Person:
 
     async def heard(self, room: str, count: int) -> None:
         """Wait for `count` chat messages of `room`."""
-        await self.until(lambda: len(self.chats(room)) >= count)
+        with trio.move_on_after(PATIENCE_S):
+            await self.until(lambda: len(self.chats(room)) >= count, math.inf)
+        got = len(self.chats(room))
+        assert got >= count, f"{self.uid} in {self.region} heard {got} of {count} in {room}"
 
     def require_whole(self, room: str, texts: Iterable[str]) -> None:
         """Require `texts` to have come, each once, numbered without a hole and in order."""
