@@ -4,6 +4,7 @@ Takes its orders as JSON on the command line and words as lines: `leave N` lets 
 ends it. Writes a `Report` as a line of JSON several times a second.
 """
 
+import contextlib
 import heapq
 import itertools
 import os
@@ -18,13 +19,13 @@ from typing import Any
 
 import msgspec
 
-from bench.hot_room.viewer import State, Viewer
+from bench.hot_room.line import RETRY_S, Line, RefusedError, State
+from bench.hot_room.viewer import Viewer
 from proto.tokens import Claims, mint
 
 TOKEN_LIFE_S = 3600
 REPORT_S = 0.2
 ALIVE_S = 15.0
-RETRY_S = 1.0
 POLL_S = 0.02
 GATEWAY_S = 3.0
 ASK_S = 0.25
@@ -54,7 +55,6 @@ class Report(msgspec.Struct):
     moved: int = 0
     moved_back: int = 0
     """Moves to dedicated nodes, and from them."""
-    connects: int = 0
     refused: int = 0
     lost: int = 0
     doubled: int = 0
@@ -73,7 +73,7 @@ class Crowd:
     def __init__(self, orders: Orders) -> None:
         self._orders = orders
         self._epoll = select.epoll()
-        self._by_fd: dict[int, Viewer] = {}
+        self._by_fd: dict[int, tuple[Viewer, Line]] = {}
         self._due: list[tuple[float, int, Viewer, str, str]] = []
         self._number = 0
         self._viewers = [self._viewer(n) for n in range(orders.viewers)]
@@ -105,7 +105,7 @@ class Crowd:
         self.report.positions = [
             {label: at.seq for label, at in viewer.watch.positions.items()}
             for viewer in self._viewers
-            if viewer.state is not State.LEFT
+            if not viewer.left
         ]
         self._tell()
 
@@ -128,21 +128,18 @@ class Crowd:
     def _do_what_is_due(self, now: float) -> None:
         while self._due and self._due[0][0] <= now:
             _, _, viewer, url, resume = heapq.heappop(self._due)
-            if viewer.state is not State.LEFT:
-                self._connect(viewer, url, resume)
+            if not viewer.left:
+                self._open(viewer, url, resume)
 
-    def _connect(self, viewer: Viewer, url: str, resume: str) -> None:
-        self._let_go(viewer)
+    def _open(self, viewer: Viewer, url: str, resume: str) -> None:
+        self._close(viewer.next)
         try:
-            sock = viewer.connect(url or self._some_endpoint(), resume)
+            line = viewer.open(url or self._some_endpoint(), resume)
         except OSError as error:
             self._again(viewer, f"gateway: {error}")
             return
-        self.report.connects += 1
-        if viewer.node:
-            self._reconnects[int(time.time())] += 1
-        self._by_fd[sock.fileno()] = viewer
-        self._epoll.register(sock.fileno(), select.EPOLLOUT)
+        self._by_fd[line.sock.fileno()] = viewer, line
+        self._epoll.register(line.sock.fileno(), select.EPOLLOUT)
 
     def _some_endpoint(self) -> str:
         """Return one of those that the gateway named last, each in its turn.
@@ -166,31 +163,63 @@ class Crowd:
         for fd, _ in self._epoll.poll(POLL_S, 512):
             if fd == sys.stdin.fileno():
                 self._hear()
-            elif (viewer := self._by_fd.get(fd)) is not None:
-                self._serve(fd, viewer)
+            elif fd in self._by_fd:
+                self._serve(fd, *self._by_fd[fd])
 
-    def _serve(self, fd: int, viewer: Viewer) -> None:
+    def _serve(self, fd: int, viewer: Viewer, line: Line) -> None:
         try:
-            if viewer.state is State.CONNECTING:
-                viewer.writable()
+            if line.state is State.CONNECTING:
+                line.writable()
                 self._epoll.modify(fd, select.EPOLLIN)
-            elif not viewer.readable():
-                self._again(viewer, f"closed {viewer.close_code}")
+            else:
+                self._read(viewer, line)
+        except RefusedError as refused:
+            self._failed(viewer, line, f"refused: {refused}", refused.retry_after_s)
         except OSError as error:
-            self._again(viewer, str(error))
+            self._failed(viewer, line, str(error), RETRY_S)
 
-    def _again(self, viewer: Viewer, why: str) -> None:
+    def _read(self, viewer: Viewer, line: Line) -> None:
+        frames = line.read()
+        if frames is None:
+            self._failed(viewer, line, f"closed {line.close_code}", RETRY_S)
+            return
+        viewer.take(line, frames)
+        if line is viewer.next and line.state is State.OPEN:
+            self._go_over(viewer)
+
+    def _go_over(self, viewer: Viewer) -> None:
+        if viewer.line is not None:
+            # What came before the positions are told must be in them.
+            viewer.take(viewer.line, viewer.line.read() or [])
+        before = viewer.say_hello_by_next()
+        self._reconnects[int(time.time())] += viewer.been_there
+        self._close(before)
+
+    def _failed(self, viewer: Viewer, line: Line, why: str, again_in_s: float) -> None:
         """Come back by the gateway a while after a connection ended that should not have."""
-        self.report.reasons[why] = self.report.reasons.get(why, 0) + 1
-        self._let_go(viewer)
-        self._later(time.monotonic() + RETRY_S, viewer, "", "")
+        self._close(line)
+        if line is viewer.next:
+            viewer.next = None
+        else:
+            viewer.line = None
+        if viewer.next is None:
+            self._again(viewer, why, again_in_s)
 
-    def _let_go(self, viewer: Viewer, state: State = State.AWAY) -> None:
-        if viewer.sock is not None:
-            fd = viewer.sock.fileno()
-            self._by_fd.pop(fd, None)
-            self._epoll.unregister(fd)
-        viewer.hang_up(state)
+    def _again(self, viewer: Viewer, why: str, in_s: float = RETRY_S) -> None:
+        self.report.reasons[why] = self.report.reasons.get(why, 0) + 1
+        self._later(time.monotonic() + in_s, viewer, "", "")
+
+    def _close(self, line: Line | None) -> None:
+        if line is not None and line.sock.fileno() in self._by_fd:
+            del self._by_fd[line.sock.fileno()]
+            self._epoll.unregister(line.sock.fileno())
+            line.sock.close()
+
+    def _leave(self, viewer: Viewer) -> None:
+        viewer.left = True
+        for line in (viewer.line, viewer.next):
+            self._close(line)
+        viewer.line = viewer.next = None
 
     def _hear(self) -> None:
         self._words += os.read(sys.stdin.fileno(), 4096) or b"end\n"
@@ -200,20 +229,19 @@ class Crowd:
             self.ended = self.ended or word == "end"
             if word == "leave":
                 for viewer in self._viewers[int(number) :]:
-                    self._let_go(viewer, State.LEFT)
+                    self._leave(viewer)
 
     def _stay_alive(self) -> None:
         for viewer in self._viewers:
-            try:
-                viewer.stay_alive()
-            except OSError:
-                continue  # its end is read where all is read
+            if viewer.live and viewer.line is not None:
+                with contextlib.suppress(OSError):  # its end is read where all is read
+                    viewer.line.stay_alive()
 
     def _tell(self) -> None:
-        live = [viewer for viewer in self._viewers if viewer.state is State.LIVE]
+        nodes = [viewer.line.node for viewer in self._viewers if viewer.live and viewer.line]
         watches = [viewer.watch for viewer in self._viewers]
         report = self.report
-        report.live, report.at = len(live), dict(Counter(viewer.node for viewer in live))
+        report.live, report.at = len(nodes), dict(Counter(nodes))
         report.refused = sum(viewer.refused_resumes for viewer in self._viewers)
         report.lost = sum(watch.lost for watch in watches)
         report.doubled = sum(watch.doubled for watch in watches)

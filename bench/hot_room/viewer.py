@@ -1,148 +1,79 @@
-"""One viewer's connection, from the handshake to the last push. Sockets that never block."""
+"""One viewer: it watches by one connection, and while it moves opens the next beside it."""
 
-import socket
 from collections.abc import Callable
-from enum import Enum
 from typing import Any
-from urllib.parse import urlsplit
 
-import msgspec
-
-from bench import wire
+from bench.hot_room.line import Line
 from bench.hot_room.watch import Watch
 
-READ_BYTES = 65_536
 HELLO_ID = 0
-
-_decode = msgspec.json.decode
-
-
-class State(Enum):
-    """How far a connection is."""
-
-    AWAY = "away"
-    CONNECTING = "connecting"
-    UPGRADING = "upgrading"
-    GREETING = "greeting"
-    LIVE = "live"
-    LEFT = "left"
 
 
 class Viewer:
-    """A viewer that connects again and again, and has one `Watch` all the while.
+    """Has one `Watch` over all its connections; `on_move` is told of each `move`.
 
-    `on_move` is told of each `move`; `node` is where it is.
+    The present line is read until the next one is open and says hello with the positions that the
+    watch has then: so nothing is missed between the two, and nothing comes twice.
     """
 
     def __init__(self, token: str, room: str, on_move: Callable[["Viewer", Any], None]) -> None:
         self.watch = Watch()
-        self.state = State.AWAY
-        self.node = ""
-        self.sock: socket.socket | None = None
+        self.line: Line | None = None
+        """The present connection."""
+        self.next: Line | None = None
+        """The one that is to follow it."""
+        self.left = False
+        self.been_there = False
+        """Whether it was ever in the room."""
         self.refused_resumes = 0
         self._token = token
         self._room = room
         self._on_move = on_move
-        self._messages = wire.Messages()
-        self._buffer = b""
-        self._url = ""
         self._resume = ""
 
     @property
-    def close_code(self) -> int | None:
-        """The code that the server closed with, if it did."""
-        return self._messages.close_code
+    def live(self) -> bool:
+        """Whether it is in the room now."""
+        return self.line is not None and bool(self.line.node)
 
-    def connect(self, url: str, resume: str = "") -> socket.socket:
-        """Begin to connect to `url`; the socket is writable when it is connected."""
-        self._url, self._resume, self._buffer = url, resume, b""
-        self._messages = wire.Messages()
-        parts = urlsplit(url)
-        self.sock = socket.socket()
-        self.sock.setblocking(False)
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.sock.connect_ex((parts.hostname, parts.port or 80))
-        self.state = State.CONNECTING
-        return self.sock
+    def open(self, url: str, resume: str = "") -> Line:
+        """Begin to open the next connection; `resume` is the token of a `move`."""
+        self._resume = resume
+        self.next = Line(url)
+        return self.next
 
-    def writable(self) -> None:
-        """Go on once the socket is connected; raises `OSError` where it is not."""
-        assert self.sock is not None
-        parts = urlsplit(self._url)
-        self.sock.send(wire.upgrade(parts.netloc, parts.path))
-        self.state = State.UPGRADING
+    def take(self, line: Line, frames: list[dict[str, Any]]) -> None:
+        """Take what came by one of the connections."""
+        for frame in frames:
+            if "reply" in frame:
+                self._answered(line, frame)
+            elif frame["push"] == "move":
+                self._on_move(self, frame)
+            elif frame.get("room") == self._room:
+                self.watch.take(frame)
 
-    def readable(self) -> bool:
-        """Take what has come; false when the connection has ended."""
-        assert self.sock is not None
-        try:
-            data = self.sock.recv(READ_BYTES)
-        except BlockingIOError:
-            return True
-        if not data:
-            return False
-        if self.state is State.UPGRADING:
-            data = self._upgraded(data)
-        for payload in self._messages.feed(data):
-            for frame in _decode(payload):
-                self._take(frame)
-        return self.close_code is None
-
-    def stay_alive(self) -> None:
-        """Say that the viewer lives."""
-        if self.sock is not None and self.state is State.LIVE:
-            self.sock.send(wire.PONG)
-
-    def hang_up(self, state: State = State.AWAY) -> None:
-        """End the connection, reading first what has come already."""
-        if self.sock is not None:
-            self._read_rest()
-            self.sock.close()
-            self.sock = None
-        self.state = state
-
-    def _read_rest(self) -> None:
-        if self.state is State.LIVE:
-            self.readable()
-
-    def _upgraded(self, data: bytes) -> bytes:
-        self._buffer += data
-        head, end, rest = self._buffer.partition(b"\r\n\r\n")
-        if not end:
-            return b""
-        if not head.startswith(b"HTTP/1.1 101"):
-            status = head.partition(b"\r\n")[0].decode(errors="replace")
-            raise ConnectionError(f"refused: {status}")
+    def say_hello_by_next(self) -> Line | None:
+        """Go over to the next connection, which is open; returns the one before, to be closed."""
+        before, self.line, self.next = self.line, self.next, None
         self._say_hello()
-        return rest
+        return before
 
     def _say_hello(self) -> None:
-        assert self.sock is not None
+        assert self.line is not None
         join = {"room": self._room, "since": self.watch.since()}
         hello = {"op": "hello", "id": HELLO_ID, "token": self._token, "join": [join]}
-        if self._resume:
-            hello["resume"] = self._resume
-        self.sock.send(wire.text(msgspec.json.encode(hello)))
-        self.state = State.GREETING
+        self.line.send(hello | ({"resume": self._resume} if self._resume else {}))
 
-    def _take(self, frame: dict[str, Any]) -> None:
-        if "reply" in frame:
-            self._answered(frame)
-        elif frame["push"] == "move":
-            self._on_move(self, frame)
-        elif frame.get("room") == self._room:
-            self.watch.take(frame)
-
-    def _answered(self, frame: dict[str, Any]) -> None:
+    def _answered(self, line: Line, frame: dict[str, Any]) -> None:
         if "error" in frame:
             if frame["error"].get("field") != "resume":
-                raise ConnectionError(f"hello was refused: {frame['error']}")
+                raise ConnectionError(f"hello: {frame['error']['code']}")
             self.refused_resumes += 1
             self._resume = ""
             self._say_hello()
             return
         room = frame["ok"]["rooms"][self._room]
         if "error" in room:
-            raise ConnectionError(f"the join was refused: {room['error']}")
+            raise ConnectionError(f"join: {room['error']['code']}")
         self.watch.joined(room["streams"])
-        self.node, self.state = frame["ok"]["node"], State.LIVE
+        line.node, self.been_there = frame["ok"]["node"], True
