@@ -54,7 +54,8 @@ def occupied(random: Random, balls: int, bins: int) -> list[int]:
         return list(range(bins))
     if balls >= bins:  # each by itself: bins do not know of each other where balls are many
         empty = (1.0 - 1.0 / bins) ** balls
-        return [number for number in range(bins) if random.random() >= empty]
+        found = [number for number in range(bins) if random.random() >= empty]
+        return found or [random.randrange(bins)]
     return sorted({random.randrange(bins) for _ in range(balls)})
 
 

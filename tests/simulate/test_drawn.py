@@ -34,6 +34,11 @@ def test_no_more_nodes_are_occupied_than_there_are_viewers(
     assert all(0 <= node < bins for node in nodes)
 
 
+def test_somebody_is_always_somewhere() -> None:
+    random = Random(1)
+    assert all(occupied(random, 2, 2) for _ in range(200))
+
+
 def test_drawings_have_the_mean_that_they_should() -> None:
     random = Random(1)
     for trials, chance in ((20, 0.3), (5000, 0.001), (5000, 0.4), (5000, 0.999)):
