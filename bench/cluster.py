@@ -46,10 +46,15 @@ class Cluster:
 
     def token(self, uid: str, *, host: Sequence[str] = (), server: bool = False) -> str:
         """Return a token of this cluster."""
-        secret = json.loads((self.state_dir / "secrets.json").read_text())["token_secret"]
         expires = int(time.time()) + TOKEN_LIFE_S
         role: Literal["viewer", "server"] = "server" if server else "viewer"
-        return mint(Claims(sub=uid, name=uid, exp=expires, role=role, host=tuple(host)), secret)
+        claims = Claims(sub=uid, name=uid, exp=expires, role=role, host=tuple(host))
+        return mint(claims, self.secret())
+
+    def secret(self) -> str:
+        """Return the secret of its tokens."""
+        secrets = json.loads((self.state_dir / "secrets.json").read_text())
+        return str(secrets["token_secret"])
 
     def pids(self) -> dict[str, int]:
         """Return the process ids by node, redis servers included, as they are now."""
@@ -68,9 +73,16 @@ class Cluster:
         """Return what `relaymesh status --json` prints."""
         return dict(await self.get_json("/v1/status"))
 
-    async def get_json(self, path: str, body: Any = None, token: str = "") -> Any:
-        """Ask the gateway: GET, or POST where there is a `body`."""
-        return await trio.to_thread.run_sync(_http_json, self.gateway + path, body, token)
+    async def get_json(
+        self, path: str, body: Any = None, token: str = "", gateway: str = ""
+    ) -> Any:
+        """Ask the gateway, or another one: GET, or POST where there is a `body`."""
+        url = (gateway or self.gateway) + path
+        return await trio.to_thread.run_sync(_http_json, url, body, token)
+
+    def gateways(self) -> list[str]:
+        """Return the URLs of all gateways: each router is one."""
+        return self._http("router")
 
     async def metrics(self, role: str) -> dict[str, float]:
         """Return the sums of the counters and gauges of all nodes of `role`, by name and labels."""

@@ -53,6 +53,7 @@ DEMOS = {
 CHAOS = {
     "room": Subcommand("bench.chaos.room:command", "Kill parts of the cluster under a live room."),
     "im": Subcommand("bench.chaos.im:command", "Kill parts of the cluster under instant messages."),
+    "hot-room": Subcommand("bench.chaos.hot_room:command", "Kill parts while a room moves."),
     "overload": Subcommand("bench.chaos.overload:command", "Flood the cluster, slow a node."),
     "rolling": Subcommand("bench.chaos.rolling:command", "Restart every node, one by one."),
 }

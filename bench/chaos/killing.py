@@ -14,7 +14,10 @@ from bench.broker import Broker
 from bench.cluster import Cluster
 
 PARTS = ("access", "relay", "router", "logic", "redis", "bus")
-PROCESSES = {"redis": "redis-store", "bus": "redis-bus"}
+DEDICATED = "dedicated"
+"""The access nodes of a hot room, which come and go; `access` are the others."""
+
+PROCESSES = {"redis": "redis-store", "bus": "redis-bus", DEDICATED: "access-hot-"}
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -58,27 +61,38 @@ class Killer:
 
     def _kill_process(self, part: str) -> bool:
         """Kill a process of the cluster; false where none of that part runs at this moment."""
-        prefix = PROCESSES.get(part, part + "-")
-        pids = sorted(self._cluster.pids().items())
-        victims = {name: pid for name, pid in pids if name.startswith(prefix)}
+        victims = {name: pid for name, pid in self._cluster.pids().items() if part_of(name) == part}
         if not victims:
             return False
-        os.kill(victims[self._chance.choice(sorted(victims))], signal.SIGKILL)
+        try:
+            os.kill(victims[self._chance.choice(sorted(victims))], signal.SIGKILL)
+        except ProcessLookupError:
+            return False  # it has just ended, and is being started again
         return True
 
 
+def part_of(name: str) -> str:
+    """Return the part that the process `name` of a cluster belongs to."""
+    for part, prefix in PROCESSES.items():
+        if name.startswith(prefix):
+            return part
+    return name.partition("-")[0]
+
+
 def parts_option(
-    known: tuple[str, ...],
+    known: tuple[str, ...], default: tuple[str, ...] = PARTS
 ) -> Callable[[Callable[..., object]], Callable[..., object]]:
-    """Return the option `--kill`: some of the `known` parts, all of them if it is not given."""
+    """Return the option `--kill`: some of the `known` parts, `default` if it is not given."""
 
     def parse(_: click.Context, __: click.Parameter, value: str) -> list[str]:
         parts = [part.strip() for part in value.split(",") if part.strip()]
         for part in parts:
             if part not in known:
                 raise click.BadParameter(f"{part!r} is none of {', '.join(known)}")
+        if not parts:
+            raise click.BadParameter(f"name some of {', '.join(known)}")
         return parts
 
     return click.option(
-        "--kill", "parts", default=",".join(PARTS), callback=parse, show_default=True
+        "--kill", "parts", default=",".join(default), callback=parse, show_default=True
     )

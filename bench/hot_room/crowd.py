@@ -84,7 +84,7 @@ class Crowd:
 
 @asynccontextmanager
 async def gathering(
-    gateway: str, secret: str, room: str, viewers: int, come_per_s: float
+    gateways: list[str], secret: str, room: str, viewers: int, come_per_s: float
 ) -> AsyncIterator[Crowd]:
     """Have `viewers` come, `come_per_s` of them a second; they are gone afterwards."""
     async with trio.open_nursery() as nursery:
@@ -92,7 +92,7 @@ async def gathering(
             await _start(
                 nursery,
                 Orders(
-                    gateway,
+                    gateways,
                     secret,
                     room,
                     f"crowd-{number}",

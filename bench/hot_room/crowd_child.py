@@ -6,19 +6,17 @@ ends it. Writes a `Report` as a line of JSON several times a second.
 
 import contextlib
 import heapq
-import itertools
 import os
 import resource
 import select
 import sys
 import time
-import urllib.request
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
+from bench.hot_room.directory import Directory
 from bench.hot_room.line import RETRY_S, Line, RefusedError, State
 from bench.hot_room.viewer import Viewer
 from proto.tokens import Claims, mint
@@ -27,8 +25,6 @@ TOKEN_LIFE_S = 3600
 REPORT_S = 0.2
 ALIVE_S = 15.0
 POLL_S = 0.02
-GATEWAY_S = 3.0
-ASK_S = 0.25
 DEDICATED = "hot-"
 """In the names of a local cluster's dedicated nodes, and in no other's."""
 
@@ -36,9 +32,9 @@ _FILES_BESIDE = 100
 
 
 class Orders(msgspec.Struct, frozen=True):
-    """Who comes, at which rate, and where the gateway is."""
+    """Who comes, at which rate, and where the gateways are."""
 
-    gateway: str
+    gateways: list[str]
     secret: str
     room: str
     name: str
@@ -76,13 +72,13 @@ class Crowd:
         self._by_fd: dict[int, tuple[Viewer, Line]] = {}
         self._due: list[tuple[float, int, Viewer, str, str]] = []
         self._number = 0
-        self._viewers = [self._viewer(n) for n in range(orders.viewers)]
+        self._viewers = [self._viewer(f"{orders.name}-{n}") for n in range(orders.viewers)]
+        asking = self._token(f"{orders.name}-asks")
+        self._directory = Directory(orders.gateways, asking, orders.room)
         self._reconnects: Counter[int] = Counter()
         self._words = b""
         self.report = Report()
         self.ended = False
-        self._asked_at = float("-inf")
-        self._endpoints: Iterator[str] = iter(())
         began = time.monotonic()
         for number, viewer in enumerate(self._viewers):
             self._later(began + number / orders.come_per_s, viewer, "", "")
@@ -109,10 +105,12 @@ class Crowd:
         ]
         self._tell()
 
-    def _viewer(self, number: int) -> Viewer:
-        uid = f"{self._orders.name}-{number}"
+    def _viewer(self, uid: str) -> Viewer:
+        return Viewer(self._token(uid), self._orders.room, self._moved)
+
+    def _token(self, uid: str) -> str:
         claims = Claims(sub=uid, name=uid, exp=int(time.time()) + TOKEN_LIFE_S)
-        return Viewer(mint(claims, self._orders.secret), self._orders.room, self._moved)
+        return mint(claims, self._orders.secret)
 
     def _moved(self, viewer: Viewer, frame: dict[str, Any]) -> None:
         to_dedicated = any(DEDICATED in each["node"] for each in frame["endpoints"])
@@ -122,42 +120,26 @@ class Crowd:
         self._later(time.monotonic() + frame["delay_ms"] / 1000, viewer, url, frame["resume"])
 
     def _later(self, at: float, viewer: Viewer, url: str, resume: str) -> None:
+        """Have `viewer` connect at a time; what it was to do before no longer counts."""
         self._number += 1
+        viewer.due = self._number
         heapq.heappush(self._due, (at, self._number, viewer, url, resume))
 
     def _do_what_is_due(self, now: float) -> None:
         while self._due and self._due[0][0] <= now:
-            _, _, viewer, url, resume = heapq.heappop(self._due)
-            if not viewer.left:
+            _, number, viewer, url, resume = heapq.heappop(self._due)
+            if not viewer.left and viewer.due == number:
                 self._open(viewer, url, resume)
 
     def _open(self, viewer: Viewer, url: str, resume: str) -> None:
         self._close(viewer.next)
         try:
-            line = viewer.open(url or self._some_endpoint(), resume)
+            line = viewer.open(url or self._directory.url(), resume)
         except OSError as error:
             self._again(viewer, f"gateway: {error}")
             return
         self._by_fd[line.sock.fileno()] = viewer, line
         self._epoll.register(line.sock.fileno(), select.EPOLLOUT)
-
-    def _some_endpoint(self) -> str:
-        """Return one of those that the gateway named last, each in its turn.
-
-        It is asked a few times a second for all: asked for each, this process would do little else.
-        """
-        if time.monotonic() - self._asked_at > ASK_S:
-            self._endpoints = itertools.cycle(self._ask_gateway())
-            self._asked_at = time.monotonic()
-        return next(self._endpoints)
-
-    def _ask_gateway(self) -> list[str]:
-        where = f"{self._orders.gateway}/v1/connect?room={self._orders.room}"
-        request = urllib.request.Request(where)
-        claims = Claims(sub=f"{self._orders.name}-asks", exp=int(time.time()) + TOKEN_LIFE_S)
-        request.add_header("Authorization", f"Bearer {mint(claims, self._orders.secret)}")
-        with urllib.request.urlopen(request, timeout=GATEWAY_S) as answer:
-            return [each["url"] for each in msgspec.json.decode(answer.read())["endpoints"]]
 
     def _poll(self) -> None:
         for fd, _ in self._epoll.poll(POLL_S, 512):

@@ -1,6 +1,7 @@
 """What the cluster says of the room's heat, several times a second, and what the viewers do."""
 
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from typing import Any, NamedTuple
 
 import trio
@@ -36,10 +37,15 @@ class HeatLog:
         """The states that the room went through."""
         return [state for state, _ in self.entered]
 
+    @property
+    def state(self) -> str:
+        """The state that the room is in, as last seen; "" before."""
+        return self.entered[-1][0] if self.entered else ""
+
     def take(self, sample: Sample) -> None:
         """Note a sample."""
         self.samples.append(sample)
-        if not self.entered or self.entered[-1][0] != sample.state:
+        if self.state != sample.state:
             self.entered.append((sample.state, sample.at_s))
             self.changed.set()
             self.changed = trio.Event()
@@ -59,7 +65,7 @@ class HeatLog:
     async def reached(self, state: str, limit_s: float) -> bool:
         """Wait until the room is in `state`, at most `limit_s`; says whether it is."""
         with trio.move_on_after(limit_s):
-            while not self.entered or self.entered[-1][0] != state:
+            while self.state != state:
                 await self.changed.wait()
             return True
         return False
@@ -67,11 +73,23 @@ class HeatLog:
 
 async def follow(cluster: Cluster, room: str, crowd: Crowd, log: HeatLog) -> None:
     """Look at the room until cancelled."""
-    token, began_s = cluster.token("demo", server=True), trio.current_time()
+    began_s = trio.current_time()
     while True:
-        heat: dict[str, Any] = await cluster.get_json(f"/v1/rooms/{room}/heat", token=token)
-        at = crowd.at
-        dedicated = sum(count for node, count in at.items() if DEDICATED in node)
-        at_s = trio.current_time() - began_s
-        log.take(Sample(at_s, heat["state"], at.total() - dedicated, dedicated))
+        if heat := await heat_of(cluster, room):
+            at = crowd.at
+            dedicated = sum(count for node, count in at.items() if DEDICATED in node)
+            at_s = trio.current_time() - began_s
+            log.take(Sample(at_s, heat["state"], at.total() - dedicated, dedicated))
         await trio.sleep(SAMPLE_S)
+
+
+async def heat_of(cluster: Cluster, room: str) -> dict[str, Any]:
+    """Return what a gateway says of the room, nothing while none can say."""
+    token = cluster.token("demo", server=True)
+    for gateway in cluster.gateways():
+        try:
+            path = f"/v1/rooms/{room}/heat"
+            return dict(await cluster.get_json(path, token=token, gateway=gateway))
+        except (OSError, HTTPException, ValueError):
+            continue  # it was killed, or its store was
+    return {}

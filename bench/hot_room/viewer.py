@@ -23,6 +23,8 @@ class Viewer:
         self.next: Line | None = None
         """The one that is to follow it."""
         self.left = False
+        self.due = 0
+        """The number of what it does next, among what was put off."""
         self.been_there = False
         """Whether it was ever in the room."""
         self.refused_resumes = 0
