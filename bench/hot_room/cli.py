@@ -21,8 +21,8 @@ STAY_SHARE = 0.3
 MOVE_S = 6.0
 """In which all viewers come, and would move at the rate that is allowed."""
 
-HEAT_S = 30.0
-COOL_S = 40.0
+HEAT_S = 90.0
+COOL_S = 90.0
 SETTLE_S = 10.0
 NODES = ("--access", "4", "--relays", "2", "--routers", "1", "--logics", "1")
 
