@@ -23,6 +23,7 @@ async def test_who_is_at_home_moves_and_nobody_misses_anything(
         async with trio.open_nursery() as nursery:
             for talker in talkers:
                 nursery.start_soon(talker.run)
+            await people["us"].heard(room, 1)
             await world.ask("us", f"/v1/rooms/{room}/heat", {"wish": "hot"})
             await until_state(world, room, "hot")
             await people["us"].until(lambda: people["us"].client.session.node == DEDICATED)
