@@ -18,9 +18,9 @@ class Provisioner(Protocol):
         Raises `ProvisionerError` where there are none or too few, or no answer in time.
         """
 
-    async def release(self, pool: str) -> None:
-        """Let the nodes of `pool` go; they may be asked for anew. Safe to repeat, and for a pool
-        that nobody knows.
+    async def release(self, room: str, pool: str) -> None:
+        """Let the nodes of `pool`, which `room` had ("": nobody knows who), go; they may be asked
+        for anew. Safe to repeat, and for a pool that nobody knows.
 
         Raises `ProvisionerError` where nobody takes it.
         """

@@ -24,7 +24,7 @@ class MemoryPools:
         self.pools[name] = wanted
         return name
 
-    async def release(self, pool: str) -> None:
+    async def release(self, _room: str, pool: str) -> None:
         """See `Provisioner`."""
         self._fail()
         self.pools.pop(pool, None)

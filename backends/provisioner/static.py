@@ -36,8 +36,12 @@ class StaticPools:
         except StoreUnavailableError as error:
             raise ProvisionerError(f"which pools are free is not known: {error}") from None
 
-    async def release(self, pool: str) -> None:
-        """See `Provisioner`: a pool is free when nothing names it any more."""
+    async def release(self, room: str, pool: str) -> None:
+        """See `Provisioner`: a pool is free when nothing names it, and nobody claims it."""
+        try:
+            await self._duties.release(_duty(pool), room)
+        except StoreUnavailableError as error:
+            raise ProvisionerError(f"who has the pool is not known: {error}") from None
 
     async def _claim(self, room: str, nodes: int) -> str:
         taken = await self._in_use()
@@ -49,4 +53,8 @@ class StaticPools:
 
     async def _is_claimed(self, pool: str, room: str) -> bool:
         """Claim `pool`, or go on claiming it; says whether it is the room's."""
-        return await self._duties.hold(f"pool-{pool}", room, CLAIM_S) is not None
+        return await self._duties.hold(_duty(pool), room, CLAIM_S) is not None
+
+
+def _duty(pool: str) -> str:
+    return f"pool-{pool}"

@@ -55,7 +55,7 @@ class WebhookPools:
         _require_enough(name, nodes, answer)
         return name
 
-    async def release(self, pool: str) -> None:
+    async def release(self, _room: str, pool: str) -> None:
         """See `Provisioner`."""
         await self._asked("DELETE", pool, b"")
 

@@ -13,6 +13,9 @@ from router.heat.counters import HeatCounters
 from router.heat.pools import pools_in_use
 from router.heat.state import Provide, Release
 
+_NOBODY = "@"
+"""Before a pool's name, in place of a room's: no room has it."""
+
 log = structlog.get_logger()
 
 
@@ -60,7 +63,7 @@ class Provisioning:
 
     def give_back(self, pool: str) -> None:
         """Release a pool that no room has."""
-        self.ask(f"@{pool}", Release(pool))
+        self.ask(_NOBODY + pool, Release(pool))
 
     def ask(self, room: str, action: Provide | Release) -> None:
         """Ask for `room`; the answer is there at one of the next ticks."""
@@ -101,6 +104,6 @@ class Provisioning:
             return Provided(pool)
         # Two rooms' names may lead to one pool: the last one gives it back.
         if action.pool not in await pools_in_use(self._store, but=room):
-            await self._provisioner.release(action.pool)
+            await self._provisioner.release("" if room.startswith(_NOBODY) else room, action.pool)
             log.info("pool_released", room=room, pool=action.pool)
         return Released()

@@ -40,13 +40,13 @@ async def test_two_rooms_get_two_pools(pools):
 
 async def test_a_pool_is_released_twice_and_had_again(pools):
     pool = await pools.provide("big-show", "", 5)
-    await pools.release(pool)
-    await pools.release(pool)
+    await pools.release("show", pool)
+    await pools.release("show", pool)
     assert await pools.provide("big-show", "", 5) == pool
 
 
 async def test_a_pool_that_nobody_knows_is_released(pools):
-    await pools.release("hot-00000000")
+    await pools.release("", "hot-00000000")
 
 
 @pytest.mark.parametrize("pools", ["memory", "webhook"], indirect=True)

@@ -79,3 +79,12 @@ async def test_a_room_whose_claim_was_lost_gets_another_pool(world):
     assert await world.router_1.provide("b", "", 1) == pool
     world.ruled = set()
     assert await world.router_1.provide("a", pool, 1) == other
+
+
+async def test_a_pool_that_is_given_back_is_free_at_once(world):
+    pools = [await world.router_1.provide(room, "", 1) for room in "ab"]
+    await world.router_2.release("a", pools[0])
+    assert await world.router_2.provide("c", "", 1) == pools[0]
+    await world.router_2.release("a", pools[0])
+    with pytest.raises(ProvisionerError, match="in use"):
+        await world.router_1.provide("d", "", 1)

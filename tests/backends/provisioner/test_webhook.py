@@ -84,7 +84,7 @@ async def test_a_request_verifies_as_the_docs_say(server):
 async def test_a_name_that_is_had_already_is_used_again(server):
     async with webhook(server.url) as pools:
         assert await pools.provide("big-show", "hot-older", 3) == "hot-older"
-        await pools.release("hot-older")
+        await pools.release("show", "hot-older")
     assert [request[:2] for request in server.requests] == [
         ("PUT", "hot-older"),
         ("DELETE", "hot-older"),
@@ -121,7 +121,7 @@ async def test_errors_without_end_are_given_up(server):
     server.answers = [(500, b'{"error": {"message": "out of order"}}')]
     async with webhook(server.url, give_up_s=0.1) as pools:
         with pytest.raises(ProvisionerError, match=r"answered 500: out of order for 0\.1 s"):
-            await pools.release(POOL)
+            await pools.release("show", POOL)
 
 
 async def test_a_server_that_never_answers_is_given_up(server):
@@ -141,5 +141,5 @@ async def test_nobody_there_is_given_up(free_port):
 async def test_what_is_gone_is_released(server, status):
     server.answers = [(status, b"")]
     async with webhook(server.url) as pools:
-        await pools.release(POOL)
+        await pools.release("show", POOL)
     assert len(server.requests) == 1

@@ -80,9 +80,9 @@ class Pools(MemoryPools):
         name = await super().provide(room, pool, nodes)
         return await self._answer(name)
 
-    async def release(self, pool: str) -> None:
+    async def release(self, room: str, pool: str) -> None:
         self.calls.append(("release", pool, 0))
-        await super().release(pool)
+        await super().release(room, pool)
         await self._answer(pool)
 
     async def _answer(self, pool: str) -> str:
