@@ -38,7 +38,6 @@ class Show(NamedTuple):
             "move_rate_per_s": self.move_rate_per_s,
             "stragglers_s": 5,
             "viewers_per_node": max(1, self.viewers // self.nodes),
-            "headroom": 1,
             "max_nodes": self.nodes,
         } | heat
         flags = [f"router.heat.{name}={value}" for name, value in all_heat.items()]

@@ -150,7 +150,8 @@ def _preparing(heat: Heat, signals: Signals, settings: HeatSettings) -> Step:
     late = heat.in_state_s >= settings.prepare_s
     enough = nodes_for(heat.online, settings) if late else heat.nodes
     if heat.pool and signals.ready >= enough:
-        return _advance(heat, HeatState.MOVING, Reason.NODES_READY, spread_s(signals, settings))
+        spread = spread_s(signals, settings, settings.headroom)
+        return _advance(heat, HeatState.MOVING, Reason.NODES_READY, spread)
     if late:
         return _advance(_failed(heat, settings), HeatState.NORMAL, Reason.NO_CAPACITY)
     return _asking(Step(heat), signals)

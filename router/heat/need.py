@@ -34,12 +34,13 @@ def wanted(signals: Signals, settings: HeatSettings, least: int = 0) -> int:
     return nodes_for(ceil(online * settings.headroom), settings)
 
 
-def spread_s(signals: Signals, settings: HeatSettings) -> float:
-    """Return the time over which the viewers move, each at a moment chosen at random.
+def spread_s(signals: Signals, settings: HeatSettings, growth: float = 1.0) -> float:
+    """Return the time over which the viewers move, each at a moment chosen at random; there may be
+    `growth` times as many until they are told.
 
     So many a second are Poisson distributed: the mean is chosen so that it and three standard
     deviations make the rate that is allowed, mean + 3·√mean = rate.
     """
     allowed = settings.move_rate_per_s
     mean = ((sqrt(9 + 4 * allowed) - 3) / 2) ** 2
-    return (signals.online or 0) / max(mean, allowed / 4)
+    return (signals.online or 0) * growth / max(mean, allowed / 4)
