@@ -129,8 +129,9 @@ def test_a_room_goes_the_whole_way_and_gives_its_pool_back() -> None:
     assert room.asked[:2] == [Provide("", 5), Release("hot-1")]
     assert set(room.asked[2:]) == {Forget()}
     assert (room.heat.pool, room.heat.fence) == ("", 5)
-    # 2,000 there and 100 back, at 161.8 a second: 200 is three deviations more.
-    assert room.spreads == [0, 12_358, 0, 618, 0]
+    # 2,000, which may be 2,500 by then, there and 100 back, at 161.8 a second: 200 is three
+    # deviations more.
+    assert room.spreads == [0, 15_448, 0, 618, 0]
 
 
 @settings(max_examples=30)
