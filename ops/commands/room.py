@@ -111,6 +111,8 @@ def heat_lines(heat: Answer) -> str:
     }
     if heat["failures"]:
         rows["failed"] = f"{_times(heat['failures'])}; tried again in {heat['retry_s']:g} s"
+    if heat["trouble"]:
+        rows["trouble"] = heat["trouble"]
     lines = [f"{name:<10} {value}" for name, value in rows.items()]
     lines += [_node(node) for node in nodes]
     pool = f", pool {heat['pool']}" if heat["pool"] else ""

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import structlog
+from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -25,6 +26,7 @@ from router.presence import Presence
 
 RETRY_AFTER_MS = 1000
 BY_OPERATOR = "operator"
+NO_NODES = "There are no dedicated nodes: router.provisioner.kind is `none`."
 
 log = structlog.get_logger()
 
@@ -62,15 +64,15 @@ class HeatApi:
         living = {lease.node for lease in self._presence.living("router")}
         gateways = {name: acknowledged.get(name, 0) for name in sorted(living)}
         access = self._presence.living("access")
-        return answer(room_heat(room, known, access, gateways, self._rules.version))
+        seen = room_heat(room, known, access, gateways, self._rules.version)
+        return answer(seen if self._upgrades else replace(seen, trouble=NO_NODES))
 
     async def wish(self, request: Request) -> Response:
         """Keep what the operator wants of the room; whichever router looks after it goes by it."""
         room = self._room(request)
         wish = Wish(decode(await read_body(request), WishBody).wish)
         if wish is Wish.HOT and not self._upgrades:
-            message = "There are no dedicated nodes: router.provisioner.kind is `none`."
-            raise RequestError(ErrorCode.UNAVAILABLE, message, field="wish")
+            raise RequestError(ErrorCode.UNAVAILABLE, NO_NODES, field="wish")
         with _store_errors():
             await self._require_known(room)
             await self._store.wish(room, wish)

@@ -40,8 +40,9 @@ class RoomHeat(msgspec.Struct, frozen=True):
     """What `GET /v1/rooms/{room}/heat` answers.
 
     `firsts` are the first numbers, by priority, that the rule holds for; `nodes_wanted` how many
-    dedicated nodes the room should have; `retry_s` how long it is left alone after a failed
-    upgrade; `gateways` the version of the rules that each gateway goes by, of `rules_version`.
+    dedicated nodes the room should have, `trouble` why there are none or too few; `retry_s` how
+    long it is left alone after a failed upgrade; `gateways` the version of the rules that each
+    gateway goes by, of `rules_version`.
     """
 
     room: str
@@ -58,6 +59,7 @@ class RoomHeat(msgspec.Struct, frozen=True):
     nodes_wanted: int
     nodes: list[PoolNode]
     failures: int
+    trouble: str
     retry_s: float
     rules_version: int
     gateways: dict[str, int]
@@ -87,6 +89,7 @@ def room_heat(
         nodes_wanted=heat.nodes,
         nodes=pool_nodes(pool, access),
         failures=heat.failures,
+        trouble=heat.trouble,
         retry_s=round(heat.retry_s, 1),
         rules_version=version,
         gateways=dict(gateways),

@@ -16,10 +16,10 @@ from proto.heat import HeatState, Wish
 from router.heat.counters import HeatCounters
 from router.heat.history import faded
 from router.heat.keeping import Keeping, OvertakenError
-from router.heat.machine import provided, released, step
+from router.heat.machine import provided, released, step, troubled
 from router.heat.need import pressure
 from router.heat.pools import Orphans, pools_in_use
-from router.heat.provisioning import Provided, Provisioning
+from router.heat.provisioning import Failed, Provided, Provisioning
 from router.heat.room import Room
 from router.heat.seeing import Seeing, View
 from router.heat.settings import HeatSettings
@@ -163,6 +163,8 @@ class Controller:
         answer = self._provisioning.answer(room.name)
         if isinstance(answer, Provided):
             room.heat = provided(room.heat, answer.pool)
+        elif isinstance(answer, Failed):
+            room.heat = troubled(room.heat, answer.why)
         elif answer is not None:
             room.heat = released(room.heat)
 

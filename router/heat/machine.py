@@ -78,7 +78,13 @@ def provided(heat: Heat, pool: str) -> Heat:
 
     A room whose viewers move keeps the pool that its rule names.
     """
+    heat = replace(heat, trouble="")
     return heat if heat.state.pooled or not pool else replace(heat, pool=pool)
+
+
+def troubled(heat: Heat, why: str) -> Heat:
+    """Return the room after the provisioner has failed; `why` is for whoever asks about it."""
+    return replace(heat, trouble=why)
 
 
 def released(heat: Heat) -> Heat:
@@ -153,7 +159,8 @@ def _preparing(heat: Heat, signals: Signals, settings: HeatSettings) -> Step:
         spread = spread_s(signals, settings, settings.headroom)
         return _advance(heat, HeatState.MOVING, Reason.NODES_READY, spread)
     if late:
-        return _advance(_failed(heat, settings), HeatState.NORMAL, Reason.NO_CAPACITY)
+        few = f"{signals.ready} of {heat.nodes} dedicated nodes ready in {settings.prepare_s:g} s"
+        return _advance(_failed(heat, few, settings), HeatState.NORMAL, Reason.NO_CAPACITY)
     return _asking(Step(heat), signals)
 
 
@@ -185,7 +192,8 @@ def _back(heat: Heat, signals: Signals, settings: HeatSettings) -> Step | None:
     """Return the step to cooling, if the room has to go back."""
     reason = why_cool(heat, signals, settings)
     if heat.unready_s >= settings.lost_s:
-        heat, reason = _failed(heat, settings), Reason.POOL_LOST
+        none = f"no dedicated node ready for {settings.lost_s:g} s"
+        heat, reason = _failed(heat, none, settings), Reason.POOL_LOST
     if reason is None:
         return None
     return _advance(heat, HeatState.COOLING, reason, spread_s(signals, settings))
@@ -197,10 +205,13 @@ def _least(reason: Reason, settings: HeatSettings) -> int:
     return 0 if reason is Reason.OVER_THRESHOLD else settings.online
 
 
-def _failed(heat: Heat, settings: HeatSettings) -> Heat:
+def _failed(heat: Heat, why: str, settings: HeatSettings) -> Heat:
+    """Let the room rest; what the provisioner said says more than `why`."""
     retry_s = min(LONGEST_RETRY_S, settings.retry_s * 2.0 ** min(heat.failures, 10))
     # The tag may start it again: this time it did not.
-    return replace(heat, failures=heat.failures + 1, retry_s=retry_s, tag_s=None)
+    trouble = heat.trouble or why
+    failures = heat.failures + 1
+    return replace(heat, failures=failures, retry_s=retry_s, trouble=trouble, tag_s=None)
 
 
 def _advance(heat: Heat, to: HeatState, reason: Reason, spread_s: float = 0.0) -> Step:

@@ -29,7 +29,16 @@ class Released(NamedTuple):
     """The room's pool has been given back."""
 
 
-Answer = Provided | Released
+class Failed(NamedTuple):
+    """The provisioner has not done what it was asked for."""
+
+    why: str
+
+
+Answer = Provided | Released | Failed
+
+LONGEST_WHY = 300
+"""Characters of it that are kept with the room."""
 
 
 class Provisioning:
@@ -91,6 +100,7 @@ class Provisioning:
             why = str(error)
         finally:
             self._busy.discard(room)
+        self._answers[room] = Failed(why[:LONGEST_WHY])
         self._counters.provisioner_errors[op] += 1
         log.warning("provisioner_failed", op=op, room=room, pool=action.pool, reason=why)
 

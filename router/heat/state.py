@@ -61,6 +61,8 @@ class Heat(msgspec.Struct, frozen=True, kw_only=True):
     retry_s: float = 0.0
     """Until the room may be prepared again."""
     failures: int = 0
+    trouble: str = ""
+    """Why there are no nodes, or too few: what the provisioner said, or that none got ready."""
     tag_s: float | None = None
     """Since its tag made the room start; `None` in a broadcast in which it has not."""
     at_s: float | None = None

@@ -33,6 +33,7 @@ HEAT = {
         {"node": "access-hot-2", "ready": False, "connections": 0},
     ],
     "failures": 0,
+    "trouble": "",
     "retry_s": 0.0,
     "rules_version": 12,
     "gateways": {"router-1": 12, "router-2": 11},
@@ -109,7 +110,10 @@ def test_a_rooms_heat_is_shown_for_eyes() -> None:
     assert "nodes      1 ready, 3 wanted" in lines
     assert "gateways   1 of 2 go by the newest rules" in lines
     assert lines[-1].split() == ["access-hot-2", "not", "ready", "0", "connections"]
-    failed = heat_lines({**HEAT, "failures": 2, "retry_s": 7.5, "online": None})
+    assert not [line for line in lines if line.startswith(("failed", "trouble"))]
+    why = "PUT of pool hot-b: no answer for 5 s"
+    failed = heat_lines({**HEAT, "failures": 2, "retry_s": 7.5, "online": None, "trouble": why})
+    assert f"trouble    {why}" in failed
     assert "failed     2 times; tried again in 7.5 s" in failed
     assert "online     not known" in failed
 

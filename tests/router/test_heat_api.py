@@ -87,7 +87,8 @@ async def test_status_shows_pools_and_hot_rooms() -> None:
 
 async def test_a_hot_rooms_heat_is_shown_with_all_that_bears_on_it() -> None:
     heat = FixedHeat(HOT, version=12)
-    detail = detail_of(Heat(pool="hot-b", nodes=3, failures=1, retry_s=4.04))
+    kept = Heat(pool="hot-b", nodes=3, failures=1, retry_s=4.04, trouble="PUT: answered 429")
+    detail = detail_of(kept)
     heat.kept["show"] = Kept(HOT, 1_700_000_000_000, detail)
     heat.tagged["show"] = Tag("history", (1, 2, 3))
     heat.wished["show"] = Wish.HOT
@@ -112,10 +113,19 @@ async def test_a_hot_rooms_heat_is_shown_with_all_that_bears_on_it() -> None:
                 {"node": "access-8", "ready": True, "connections": 40},
             ],
             "failures": 1,
+            "trouble": "PUT: answered 429",
             "retry_s": 4.0,
             "rules_version": 12,
             "gateways": {"router-1": 12},
         }
+
+
+async def test_without_a_provisioner_a_room_says_that_there_are_no_nodes() -> None:
+    async with gateway(*LEASES, provisioner="none") as it:
+        heads(it, 0, 3, 0)
+        seen = (await it.client.get("/v1/rooms/show/heat", headers=SERVER)).json()
+        assert (seen["state"], seen["failures"]) == ("normal", 0)
+        assert "router.provisioner.kind is `none`" in seen["trouble"]
 
 
 async def test_a_room_that_was_never_hot_is_normal() -> None:

@@ -191,7 +191,9 @@ async def test_a_provisioner_that_never_answers_holds_no_other_room(
     assert await world.state("r") is PREPARING
     await world.until(NORMAL)
     assert router.counters.transitions[PREPARING, NORMAL, Reason.NO_CAPACITY] == 1
+    assert await world.trouble() == "no answer within 20 s"
     await world.until(HOT)
+    assert await world.trouble() == ""
     assert router.counters.provisioner_errors["provide"] == 1
 
 
@@ -202,6 +204,7 @@ async def test_a_provisioner_that_has_too_few_nodes(world: World, autojump_clock
     await world.until(PREPARING)
     await world.until(NORMAL)
     assert router.counters.provisioner_errors["provide"] >= 2
+    assert "3" in await world.trouble()
     world.pools.most = 100
     await world.until(HOT)
 

@@ -22,6 +22,7 @@ from router.heat.controller import Controller
 from router.heat.counters import HeatCounters
 from router.heat.seeing import Active
 from router.heat.settings import HeatSettings
+from router.heat.state import restored
 from router.heat.telling import Telling
 from router.heat.wiring import make_controller
 from router.presence import Presence
@@ -170,6 +171,11 @@ class World:
     async def state(self, room: str = "r") -> HeatState:
         kept = await self.heat.load(room)
         return kept.rule.state if kept else HeatState.NORMAL
+
+    async def trouble(self, room: str = "r") -> str:
+        """Return what stands in the way of the room's dedicated nodes."""
+        kept = await self.heat.load(room)
+        return restored(kept.rule, kept.detail).trouble if kept else ""
 
     async def until(self, state: HeatState, room: str = "r", within_s: float = 90) -> None:
         """Wait for a state; the states on the way are noted."""
