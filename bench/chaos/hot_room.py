@@ -42,7 +42,9 @@ NODES = ("--access", "2", "--relays", "2", "--routers", "2", "--logics", "2")
 DEDICATED_NODES = 3
 """So that the viewers of one that dies can spread."""
 
-HASTE = {"prepare_s": 30, "retry_s": 2, "stragglers_s": 8}
+HEAT = {"prepare_s": 30, "retry_s": 2, "stragglers_s": 8, "headroom": 2}
+"""Twice the nodes that the threshold needs: all are there from the first, and have viewers."""
+
 COME_S = 3.0
 MOVE_S = 4.0
 STAY_SHARE = 0.2
@@ -149,7 +151,7 @@ async def run(parts: list[str], viewers: int, seed: int) -> dict[str, Any]:
     # The cluster keeps three standard deviations below the rate: with them all move in MOVE_S.
     show = Show(viewers, viewers // 2, COME_S, round(per_s + 3 * sqrt(per_s)), DEDICATED_NODES)
     story, log, chance = Talk(ROOM), HeatLog(), random.Random(seed)
-    flags = [*show.settings(**HASTE), "--set", "access.drain_s=1"]
+    flags = [*show.settings(**HEAT), "--set", "access.drain_s=1"]
     async with running_cluster(*NODES, *flags) as cluster, trio.open_nursery() as nursery:
         this = Run(cluster, Killer(cluster, chance), chance, log)
         await nursery.start(talk, cluster, story)
