@@ -2,7 +2,10 @@
 its pool dies, and the router that looks after it dies too."""
 
 import json
-from collections.abc import AsyncIterator
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -145,3 +148,48 @@ async def test_a_room_moves_to_its_pool_and_back_and_nobody_misses_anything(
     for viewer in viewers:
         viewer.require_all()
         assert viewer.moves[-1] in ("access-1", "access-2")
+
+
+@pytest.fixture
+def poor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A running cluster whose provisioner takes requests and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        sets = {
+            "router.provisioner.url": url,
+            "router.provisioner.timeout_s": 1,
+            "router.provisioner.give_up_s": 2,
+            "router.heat.prepare_s": 4,
+            "router.heat.retry_s": 1,
+        }
+        flags = [word for key, value in sets.items() for word in ("--set", f"{key}={value}")]
+        running = Cluster(tmp_path_factory.mktemp("poor") / "state", *flags)
+        yield running
+        running.stop()
+
+
+def shown(cluster: Cluster, room: str) -> str:
+    """Return what an operator sees of the room."""
+    where = ["--port-base", str(cluster.port_base), "--state-dir", str(cluster.state_dir)]
+    command = [sys.executable, "-P", "-m", "ops", "room", "show", room, *where]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+async def test_a_room_stays_where_it_is_when_there_are_no_nodes_for_it(
+    poor: Cluster, room: str
+) -> None:
+    async with watched(poor, room) as viewers, trio.open_nursery() as nursery:
+        nursery.start_soon(talk, poor, room)
+        await wish(poor, room, "hot")
+        with trio.fail_after(STEP_S):
+            while (seen := await heat(poor, room))["failures"] < 2:
+                await trio.sleep(0.2)
+        lines = await trio.to_thread.run_sync(shown, poor, room)
+        nursery.cancel_scope.cancel()
+    assert seen["nodes"] == []
+    assert "trouble    PUT of pool hot-" in lines
+    assert "for 2 s" in lines
+    assert "tried again in" in lines
+    for viewer in viewers:
+        viewer.require_all()
+        assert viewer.moves == []

@@ -57,6 +57,25 @@ def test_killed_processes_lose_no_instant_message_that_was_acknowledged() -> Non
     assert set(result["killed"]) == {"access", "relay", "router", "logic", "redis", "bus"}
 
 
+def test_kills_while_a_room_moves_lose_nothing_that_was_acknowledged() -> None:
+    code, result = relaymesh("chaos", "hot-room", "--viewers", "100", "--seed", "3")
+    assert code == 0, result
+    assert (result["lost"], result["doubled"], result["left_over"]) == (0, 0, 0)
+    assert ("hot" in result["states"], result["states"][-1]) == (True, "normal")
+    assert set(result["kills"]) == {"preparing", "moving", "hot", "cooling"}
+    assert "dedicated" in result["kills"]["hot"]
+    assert sum(result["replaced"]["viewers"].values()) == 100
+
+
+def test_a_room_becomes_hot_and_normal_again_and_nobody_misses_anything() -> None:
+    code, result = relaymesh("demo", "hot-room", "--viewers", "300", "--threshold", "100")
+    assert code == 0, result
+    assert result["states"] == ["normal", "preparing", "moving", "hot", "cooling", "normal"]
+    assert (result["lost"], result["doubled"], result["told"]) == (0, 0, 0)
+    assert result["sent"] == result["acked"] > 0
+    assert result["moved"] >= result["on_dedicated"] > 0 < result["moved_back"]
+
+
 def test_a_rolling_restart_of_every_node_loses_nothing_that_was_acknowledged() -> None:
     code, result = relaymesh("chaos", "rolling")
     assert code == 0, result
