@@ -89,7 +89,7 @@ class Run:
         for phase, targets in orders.items():
             if not await self.log.reached(phase, PHASE_S):
                 return
-            before = restarts(self.cluster)
+            before = restarts(dedicated(self.cluster))
             await self._kill(targets)
             if phase == "hot":
                 if DEDICATED in targets:
@@ -120,7 +120,8 @@ class Run:
         return {}
 
     async def _is_healed(self, viewers: int, crowd: Crowd, restarted: int) -> bool:
-        if restarts(self.cluster) == restarted:
+        nodes = dedicated(self.cluster)
+        if restarts(nodes) == restarted or not all(node["ready"] for node in nodes.values()):
             return False
         heat = await heat_of(self.cluster, ROOM)
         ready = sum(node["ready"] for node in heat.get("nodes", ()))
@@ -134,15 +135,15 @@ class Run:
         return len(dedicated(self.cluster))
 
 
-def dedicated(cluster: Cluster) -> list[str]:
-    """Return the dedicated nodes that run."""
-    return [name for name in cluster.pids() if part_of(name) == DEDICATED]
-
-
-def restarts(cluster: Cluster) -> int:
-    """Return how often dedicated nodes have been started again."""
+def dedicated(cluster: Cluster) -> dict[str, Any]:
+    """Return what the cluster says of its dedicated nodes."""
     nodes = json.loads((cluster.state_dir / "cluster.json").read_text())["nodes"]
-    return sum(node["restarts"] for name, node in nodes.items() if part_of(name) == DEDICATED)
+    return {name: node for name, node in nodes.items() if part_of(name) == DEDICATED}
+
+
+def restarts(nodes: dict[str, Any]) -> int:
+    """Return how often `nodes` have been started again."""
+    return sum(int(node["restarts"]) for node in nodes.values())
 
 
 async def run(parts: list[str], viewers: int, seed: int) -> dict[str, Any]:

@@ -103,7 +103,7 @@ def record(cluster: Cluster, supervisor: Supervisor) -> dict[str, object]:
                 "pid": child.pid,
                 "http": http.get(name),
                 "restarts": child.restarts,
-                "ready": child.ready.is_set(),
+                "ready": child.pid is not None and child.ready.is_set(),
             }
             for name, child in children
         },
