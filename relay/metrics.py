@@ -7,6 +7,7 @@ from prometheus_client.registry import Collector
 
 from proto.priorities import Priority
 from relay.relay import Relay
+from relay.status import lane_bytes, lane_depths
 
 
 class RelayCollector(Collector):
@@ -31,8 +32,8 @@ class RelayCollector(Collector):
         ):
             yield GaugeMetricFamily(f"relaymesh_relay_{name}", text, value)
         for name, text, depths in (
-            ("lane_depth", "Envelopes that wait on a lane.", self._relay.lane_depths()),
-            ("lane_depth_bytes", "Bytes that wait on a lane.", self._relay.lane_bytes()),
+            ("lane_depth", "Envelopes that wait on a lane.", lane_depths(self._relay)),
+            ("lane_depth_bytes", "Bytes that wait on a lane.", lane_bytes(self._relay)),
         ):
             gauge = GaugeMetricFamily(f"relaymesh_relay_{name}", text, labels=["priority"])
             for label, depth in depths.items():
@@ -53,7 +54,7 @@ class RelayCollector(Collector):
             "relaymesh_relay_holds", "Times that routers were pushed back.", labels=["priority"]
         )
         for priority in Priority:
-            holds.add_metric([priority.label], self._relay.holds[priority])
+            holds.add_metric([priority.label], self._relay.holding.holds[priority])
         yield holds
 
     def _drops(self) -> Metric:
@@ -66,7 +67,7 @@ class RelayCollector(Collector):
 
     def _violations(self) -> Metric:
         cut = CounterMetricFamily("relaymesh_relay_links_cut", "Links cut.", labels=["reason"])
-        for reason, count in sorted(self._relay.violations.items()):
+        for reason, count in sorted(self._relay.seating.violations.items()):
             cut.add_metric([reason], count)
-        cut.add_metric(["bad_message"], self._relay.bad_messages)
+        cut.add_metric(["bad_message"], self._relay.listening.bad_messages)
         return cut

@@ -24,6 +24,7 @@ from relay.metrics import RelayCollector
 from relay.regions.figures import RegionCollector
 from relay.relay import Relay
 from relay.settings import HotBus, Settings
+from relay.status import status
 
 RESIGN_S = 1.0
 """How long a stopping relay waits for the store; its lease runs out by itself as well."""
@@ -44,7 +45,7 @@ class RelayService:
 
     def status(self) -> dict[str, Any]:
         """Return what the relay is doing, as JSON-able values."""
-        return self._relay.status()
+        return status(self._relay)
 
     def reconfigured(self, settings: Settings) -> None:
         """Take over the relays of other regions from a config file that has changed."""

@@ -24,8 +24,10 @@ from proto.headers import (
 )
 from proto.identity import NodeIdentity
 from proto.priorities import Priority
-from relay.relay import HELLO_S, Relay
+from relay.relay import Relay
+from relay.seating import HELLO_S
 from relay.settings import Settings
+from relay.status import status
 
 ADDRESS = "tcp://relay:10"
 URLS = lane_urls(ADDRESS)
@@ -134,7 +136,7 @@ async def test_a_stranger_is_cut_and_touches_nobody(
     stranger.ends.append(await network.dial(URLS[1]))
     stranger.send(0, room_message(b"forged"))
     await stranger.until(lambda: stranger.gone)
-    assert relay.violations == {"stranger": 1}
+    assert relay.seating.violations == {"stranger": 1}
     assert not node.bodies()
     assert not node.gone
 
@@ -156,7 +158,7 @@ async def test_a_hello_that_does_not_fit_is_cut(
     node.ends.append(await network.dial(URLS[0]))
     node.send(0, encode(Kind.HELLO, Priority.URGENT, header=hello))
     await node.until(lambda: node.gone)
-    assert relay.violations == {reason: 1}
+    assert relay.seating.violations == {reason: 1}
 
 
 @pytest.mark.parametrize(
@@ -171,7 +173,7 @@ async def test_a_batch_that_cant_be_read_cuts_its_sender_alone(
     node = await join("access-1", "access", "a", "lobby")
     router.ends[1].link.send(batch)
     await router.until(lambda: router.gone)
-    assert relay.violations == {"bad_envelope": 1}
+    assert relay.seating.violations == {"bad_envelope": 1}
     other.send(1, room_message(b"still here"))
     await node.until(lambda: node.bodies() == [b"still here"])
 
@@ -198,7 +200,7 @@ async def test_a_link_without_hello_is_cut_in_time(
     quiet = Node("x", "access", "a")
     quiet.ends.append(await network.dial(URLS[0]))
     await quiet.until(lambda: quiet.gone, HELLO_S + 1)
-    assert relay.violations == {"no_hello": 1}
+    assert relay.seating.violations == {"no_hello": 1}
 
 
 async def test_a_silent_node_is_cut_within_its_time(
@@ -208,17 +210,17 @@ async def test_a_silent_node_is_cut_within_its_time(
     for url in URLS:
         network.freeze(url)
     await trio.sleep(3.5)
-    assert relay.violations == {"silent": 1}
+    assert relay.seating.violations == {"silent": 1}
     assert not relay.forwarding.peers
     assert not len(relay.forwarding.table)
-    assert node.hello.node not in relay.status()["nodes"]
+    assert node.hello.node not in status(relay)["nodes"]
 
 
 async def test_a_newer_life_of_a_node_replaces_the_earlier_one(join: Join, relay: Relay) -> None:
     old = await join("access-1", "access", "a", "lobby")
     new = await join("access-1", "access", "b", "parlour")
     await old.until(lambda: old.gone)
-    assert relay.roster.replaced == 1
+    assert relay.seating.roster.replaced == 1
     assert not relay.forwarding.table.receivers(b"lobby")
     router = await join("router-1", "router")
     router.send(1, encode(Kind.USERS, Priority.NORMAL, b"access-1", b"", b"hi"))
@@ -290,8 +292,8 @@ async def test_a_slow_node_never_holds_the_others_and_is_cut(
     with trio.fail_after(3.5):
         while "access-1" in relay.forwarding.peers:
             await stay_alive(router, slow, one, two)
-    assert relay.violations == {"stuck": 1}
-    assert relay.status()["nodes"] == ["access-2", "access-3", "router-1"]
+    assert relay.seating.violations == {"stuck": 1}
+    assert status(relay)["nodes"] == ["access-2", "access-3", "router-1"]
 
 
 async def test_routers_are_pushed_back_while_the_receivers_are_behind(
@@ -308,11 +310,11 @@ async def test_routers_are_pushed_back_while_the_receivers_are_behind(
             router.send(1, room_message(b"%d " % sent + b"x" * 100_000))
             sent += 1
         await trio.sleep(0.001)
-        if relay.held(Priority.NORMAL):
+        if relay.holding.held(Priority.NORMAL):
             break
-    assert relay.status()["held"] == ["normal"]
+    assert status(relay)["held"] == ["normal"]
     for node in nodes:
         node.reading = True
-        await node.until(lambda: not relay.held(Priority.NORMAL))
+        await node.until(lambda: not relay.holding.held(Priority.NORMAL))
         await node.until(lambda node=node: len(node.bodies()) == sent)
     assert not relay.drops

@@ -7,6 +7,7 @@ import trio
 
 from proto.headers import HeadsHeader
 from proto.priorities import Priority
+from relay.status import lane_depths
 from tests.simulation.harness import Cluster
 from tests.simulation.ledger import Ledger
 from tests.simulation.members import Member
@@ -41,8 +42,8 @@ def _depths(process: Process) -> Iterator[tuple[str, int]]:
         lanes = [lane for each in process.mesh.up.values() for lane in each.lanes]
         yield "lanes", sum(lane.outbox.depth for lane in lanes)
     if process.relay is not None:
-        yield "lanes", sum(process.relay.lane_depths().values())
-        yield "held", sum(process.relay.held(priority) for priority in Priority)
+        yield "lanes", sum(lane_depths(process.relay).values())
+        yield "held", sum(process.relay.holding.held(priority) for priority in Priority)
         yield "requests", len(process.relay.forwarding.admission)
     if process.access is not None:
         yield "pending", sum(process.access.rooms.pending)

@@ -22,6 +22,7 @@ from relay.hot.consumer import AGAIN_S, LINGER_S
 from relay.hot.metrics import HotCollector
 from relay.relay import Relay
 from relay.settings import Settings
+from relay.status import lane_depths, status
 from tests.relay.test_relay import ADDRESS, ME, Node
 
 POOL = "pool-1"
@@ -126,17 +127,17 @@ async def test_only_the_shards_of_wanted_pools_are_listened_to_and_for_a_while_l
 ) -> None:
     node = await world.access("access-1", "lobby")
     await trio.sleep(1)
-    assert (world.groups, world.relay.status()["hot"]["topics"]) == (0, [])
+    assert (world.groups, status(world.relay)["hot"]["topics"]) == (0, [])
     await world.step(node, Interest(2, False, [hot_key(POOL, "lobby")], []))
     await world.listening()
     shard = shard_of_pool(POOL)
     topics = sorted(f"hot-{p.label}-{shard}" for p in Priority)
-    assert world.relay.status()["hot"]["topics"] == topics
+    assert status(world.relay)["hot"]["topics"] == topics
     await world.step(node, Interest(3, False, [hot_key(ELSEWHERE, "lobby")], []))
     await world.listening(6)
     await world.step(node, Interest(4, False, [], [hot_key(POOL, "lobby")]))
     await trio.sleep(LINGER_S - 1)
-    assert len(world.relay.status()["hot"]["topics"]) == 6
+    assert len(status(world.relay)["hot"]["topics"]) == 6
     await world.listening(3)
     await world.step(node, Interest(5, False, [], [hot_key(ELSEWHERE, "lobby")]))
     await trio.sleep(LINGER_S + 0.1)
@@ -171,7 +172,7 @@ async def test_while_those_who_want_it_are_behind_the_rest_stays_with_the_bus(
     assert len(topic.packs) > 30
     await world.publish(URGENT, record(1))
     await trio.sleep(0.05)
-    assert world.relay.lane_depths()["urgent"] + len(slow.bodies()) <= 1
+    assert lane_depths(world.relay)["urgent"] + len(slow.bodies()) <= 1
     slow.reading = True
     await slow.until(lambda: len(slow.bodies()) == 61)
     seqs = [decode_room(e.header).seq for e in slow.got if e.kind == Kind.ROOM and len(e.body) > 9]
@@ -240,7 +241,7 @@ async def test_keys_that_can_be_no_interest_are_refused_and_the_others_are_not(
     assert world.relay.drops["bad_interest", NORMAL] == len(keys)
     await world.publish(NORMAL, record(1))
     await node.until(lambda: node.bodies() == [b"1"])
-    assert world.relay.status()["rooms"] == 1
+    assert status(world.relay)["rooms"] == 1
 
 
 async def test_interest_of_those_who_may_not_have_any_is_dropped(
@@ -263,4 +264,4 @@ async def test_a_relay_without_a_bus_says_so(autojump_clock: MockClock) -> None:
     registry = CollectorRegistry()
     registry.register(HotCollector(forwarding.table.hot, forwarding.hot, relay.hot))
     assert "relaymesh_relay_hot_enabled 0.0" in generate_latest(registry).decode()
-    assert relay.status()["hot"] is None
+    assert status(relay)["hot"] is None

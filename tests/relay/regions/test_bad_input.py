@@ -46,9 +46,9 @@ async def test_a_relay_of_no_other_region_is_cut(
     world: World, autojump_clock: Clock, region: str
 ) -> None:
     node = stray(world, region)
-    await until(lambda: world.relays["eu-1"].violations["bad_hello"] > 0)
+    await until(lambda: world.relays["eu-1"].seating.violations["bad_hello"] > 0)
     assert not node.mesh.up
-    assert world.relays["eu-1"].violations.keys() == {"bad_hello"}
+    assert world.relays["eu-1"].seating.violations.keys() == {"bad_hello"}
 
 
 async def test_interest_in_rooms_of_other_regions_is_dropped_and_counted(

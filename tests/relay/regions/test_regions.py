@@ -20,6 +20,7 @@ from proto.priorities import Priority
 from proto.services import Method
 from relay.regions.figures import RegionCollector
 from relay.regions.settings import RegionRelays
+from relay.status import status
 
 from .world import Node, World, address, room_message, until
 
@@ -288,13 +289,13 @@ async def test_what_crosses_is_seen_in_the_status_and_in_the_metrics(
     for seq in range(5):
         publish(router, "eu-room", seq)
     await trio.sleep(0.5)
-    seen = [relay.status()["regions"]["us"] for relay in world.of("eu")]
+    seen = [status(relay)["regions"]["us"] for relay in world.of("eu")]
     assert all(each["up_relays"] == ["us-1", "us-2"] for each in seen)
     assert [each["wanted"] for each in seen] == [2, 2]
-    assert [relay.status()["regions"]["eu"]["interest"] for relay in world.of("us")] == [1, 1]
-    came = [relay.status()["regions"]["eu"]["envelopes_in"]["normal"] for relay in world.of("us")]
+    assert [status(relay)["regions"]["eu"]["interest"] for relay in world.of("us")] == [1, 1]
+    came = [status(relay)["regions"]["eu"]["envelopes_in"]["normal"] for relay in world.of("us")]
     assert max(came) - min(came) == 5, "beside pings, the messages: all to one of the two"
-    messages = [relay.status()["regions"]["eu"]["room_messages"] for relay in world.of("us")]
+    messages = [status(relay)["regions"]["eu"]["room_messages"] for relay in world.of("us")]
     assert sorted(each["normal"] for each in messages) == [0, 5]
     relay = world.relays["us-1"]
     samples = {
