@@ -1,36 +1,35 @@
 """Puts an access node's parts together, on whatever edge, mesh and store it is given."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
-from typing import Any
 
-import structlog
 import trio
 
 from access.alarms import Alarms
 from access.census import Census
 from access.census_reports import CensusReports
 from access.counters import AccessCounters
-from access.edge.interface import Connection, Edge, Handler, Skipped
+from access.edge.interface import Connection, Edge, Handler
 from access.hellos import Hellos
-from access.im.hot_groups import KEY_PREFIX
 from access.im.messaging import Messaging
+from access.inbound import Inbound
 from access.joins import Joins
 from access.lease_keeper import LeaseKeeper
 from access.like_reports import LikeReports
 from access.likes_by_home import LikesByHome
+from access.limits import session_limits, stream_limits
 from access.mesh_routes import MeshRoutes
 from access.moves.moving import Moving
 from access.publishes import Fetches, Likings, Publishes
 from access.replies import Replies
 from access.room import Room
-from access.room_stream import StreamLimits, Surroundings
+from access.room_stream import Surroundings
 from access.rooms import Rooms
 from access.route_keeper import RouteKeeper
-from access.session import SessionLimits
 from access.sessions import Parts, Sessions
-from access.settings import ClientSettings, RoomSettings, Settings
-from access.stream import CursorCounters, RepairRules
+from access.settings import Settings
+from access.status import NodeStatus
+from access.stream import CursorCounters
 from access.tasks import Tasks
 from access.upstream import Upstream
 from access.users import Deliveries, SeenOnce, Users
@@ -40,19 +39,9 @@ from backends.routes.interface import RouteWriter
 from mesh.concurrency import Concurrency
 from mesh.homes import Homes
 from mesh.interface import Mesh, Receive
-from proto import server_frames
-from proto.envelopes import Envelope, Kind
+from proto.envelopes import Envelope
 from proto.identity import NodeIdentity
 from proto.ids import RandomBits, new_id
-from proto.priorities import LABELS, Priority
-
-log = structlog.get_logger()
-
-ANY_KEY = ""
-"""Every relay that is up carries it, in some place."""
-DEDUP_ENTRIES = 50_000
-DEDUP_AGE_S = 60.0
-"""Direct messages are recognised for so long: longer than a bus takes to deliver again."""
 
 
 class AccessNode:
@@ -88,10 +77,6 @@ class AccessNode:
         self.likes = LikesByHome(settings.regions, identity.incarnation)
         self.url = ""
         """Where clients connect; set by whoever listens for them, when it does."""
-        self.lane_depths: Callable[[], dict[str, int]] = dict
-        """How many envelopes wait for relays; set by whoever knows the links."""
-        self.thinned: Callable[[], Sequence[int]] = tuple
-        """How many messages were taken out of slow clients' queues, by priority; set likewise."""
         self._now_ms = now_ms
         self._new_id = partial(new_id, random_bits)
         self.edge = edge_of(self)
@@ -128,8 +113,9 @@ class AccessNode:
             random=random,
         )
         self.sessions = self._sessions()
-        seen = SeenOnce(DEDUP_ENTRIES, DEDUP_AGE_S)
-        self._deliveries = Deliveries(self.users, self.messaging, self.counters, seen)
+        deliveries = Deliveries(self.users, self.messaging, self.counters, SeenOnce())
+        self._inbound = Inbound(self.rooms, self.messaging, deliveries, self.counters)
+        self.status = self._status()
 
     def _route_writer(self, routes: RouteWriter) -> RouteWriter:
         """Return `routes`, or the way to them where users are at home in another region."""
@@ -228,6 +214,21 @@ class AccessNode:
             now_ms=self._now_ms,
         )
 
+    def _status(self) -> NodeStatus:
+        return NodeStatus(
+            max_connections=self.settings.edge.max_connections,
+            http_url=self.identity.http_url,
+            counters=self.counters,
+            cursor_counters=self.cursor_counters,
+            users=self.users,
+            mesh=self.mesh,
+            moving=self.moving,
+            rooms=self.rooms,
+            routes=self.routes,
+            messaging=self.messaging,
+            sessions=self.sessions,
+        )
+
     # -- `access.edge.interface.Handler`
 
     def opened(self, connection: Connection) -> None:
@@ -246,18 +247,7 @@ class AccessNode:
 
     def receive(self, relay: str, envelope: Envelope) -> None:
         """See `mesh.interface.Receive`."""
-        if envelope.kind == Kind.ROOM:
-            if envelope.key.startswith(KEY_PREFIX):
-                self.counters.bad_envelopes += not self.messaging.hot_groups.receive(envelope)
-            else:
-                self.rooms.receive_message(envelope)
-        elif envelope.kind == Kind.HEADS:
-            self.rooms.receive_heads(envelope)
-        elif envelope.kind == Kind.USERS:
-            self._deliveries.receive(envelope, trio.current_time())
-        else:
-            self.counters.bad_envelopes += 1
-            log.warning("unexpected_envelope", relay=relay, kind=envelope.kind)
+        self._inbound.receive(relay, envelope)
 
     # -- its life
 
@@ -282,85 +272,4 @@ class AccessNode:
     def lease_now(self) -> NodeLease:
         """Return the node's lease as it is to be renewed."""
         me = self.identity
-        return NodeLease(me.node, "access", me.region, me.incarnation, self.url, self.status())
-
-    def status(self) -> dict[str, Any]:
-        """Return what the node is doing, as JSON-able values."""
-        counters = self.counters
-        return {
-            "draining": self.sessions.draining,
-            **self.moving.status(),
-            "connections": self.sessions.connections,
-            "max_connections": self.settings.edge.max_connections,
-            "users": len(self.users),
-            "rooms": self.rooms.with_members,
-            "rooms_open": len(self.rooms),
-            "links": len(self.mesh.carriers(ANY_KEY)),
-            "lane_depths": self.lane_depths(),
-            "pending": by_label(self.rooms.pending),
-            "drops": {f"{why} {LABELS[p]}": n for (why, p), n in sorted(counters.drops.items())},
-            "skipped": self._skipped(),
-            "deliveries": by_label(counters.deliveries),
-            "routes_waiting": self.routes.waiting,
-            "likes": counters.likes_in,
-            "im": self.messaging.status(),
-            "http": self.identity.http_url,
-        }
-
-    def _skipped(self) -> dict[str, int]:
-        """Messages that members were told of as skipped, or that slow ones were, by priority."""
-        thinned = self.thinned() or (0, 0, 0)
-        pairs = zip(self.cursor_counters, thinned, strict=True)
-        return by_label([cursors.skipped + slow for cursors, slow in pairs])
-
-
-def encode_skipped(skipped: Skipped) -> bytes:
-    """Return the message that tells a slow client what was thinned."""
-    frame = server_frames.skipped(
-        skipped.stream, skipped.priority, skipped.epoch, skipped.first_seq, skipped.last_seq
-    )
-    return server_frames.message([frame])
-
-
-def by_label(numbers: list[int]) -> dict[str, int]:
-    """Return a list indexed by priority as a mapping of labels."""
-    return {priority.label: numbers[priority] for priority in Priority}
-
-
-def stream_limits(room: RoomSettings) -> tuple[StreamLimits, StreamLimits, StreamLimits]:
-    """Return the bounds of each priority's streams."""
-
-    def limits(priority: Priority) -> StreamLimits:
-        bulk = priority is Priority.BULK
-        repair = RepairRules(
-            repaired=not bulk,
-            reorder_s=(room.bulk_reorder_ms if bulk else room.reorder_ms) / 1000,
-            tail_s=room.tail_ms / 1000,
-            max_held=room.max_held,
-        )
-        return StreamLimits(
-            max_tick_s=0.0 if priority is Priority.URGENT else room.tick_ms / 1000,
-            tick_ratio=room.tick_ratio,
-            ring_frames=room.ring_frames,
-            ring_bytes=room.ring_bytes,
-            max_pending=room.max_pending,
-            max_pending_bytes=room.max_round_bytes * 64,
-            max_round_bytes=room.max_round_bytes,
-            repair=repair,
-        )
-
-    return limits(Priority.URGENT), limits(Priority.NORMAL), limits(Priority.BULK)
-
-
-def session_limits(client: ClientSettings) -> SessionLimits:
-    """Return the bounds of a connection."""
-    return SessionLimits(
-        hello_s=client.hello_s,
-        frames_per_s=client.frames_per_s,
-        frames_burst=client.frames_burst,
-        max_refused_frames=client.max_refused_frames,
-        max_bad_frames=client.max_bad_frames,
-        strikes_window_s=client.strikes_window_s,
-        max_rooms=client.max_rooms,
-        max_in_flight=client.max_in_flight,
-    )
+        return NodeLease(me.node, "access", me.region, me.incarnation, self.url, self.status.now())

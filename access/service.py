@@ -20,8 +20,9 @@ from access.edge.tls.channel import TlsChannels
 from access.edge.tls.metrics import TlsCollector
 from access.edge.tls.renewal import Renewal
 from access.metrics import AccessCollector
-from access.node import AccessNode, encode_skipped
+from access.node import AccessNode
 from access.settings import EdgeSettings, Settings
+from access.thinned import encode_skipped
 from backends.leases.obeying import ObeyingRegistry
 from backends.leases.redis import RedisRegistry
 from backends.links.nng import NngLinks
@@ -67,7 +68,7 @@ class Service:
     def status(self) -> dict[str, Any]:
         """Return what the node is doing, as JSON-able values."""
         return {
-            **self.node.status(),
+            **self.node.status.now(),
             "url": self.node.url,
             "relays": sorted(self._mesh.up),
             "queued_bytes": self._server.queued_bytes,
@@ -135,8 +136,8 @@ async def _opened(
         server, mesh = node.edge, node.mesh
         assert isinstance(server, Server)
         assert isinstance(mesh, MeshNode)
-        node.lane_depths = partial(_lane_depths, mesh)
-        node.thinned = lambda: server.counters.thinned
+        node.status.lane_depths = partial(_lane_depths, mesh)
+        node.status.thinned = lambda: server.counters.thinned
         collectors: list[Collector] = [
             AccessCollector(node),
             EdgeCollector(server, times),

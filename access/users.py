@@ -15,6 +15,10 @@ from proto.priorities import Priority
 
 log = structlog.get_logger()
 
+DEDUP_ENTRIES = 50_000
+DEDUP_AGE_S = 60.0
+"""Direct messages are recognised for so long: longer than a bus takes to deliver again."""
+
 DIRECT = b'{"push":"direct"'
 """What a back end's push begins with: all connections get it. The rest is for those that take
 instant messages."""
@@ -57,7 +61,7 @@ class Users:
 class SeenOnce:
     """Remembers what was seen, for `age_s` and up to `size` entries."""
 
-    def __init__(self, size: int, age_s: float) -> None:
+    def __init__(self, size: int = DEDUP_ENTRIES, age_s: float = DEDUP_AGE_S) -> None:
         self._size = size
         self._age_s = age_s
         self._seen: dict[tuple[str, str], float] = {}

@@ -4,7 +4,7 @@ from trio.testing import MockClock
 from access.census import Census
 from access.edge.interface import Skipped
 from access.metrics import AccessCollector
-from access.node import encode_skipped
+from access.thinned import encode_skipped
 from access.users import SeenOnce
 from proto.priorities import Priority
 from proto.services import Method, RoomCensus

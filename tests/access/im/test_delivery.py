@@ -508,7 +508,7 @@ async def test_metrics_and_the_status_tell_what_happened(
     assert (values["devices"], values["in_flight"], values["in_flight_bytes"] > 0) == (1, 3, True)
     assert (values["opens_total"], values["sent_total"], values["syncs_total"]) == (1, 3, 1)
     assert values["resends_total"] == 3
-    assert world.node.status()["im"]["in_flight"] == 3
+    assert world.node.status.now()["im"]["in_flight"] == 3
 
 
 def test_what_may_be_in_flight_is_less_than_what_closes_a_slow_reader() -> None:

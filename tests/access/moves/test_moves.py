@@ -84,10 +84,10 @@ async def test_members_are_told_where_to_go_and_why(
     assert (resume.sub, resume.room, resume.pool) == ("ann", "lobby", "p1")
     assert resume.exp < NOW_MS / 1000 + 60
     assert not moves(bob)
-    assert world.node.status()["moving"] == {"lobby": 1}
+    assert world.node.status.now()["moving"] == {"lobby": 1}
     world.edge.hang_up(ann.connection)
     await world.settle(1)
-    assert world.node.status()["moving"] == {"lobby": 0}
+    assert world.node.status.now()["moving"] == {"lobby": 0}
 
 
 async def test_who_stays_is_closed_after_the_deadline_with_a_code_that_lets_it_come_back(
@@ -176,7 +176,7 @@ async def test_with_no_node_ready_members_wait(
     await world.settle(30)
     assert not moves(ann)
     assert ann.connection.closed_with is None
-    assert world.node.status()["moving"] == {"lobby": 1}
+    assert world.node.status.now()["moving"] == {"lobby": 1}
     nodes.pools["hot-3"] = "p1"
     await world.settle(4)
     assert [each["node"] for each in moves(ann)[0]["endpoints"]] == ["hot-3"]
@@ -192,7 +192,7 @@ async def test_a_dedicated_node_sends_its_members_back_when_the_room_cools(
     ann = await member(world, "ann")
     await world.settle(5)
     assert not moves(ann)
-    assert world.node.status()["pool"] == "p1"
+    assert world.node.status.now()["pool"] == "p1"
     nodes.say(rule(COOLING, 6))
     await world.settle(5)
     (move,) = moves(ann)

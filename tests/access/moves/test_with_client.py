@@ -12,9 +12,10 @@ import trio
 
 from access.edge.opening.listening import listen
 from access.edge.server import Server
-from access.node import AccessNode, encode_skipped
+from access.node import AccessNode
 from access.service import drain
 from access.settings import Settings
+from access.thinned import encode_skipped
 from proto.envelopes import Envelope
 from proto.heat import HeatState, Rule
 from proto.identity import NodeIdentity
