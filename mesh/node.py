@@ -97,7 +97,7 @@ class MeshNode(Uplinks):
 
     def _in_turn(self) -> list[str]:
         """The relays that carry, each request beginning with the next one."""
-        up = self._carrying()
+        up = self._carriers.carrying
         self._turn += 1
         start = self._turn % len(up) if up else 0
         return up[start:] + up[:start]

@@ -8,20 +8,18 @@ import trio
 
 from backends.links.interface import Links
 from mesh.addresses import LaneUrls
-from mesh.chosen import Chosen
-from mesh.connection import STEP_BYTES, Connection, connect
+from mesh.carriers import Carriers
+from mesh.connection import Connection, connect
 from mesh.dialling import Dialling
-from mesh.interest import Announcer
 from mesh.interface import RelayDownError
 from mesh.lane import LinkLostError, Traffic
 from mesh.outbox import Outbox
-from mesh.requests import unavailable
 from mesh.settings import MeshSettings
+from mesh.wanted import Wanted
 from proto.envelopes import KIND_AT, Envelope, Kind
 from proto.headers import Hello, NodeRole
 from proto.identity import NodeIdentity
 from proto.priorities import Priority
-from proto.rendezvous import ranked
 
 RECONNECT_S = 0.05
 """Pause before a lost relay is dialled again; dialling itself waits until it is there."""
@@ -30,14 +28,11 @@ LINGER_S = 5.0
 """How long a relay that was taken out of the config is still listened to: the other nodes read
 theirs anew each second, and until then they send by it."""
 
-RANKINGS = 65_536
-"""Keys whose carriers are remembered until a relay comes or goes."""
-
 log = structlog.get_logger()
 
 
 class Uplinks:
-    """Keeps a link to each relay of `settings`, sends over them and announces interest.
+    """Keeps a link to each relay of `settings` and sends over them.
 
     Who inherits says what becomes of an envelope (`_taken`), hears when relays come, go or begin to
     carry (`_moved`), which one was lost (`_lost`), and knows what is `_under_way` by one. `chooser`
@@ -56,11 +51,9 @@ class Uplinks:
         self._role = role
         self._settings = settings
         self._links = links
-        self._wanted: set[str] = set()
         self._up: dict[str, Connection] = {}
-        self._ranked: dict[str, list[str]] = {}
-        self._chosen = Chosen(chooser, self._up)
-        self._confirmations: dict[str, trio.Event] = {}
+        self._carriers = Carriers(self._up)
+        self._wanted = Wanted(chooser, self._up, self._carriers)
         self._dialling = Dialling(self._keep, self._part)
         self.traffic = [Traffic() for _ in Priority]
         self._drops: Counter[tuple[str, Priority]] = Counter()
@@ -74,7 +67,7 @@ class Uplinks:
         if not self._settings.discover:
             self.set_relays(self._settings.relays)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._chosen.run)
+            nursery.start_soon(self._wanted.chosen.run)
             await nursery.start(self._dialling.run)
             task_status.started()
 
@@ -90,12 +83,12 @@ class Uplinks:
     @property
     def unplaced(self) -> int:
         """Interests of the hot way that no relay which is up carries: repairs alone bring them."""
-        return self._chosen.unplaced
+        return self._wanted.chosen.unplaced
 
     @property
     def staying(self) -> list[str]:
         """The relays that are up and do not leave."""
-        return [each.relay for each in self._up.values() if not each.leaving]
+        return self._carriers.staying
 
     @property
     def drops(self) -> Counter[tuple[str, Priority]]:
@@ -107,13 +100,8 @@ class Uplinks:
         return found
 
     def carriers(self, key: str) -> list[str]:
-        """Return the relays that are up, in the order in which they carry `key`."""
-        found = self._ranked.get(key)
-        if found is None:
-            if len(self._ranked) >= RANKINGS:
-                self._ranked.clear()
-            found = self._ranked[key] = ranked(key, self._carrying())
-        return list(found)
+        """See `Mesh`."""
+        return self._carriers.of(key)
 
     async def send(self, relay: str, priority: Priority, envelope: bytes) -> None:
         """Put `envelope` on the relay's lane; waits while it is full, raises `RelayDownError`."""
@@ -139,43 +127,29 @@ class Uplinks:
         return False
 
     def want(self, room: str) -> None:
-        """Announce interest in `room` to every relay, now and after each reconnect."""
-        self._wanted.add(room)
-        for connection in self._up.values():
-            connection.changed(room)
+        """See `Mesh`."""
+        self._wanted.want(room)
 
     def unwant(self, room: str) -> None:
-        """Withdraw the interest in `room`."""
-        self._wanted.discard(room)
-        for connection in self._up.values():
-            connection.changed(room)
+        """See `Mesh`."""
+        self._wanted.unwant(room)
 
     def want_once(self, key: str) -> None:
-        """Announce interest in `key` to one relay, the first that carries it, and to the next when
-        that one goes."""
-        self._chosen.want(key)
+        """See `Mesh`."""
+        self._wanted.chosen.want(key)
 
     def unwant_once(self, key: str) -> None:
-        """Withdraw the interest in `key`."""
-        self._chosen.unwant(key)
+        """See `Mesh`."""
+        self._wanted.chosen.unwant(key)
 
     async def confirmed(self, room: str) -> None:
-        """Wait until the carrier of `room` has confirmed the interest; see `Mesh`."""
-        with trio.move_on_after(self._settings.confirm_timeout_s):
-            while not self._has_confirmed(room):
-                await self._confirmations.setdefault(room, trio.Event()).wait()
-            return
-        raise unavailable(f"no relay has confirmed the interest in {room}")
+        """See `Mesh`."""
+        await self._wanted.confirmed(room, self._settings.confirm_timeout_s)
 
     async def drained(self) -> None:
         """Wait until nothing waits to be sent to any relay that is up."""
         while any(lane.outbox.depth for c in self._up.values() for lane in c.lanes):
             await trio.sleep(0.005)
-
-    def _carrying(self) -> list[str]:
-        """The relays that are up and stay: those alone that every node has found, if there are."""
-        staying = self.staying
-        return [relay for relay in staying if self._up[relay].settled] or staying
 
     def _takes(self, relay: str, envelope: bytes) -> Connection | None:
         """Return the connection to `relay` if `envelope` may go by it: one that leaves takes the
@@ -183,21 +157,6 @@ class Uplinks:
         connection = self._up.get(relay)
         leaving = connection is not None and connection.leaving
         return None if leaving and envelope[KIND_AT] != Kind.REPLY else connection
-
-    def _has_confirmed(self, room: str) -> bool:
-        """Say whether all relays have confirmed the interest by which the room may come now: its
-        carrier, and those that other nodes may not yet, or still, take for it."""
-        if room in self._chosen:
-            return self._chosen.confirmed(room)
-        carriers = self.carriers(room)
-        by = [c for c in self._up.values() if c.relay in carriers[:1] or c.leaving or not c.settled]
-        return bool(carriers) and all(each.announcer.confirmed(room) for each in by)
-
-    def _wake_confirmed(self, rooms: list[str]) -> None:
-        for room in rooms:
-            event = self._confirmations.pop(room, None)
-            if event is not None:
-                event.set()
 
     async def _keep(self, urls: LaneUrls) -> None:
         """Keep one relay connected for ever."""
@@ -221,16 +180,15 @@ class Uplinks:
     async def _live(self, urls: LaneUrls) -> None:
         limit = self._settings.lane_bytes
         outboxes = [Outbox(limit, drops_oldest=p is Priority.BULK) for p in Priority]
-        announcer = Announcer(self._wanted, STEP_BYTES)
         connection = await connect(
-            urls, self._links, self._hello, outboxes, self.traffic, announcer
+            urls, self._links, self._hello, outboxes, self.traffic, self._wanted.announcer()
         )
         try:
             self._come_up(connection)
             await connection.run(
                 self._settings,
                 self._take,
-                self._wake_confirmed,
+                self._wanted.wake,
                 self._carriers_changed,
                 self._needed,
             )
@@ -269,9 +227,8 @@ class Uplinks:
         self._carriers_changed()
 
     def _carriers_changed(self) -> None:
-        self._ranked.clear()
-        self._chosen.relays_changed()
-        self._wake_confirmed(list(self._confirmations))
+        self._carriers.changed()
+        self._wanted.relays_changed()
         self._moved()
 
     def _taken(self, relay: str, envelope: Envelope) -> None:
@@ -286,7 +243,7 @@ class Uplinks:
 
     def _needed(self, relay: str) -> bool:
         """Say whether a relay that leaves has something to bring yet."""
-        return self._under_way(relay) or self._chosen.brings(relay)
+        return self._under_way(relay) or self._wanted.chosen.brings(relay)
 
     def _under_way(self, relay: str) -> bool:
         """Say whether something that was asked by `relay` has no answer yet."""
