@@ -37,9 +37,8 @@ class Draining:
     async def run(self, mover: Mover, within_s: float) -> bool:
         """Send all clients to nodes of this one's pool, or else to ordinary ones; returns when none
         is left, at the latest after `within_s`. False, at once, where there is no other node."""
-        await self._destinations.refresh()
-        pool = self._pool if self._destinations.any(self._pool) else ""
-        if not self._destinations.any(pool):
+        pool = await self._destination()
+        if pool is None:
             return False
         self.reason = Reason("", pool)
         for session in self._sessions():
@@ -48,3 +47,11 @@ class Draining:
             while any(True for _ in self._sessions()):
                 await trio.sleep(LOOK_S)
         return True
+
+    async def _destination(self) -> str | None:
+        """Return the pool that takes the clients: this node's or ordinary ones; `None` for none."""
+        for pool in (self._pool, ""):
+            await self._destinations.refresh(pool)
+            if self._destinations.any(pool):
+                return pool
+        return None

@@ -1,6 +1,6 @@
 """Looks again and again who has to leave this node, and lets each go in its time."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import trio
 
@@ -57,11 +57,15 @@ class Moves:
         """Find who has to leave, and let them."""
         found = dict(self._found())
         self.leaving = {reason.room: len(sessions) for reason, sessions in found.items()}
-        if any(found.values()):
-            await self._destinations.refresh()
+        await self._ask_for({reason.pool for reason, sessions in found.items() if sessions})
         for reason, sessions in found.items():
             if self._destinations.any(reason.pool):
                 self._send_away(reason, sessions)
+
+    async def _ask_for(self, pools: Iterable[str]) -> None:
+        async with trio.open_nursery() as nursery:
+            for pool in pools:
+                nursery.start_soon(self._destinations.refresh, pool)
 
     def _found(self) -> Iterator[tuple[Reason, list[Session]]]:
         now = trio.current_time()

@@ -17,6 +17,12 @@ class NodeLease:
     """Where clients or operators reach it: `ws://…/v1` of an access node, `http://…` else."""
     status: Mapping[str, Any]
 
+    @property
+    def pool(self) -> str:
+        """The pool that an access node is dedicated to, by its status; "" for an ordinary one."""
+        pool = self.status.get("pool", "")
+        return pool if isinstance(pool, str) else ""
+
 
 class Orders(NamedTuple):
     """What a node that renews is told to do."""
@@ -40,6 +46,10 @@ class Registry(Protocol):
 
     async def living(self, role: str = "") -> list[NodeLease]:
         """Return the nodes whose lease runs; those of `role` alone cost no look at the others."""
+
+    async def living_in(self, pool: str, most: int) -> list[NodeLease]:
+        """Return at most `most` access nodes of `pool` whose lease runs, chosen at random where
+        there are more ("": ordinary nodes). What it costs grows with `most`, not with the nodes."""
 
     async def settled(self) -> bool:
         """Say whether absence means anything: false for one lease time after the store has lost

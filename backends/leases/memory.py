@@ -1,6 +1,7 @@
 """Leases in memory, for tests of a whole cluster in one process."""
 
 from collections.abc import Callable
+from random import Random
 
 from backends.leases.interface import NodeLease, Orders
 
@@ -13,6 +14,7 @@ class MemoryRegistry:
         self._ttl_s = ttl_s
         self._leases: dict[str, tuple[float, NodeLease]] = {}
         self._to_drain: dict[str, str] = {}
+        self._random = Random(0)  # the same choice in each run of a test
         self._pulse_until_s = float("-inf")
         self._settled_from_s = float("inf")
 
@@ -43,6 +45,11 @@ class MemoryRegistry:
         now_s = self._now_s()
         found = [lease for until_s, lease in self._leases.values() if now_s < until_s]
         return [lease for lease in found if role in ("", lease.role)]
+
+    async def living_in(self, pool: str, most: int) -> list[NodeLease]:
+        """See `Registry`."""
+        found = [lease for lease in await self.living("access") if lease.pool == pool]
+        return self._random.sample(found, min(most, len(found)))
 
     async def settled(self) -> bool:
         """See `Registry`."""

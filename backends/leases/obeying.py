@@ -38,6 +38,10 @@ class ObeyingRegistry:
         """See `Registry`."""
         return await self._registry.living(role)
 
+    async def living_in(self, pool: str, most: int) -> list[NodeLease]:
+        """See `Registry`."""
+        return await self._registry.living_in(pool, most)
+
     async def settled(self) -> bool:
         """See `Registry`."""
         return await self._registry.settled()

@@ -14,6 +14,8 @@ _HOLD = script("duty_hold")
 _RELEASE = script("duty_release")
 
 _INDEX = "rm:{nodes}:index"
+_POOLS = "rm:{nodes}:pools"
+"""Access nodes, each with its pool; beside it `:POOL`, a set of nodes, for each pool."""
 _TO_DRAIN = "rm:{nodes}:to-drain"
 _PULSE = "rm:{nodes}:pulse"
 _SETTLING = "rm:{nodes}:settling"
@@ -42,9 +44,10 @@ class RedisRegistry:
         value = f"{lease.incarnation} ".encode() + _encode(lease)
         keys = [
             *(_lease_key(lease.node), _INDEX, _PULSE, _SETTLING, _TO_DRAIN),
-            _index_of(lease.role),
+            *(_index_of(lease.role), _POOLS),
         ]
-        command = _RENEW.command(keys, lease.node, value, self._ttl_ms, self._ttl_ms // 2)
+        pool = [lease.pool] if lease.role == "access" else []
+        command = _RENEW.command(keys, lease.node, value, self._ttl_ms, self._ttl_ms // 2, *pool)
         return Orders(drain=bool(await self._redis.call(_INDEX, command)))
 
     async def order_drain(self, node: str) -> str | None:
@@ -55,20 +58,24 @@ class RedisRegistry:
 
     async def resign(self, node: str, incarnation: str) -> None:
         """See `Registry`."""
-        await self._redis.call(
-            _INDEX, _RESIGN.command([_lease_key(node), _INDEX, _TO_DRAIN], node, incarnation)
-        )
+        keys = [_lease_key(node), _INDEX, _TO_DRAIN, _POOLS]
+        await self._redis.call(_INDEX, _RESIGN.command(keys, node, incarnation))
 
     async def living(self, role: str = "") -> list[NodeLease]:
         """See `Registry`."""
         index = _index_of(role) if role else _INDEX
-        members = await self._redis.call(_INDEX, ("SMEMBERS", index))
-        nodes = sorted(member.decode() for member in members)
-        read: list[Command] = [("GET", _lease_key(node)) for node in nodes]
-        replies = dict(zip(nodes, await self._redis.call_many(_INDEX, read), strict=True))
-        await self._forget([node for node, reply in replies.items() if reply is None], index)
-        found = [_lease(reply) for reply in replies.values() if reply is not None]
+        found, _ = await self._read(("SMEMBERS", index), index)
         return [lease for lease in found if role in ("", lease.role)]
+
+    async def living_in(self, pool: str, most: int) -> list[NodeLease]:
+        """See `Registry`."""
+        index, found = f"{_POOLS}:{pool}", dict[str, NodeLease]()
+        dead = -1
+        while dead and len(found) < most:
+            # Each round takes off the index whoever it finds dead there, so there is a last one.
+            leases, dead = await self._read(("SRANDMEMBER", index, most), index)
+            found.update((lease.node, lease) for lease in leases if lease.pool == pool)
+        return list(found.values())[:most]
 
     async def settled(self) -> bool:
         """See `Registry`."""
@@ -77,8 +84,18 @@ class RedisRegistry:
         )
         return bool(pulse) and not settling
 
+    async def _read(self, names: Command, index: str) -> tuple[list[NodeLease], int]:
+        """Return the leases of those whom `names` names out of `index`, and how many have none:
+        they are off the index then."""
+        nodes = sorted(name.decode() for name in await self._redis.call(_INDEX, names))
+        read: list[Command] = [("GET", _lease_key(node)) for node in nodes]
+        replies = dict(zip(nodes, await self._redis.call_many(_INDEX, read), strict=True))
+        dead = [node for node, reply in replies.items() if reply is None]
+        await self._forget(dead, index)
+        return [_lease(reply) for reply in replies.values() if reply is not None], len(dead)
+
     async def _forget(self, nodes: list[str], index: str) -> None:
-        commands = [_FORGET.command([_lease_key(node), index], node) for node in nodes]
+        commands = [_FORGET.command([_lease_key(node), index, _POOLS], node) for node in nodes]
         await self._redis.call_many(_INDEX, commands)
 
 

@@ -79,8 +79,8 @@ def for_pool(nodes: Sequence[NodeLease], pool: str) -> list[NodeLease]:
 
     A node with a pool gets nobody else, however idle it is.
     """
-    dedicated = [node for node in nodes if pool and pool_of(node) == pool and is_ready(node)]
-    return dedicated or [node for node in nodes if not pool_of(node)]
+    dedicated = [node for node in nodes if pool and node.pool == pool and is_ready(node)]
+    return dedicated or [node for node in nodes if not node.pool]
 
 
 def _places(nodes: Iterable[NodeLease]) -> list[Place]:
@@ -94,11 +94,6 @@ def _places(nodes: Iterable[NodeLease]) -> list[Place]:
 def is_ready(node: NodeLease) -> bool:
     """Say whether the node takes connections; one that does not say so is taken to."""
     return bool(node.status.get("ready", True)) and not node.status.get("draining", False)
-
-
-def pool_of(node: NodeLease) -> str:
-    """Return the pool that an access node is dedicated to, "" for an ordinary one."""
-    return str(node.status.get("pool") or "")
 
 
 def count_of(node: NodeLease, key: str) -> int:

@@ -7,7 +7,7 @@ import msgspec
 
 from backends.leases.interface import NodeLease
 from proto.heat import HeatState, Rule
-from router.gateway.balance import count_of, is_ready, pool_of
+from router.gateway.balance import count_of, is_ready
 
 LANES = 3
 
@@ -96,8 +96,8 @@ def pools(leases: Iterable[NodeLease]) -> list[Pool]:
     """Return the pools that the access nodes in `leases` say they belong to, by name."""
     found: dict[str, list[NodeLease]] = {}
     for lease in leases:
-        if lease.role == "access" and pool_of(lease):
-            found.setdefault(pool_of(lease), []).append(lease)
+        if lease.role == "access" and lease.pool:
+            found.setdefault(lease.pool, []).append(lease)
     return [_pool(name, found[name]) for name in sorted(found)]
 
 

@@ -9,7 +9,7 @@ from backends.heat.interface import Kept, Tag
 from backends.leases.interface import NodeLease
 from proto.heat import HeatState, Rule, Wish
 from proto.priorities import Priority
-from router.gateway.balance import count_of, is_ready, pool_of
+from router.gateway.balance import count_of, is_ready
 from router.heat.state import Heat, restored
 
 
@@ -101,5 +101,5 @@ def pool_nodes(pool: str, access: Sequence[NodeLease]) -> list[PoolNode]:
     return [
         PoolNode(lease.node, is_ready(lease), count_of(lease, "connections"))
         for lease in access
-        if pool and pool_of(lease) == pool
+        if pool and lease.pool == pool
     ]

@@ -113,14 +113,8 @@ class Seeing:
             return None
 
 
-def pool_of(lease: NodeLease) -> str:
-    """Return the pool that a node is dedicated to, "" for none."""
-    pool = lease.status.get("pool", "")
-    return pool if isinstance(pool, str) else ""
-
-
 def _ready(access: Iterable[NodeLease]) -> Mapping[str, int]:
-    return Counter(pool_of(lease) for lease in access if is_ready(lease))
+    return Counter(lease.pool for lease in access if is_ready(lease))
 
 
 def _remaining(access: Iterable[NodeLease]) -> Mapping[str, int]:

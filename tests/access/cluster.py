@@ -295,6 +295,10 @@ class Store:
         self.check()
         return await self.registry.living(role)
 
+    async def living_in(self, pool: str, most: int) -> Any:
+        self.check()
+        return await self.registry.living_in(pool, most)
+
     async def use(self, token_id: str, ttl_s: float) -> bool:
         self.check()
         return await self.one_use.use(token_id, ttl_s)

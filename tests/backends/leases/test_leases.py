@@ -53,6 +53,60 @@ async def test_the_nodes_of_a_role_are_found_by_it(registry, store_world):
     assert await registry.living("access") == [lease()]
 
 
+async def test_the_access_nodes_of_a_pool_are_found_by_it(registry, store_world):
+    ordinary, hot = lease(), lease("access-2", pool="hot-1")
+    same_name = NodeLease("relay-1", "relay", "local", "i1", "http://h", {"pool": "hot-1"})
+    for each in (ordinary, hot, same_name):
+        await registry.renew(each)
+    assert await registry.living_in("", 9) == [ordinary]
+    assert await registry.living_in("hot-1", 9) == [hot]
+    assert await registry.living_in("hot-2", 9) == []
+    assert await registry.living_in("hot-1", 0) == []
+    await keep_alive(registry, store_world, 4, ordinary)
+    assert await registry.living_in("hot-1", 9) == []
+    assert await registry.living_in("", 9) == [ordinary]
+    await registry.resign("access-1", "i0")
+    assert await registry.living_in("", 9) == [ordinary]
+    await registry.resign("access-1", "i1")
+    assert await registry.living_in("", 9) == []
+
+
+@pytest.mark.parametrize("between_s", [0, 4], ids=["at once", "when its lease has run out"])
+async def test_a_node_that_changes_its_pool_leaves_the_old_one(registry, store_world, between_s):
+    await registry.renew(lease(pool="hot-1"))
+    await store_world.advance(between_s)
+    moved = lease(incarnation="i2", pool="hot-2")
+    await registry.renew(moved)
+    assert await registry.living_in("hot-1", 9) == []
+    assert await registry.living_in("hot-2", 9) == [moved]
+
+
+async def test_of_a_large_pool_some_are_chosen_at_random(registry):
+    nodes = {f"access-{n}": lease(f"access-{n}", pool="hot-1") for n in range(40)}
+    for each in nodes.values():
+        await registry.renew(each)
+    seen = set()
+    for _ in range(40):
+        found = {each.node: each for each in await registry.living_in("hot-1", 8)}
+        assert len(found) == 8
+        assert found.items() <= nodes.items()
+        seen |= found.keys()
+    assert len(seen) > 30
+    assert len(await registry.living_in("hot-1", 40)) == 40
+
+
+async def test_the_living_of_a_pool_are_found_among_many_dead(registry, store_world):
+    for n in range(60):
+        await registry.renew(lease(f"dead-{n}"))
+    await store_world.advance(4)
+    for n in range(6):
+        await registry.renew(lease(f"access-{n}"))
+    found = await registry.living_in("", 4)
+    assert len({each.node for each in found}) == 4
+    assert all(each.node.startswith("access-") for each in found)
+    assert len(await registry.living_in("", 9)) == 6
+
+
 async def test_a_new_incarnation_replaces_the_old_one_and_outlives_its_resignation(registry):
     await registry.renew(lease(incarnation="i1"))
     await registry.renew(lease(incarnation="i2"))
@@ -121,6 +175,8 @@ async def test_who_renews_through_an_obeying_registry_stops_when_it_is_told(regi
     assert stopping.is_set()
     await mine.resign("access-1", "i1")
     assert (await mine.living(), await mine.settled()) == ([], False)
+    await mine.renew(lease("access-2", pool="hot-1"))
+    assert await mine.living_in("hot-1", 1) == [lease("access-2", pool="hot-1")]
 
 
 async def test_a_duty_has_one_holder(duties, store_world):
