@@ -119,8 +119,8 @@ class HeatSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     headroom: Annotated[
         float,
         msgspec.Meta(
-            description="Nodes that are asked for, and time that is given to move, as a multiple of "
-            "what is needed now. 1.25: a room that became hot goes on growing.",
+            description="Nodes that are asked for, and time that is given to move, as a multiple "
+            "of what is needed now. 1.25: a room that became hot goes on growing.",
             ge=1,
             le=10,
         ),

@@ -77,8 +77,8 @@ async def test_a_pool_is_started_completed_and_drained() -> None:
         del cluster.running["access-hot-1"]
         await pools.provide("show", pool, 3)
         assert cluster.nodes_of(pool) == {"access-hot-1", "access-hot-2", "access-hot-3"}
-        await pools.release(pool)
-        await pools.release(pool)
+        await pools.release("a", pool)
+        await pools.release("a", pool)
         assert cluster.nodes_of(pool) == set()
 
 
@@ -95,7 +95,7 @@ async def test_more_than_there_are_is_refused_and_nothing_started() -> None:
 async def test_nodes_that_drain_are_waited_for() -> None:
     cluster = Cluster()
     async with asked(cluster) as pools:
-        await pools.release(await pools.provide("a", "", 4))
+        await pools.release("a", await pools.provide("a", "", 4))
         with pytest.raises(ProvisionerError, match=r"answered 503: .* some still drain"):
             await pools.provide("b", "", 1)
         cluster.ended()
