@@ -63,7 +63,7 @@ class Client:
         Up to `history` (0–100) older messages of urgent and normal come first.
         """
         self._driver.require_open()
-        self._driver.room_hint = self._driver.room_hint or room
+        self._driver.connecting.for_room(room)
         now = trio.current_time()
         ticket = self._protocol.join(room, now=now, history=history, give_up_s=timeout_s)
         return await self._driver.answer(ticket)
@@ -177,7 +177,7 @@ async def connect(
     protocol = Protocol(chance, device=device, position=position)
     driver = Driver(protocol, source, token, chance, manual_ack=manual_ack)
     for room in rooms:
-        driver.room_hint = driver.room_hint or room
+        driver.connecting.for_room(room)
         protocol.join(room, now=trio.current_time(), give_up_s=math.inf)
     problem: Exception | None = None
     async with trio.open_nursery() as nursery:
@@ -202,7 +202,8 @@ async def _connected(driver: Driver, timeout_s: float) -> None:
     if driver.closed is not None:
         raise driver.closed
     if not driver.connected.is_set():
-        raise Closed(f"not connected within {timeout_s:g} s: {driver.last_failure or 'no answer'}")
+        reason = driver.connecting.last_failure or "no answer"
+        raise Closed(f"not connected within {timeout_s:g} s: {reason}")
 
 
 def _room_of(event: Event) -> str:

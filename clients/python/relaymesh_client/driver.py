@@ -1,24 +1,24 @@
 """The thin shell: runs a `Protocol` over WebSockets, one after the other, on trio."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import trio
 import trio_websocket as tws
 
 from relaymesh_client import catalogue
-from relaymesh_client.backoff import Backoff, Endpoint, EndpointChoice, Random, retry_after_s
+from relaymesh_client.answers import Answers
+from relaymesh_client.backoff import Backoff, Random
 from relaymesh_client.bell import Bell
-from relaymesh_client.errors import Closed, Refused
+from relaymesh_client.connecting import Connecting
+from relaymesh_client.errors import Closed
 from relaymesh_client.event_queue import EventQueue
 from relaymesh_client.events import Frame
 from relaymesh_client.following import Follower
 from relaymesh_client.gateway import EndpointSource
-from relaymesh_client.lines import Line, Way, dial
+from relaymesh_client.lines import Line, Way
 from relaymesh_client.listeners import Listeners, Wants
-from relaymesh_client.outbox import Answer
 from relaymesh_client.protocol import Protocol
-from relaymesh_client.websocket import GOODBYE_S, TokenSource, fresh_token
+from relaymesh_client.websocket import GOODBYE_S, TokenSource
 
 MOVED_ON = 1000
 """How a connection is closed that another has taken the place of."""
@@ -43,20 +43,12 @@ class Driver:
         self.connected = trio.Event()
         """`hello` was accepted once, or the client is closed for good."""
         self.closed: Closed | None = None
-        self.room_hint = ""
-        """The room that the gateway is asked for."""
-        self.last_failure = ""
-        """Why the last attempt to connect failed, for a person."""
+        self.connecting = Connecting(source, token, random)
         self._manual_ack = manual_ack
-        self._source = source
-        self._token = token
         self._backoff = Backoff(random)
-        self._choice = EndpointChoice(random)
-        self._answers: dict[int, Answer | None] = {}
-        self._answered = trio.lowlevel.ParkingLot()
+        self._answers = Answers(self.flush)
         self._to_write = Bell()
         self._to_time = Bell()
-        self._refused_token = ""
         self._connection: Any = None
         self._follower = Follower(protocol, token, self._dial)
         self._nursery: trio.Nursery
@@ -66,8 +58,8 @@ class Driver:
         async with trio.open_nursery() as self._nursery:
             self._nursery.start_soon(self._keep_time)
             while True:
-                way = self._follower.take()
-                problem = await (self._connect_once() if way is None else self._hold(way))
+                way = self._follower.take() or await self.connecting.open(self._nursery)
+                problem = await self._hold(way) if isinstance(way, Way) else way
                 if problem is not None:
                     break
                 if not self._follower.arrived:
@@ -102,11 +94,8 @@ class Driver:
         if self.listeners.have_room and not self._manual_ack:
             protocol.im.take_all(trio.current_time())
         answers, protocol.answers = protocol.answers, []
-        for answer in answers:
-            if answer.id in self._answers:
-                self._answers[answer.id] = answer
         if answers:
-            self._answered.unpark_all()
+            self._answers.put(answers)
         if protocol.ready:
             self.connected.set()
         if protocol.order is not None:
@@ -125,16 +114,7 @@ class Driver:
 
         Call it without a checkpoint after the protocol gave the ticket out.
         """
-        self._answers[ticket] = None
-        try:
-            self.flush()
-            while (answer := self._answers[ticket]) is None:
-                await self._answered.park()
-        finally:
-            del self._answers[ticket]
-        if answer.error is not None:
-            raise answer.error
-        return answer.ok
+        return await self._answers.of(ticket)
 
     async def _keep_time(self) -> None:
         while True:
@@ -146,53 +126,17 @@ class Driver:
                 self.protocol.tick(trio.current_time())
                 self.flush()
 
-    async def _connect_once(self) -> Closed | None:
-        """Hold one connection; returns why there should be no other, or `None`."""
-        token = ""
-        try:
-            token = await fresh_token(self._token)
-            if token == self._refused_token:
-                return Closed("the token has expired", catalogue.TOKEN_EXPIRED)
-            endpoint = self._choice.choose(_some(await self._source(self.room_hint, token)))
-        except Refused as problem:
-            if problem.code == "token_expired" and callable(self._token):
-                self._refused_token = token
-                return None
-            return Closed(f"the gateway refused: {problem}")
-        except OSError as error:
-            self.last_failure = str(error)
-            return None
-        # Where every node asked for it; another one would have been chosen.
-        await trio.sleep(self._choice.rest_s(endpoint.url, trio.current_time()))
-        line = await self._dial(endpoint.url)
-        if isinstance(line, Line):
-            return await self._hold(Way(line, token))
-        return line
-
     async def _dial(self, url: str) -> Line | Closed | None:
-        """Open a connection to `url`; returns why there should be no other, or `None`, if it can't
-        be opened."""
-        try:
-            return await dial(self._nursery, url)
-        except tws.ConnectionRejected as error:
-            self.last_failure = f"{url} answered {error.status_code}"
-            if error.status_code in (400, 401, 403, 404):
-                return Closed(self.last_failure)
-            rest_s = retry_after_s(error.headers)
-            self._choice.asked_to_rest(url, rest_s, trio.current_time())
-        except tws.HandshakeError as error:
-            self.last_failure = f"{url}: {error.__cause__ or type(error).__name__}"
-        self._choice.failed(url)
-        return None
+        return await self.connecting.dial(self._nursery, url)
 
     async def _hold(self, way: Way) -> Closed | None:
-        """Use an open connection until it ends, or another takes its place (`_next`)."""
+        """Use an open connection until it ends, or another takes its place (`_follower`)."""
         line = way.line
         try:
             await self._talk(way)
         finally:
             line.let_go.set()
-        self._choice.failed(line.url)
+        self.connecting.failed(line.url)
         if self._follower.arrived:
             reason = tws.CloseReason(MOVED_ON, "moved")
             return self._ended(reason, way.token, may_return=True)
@@ -224,8 +168,7 @@ class Driver:
         code = reason.code if reason and not self.protocol.must_drop else None
         code = None if code == 1006 else code
         text = (reason.reason if reason else None) or ""
-        if code == catalogue.TOKEN_EXPIRED and callable(self._token):
-            self._refused_token = token
+        if code == catalogue.TOKEN_EXPIRED and self.connecting.token_expired(token):
             may_return = True
         else:
             may_return = may_return or catalogue.may_reconnect(code)
@@ -264,9 +207,3 @@ class Driver:
 
 def _code_of(connection: Any) -> int | None:
     return connection.closed.code if connection.closed else None
-
-
-def _some(endpoints: Sequence[Endpoint]) -> Sequence[Endpoint]:
-    if not endpoints:
-        raise OSError("the gateway knows no access node at the moment")
-    return endpoints
