@@ -8,29 +8,23 @@ import struct
 from collections.abc import Callable, Sequence
 
 import msgspec
-from msgspec.structs import replace
 
-from proto.envelopes import PREFIX_BYTES, BadEnvelopeError, Envelope, Kind, encode
+from proto.envelopes import PREFIX_BYTES, BadEnvelopeError, Envelope, Kind
 from proto.errors import ErrorCode
-from proto.headers import (
-    UsersHeader,
-    decode_interest,
-    decode_spread,
-    encode_header,
-    heads_cross,
-)
+from proto.headers import heads_cross
 from proto.priorities import Priority
 from proto.records import Record
+from relay.control import Control
 from relay.delivery import Delivery, Touched
 from relay.hot.copies import copy_out
 from relay.hot.counters import HotCounters
 from relay.hot.wanted import HOT_MARK
-from relay.interest import flaw as interest_flaw
 from relay.peer import Peer
 from relay.permissions import MAY_SEND, RECEIVERS
 from relay.regions.crossing import Crossing, one_region
 from relay.requests import Requests
 from relay.table import SubscriptionTable
+from relay.users import Users
 
 _PREFIX = struct.Struct("!IBBHH")
 _LENGTH_BYTES = 4
@@ -58,15 +52,17 @@ class Forwarding:
         """Envelopes that went nowhere, by reason and lane."""
         self.hot = HotCounters()
         self._now = 0.0
+        users = Users(self.receivers, self.crossing, self._delivery)
+        control = Control(self.table, self.crossing, self.drops)
         self._handlers = {
             int(Kind.HEADS): self._heads,
-            int(Kind.USERS): self._users,
-            int(Kind.SPREAD): self._spread,
+            int(Kind.USERS): users.users,
+            int(Kind.SPREAD): users.spread,
             int(Kind.REQUEST): self._request,
             int(Kind.REPLY): self._requests.reply,
-            int(Kind.INTEREST): self._interest,
-            int(Kind.PING): self._ping,
-            int(Kind.LEAVING): self._left,
+            int(Kind.INTEREST): control.interest,
+            int(Kind.PING): control.ping,
+            int(Kind.LEAVING): control.left,
         }
 
     def join(self, peer: Peer) -> None:
@@ -213,53 +209,5 @@ class Forwarding:
         except (msgspec.MsgspecError, BadEnvelopeError, UnicodeDecodeError):
             self.drops["bad_header", Priority(envelope.priority)] += 1
 
-    def _users(self, peer: Peer, envelope: Envelope, touched: Touched) -> None:
-        if not envelope.key:
-            for receiver in self.receivers:
-                self._delivery.put(receiver, envelope.priority, envelope.raw, touched)
-            if peer.role != "relay":
-                self.crossing.to_every_region(envelope)
-        else:
-            self._delivery.to_node(envelope.key.decode(), envelope.priority, envelope.raw, touched)
-
-    def _spread(self, _: Peer, envelope: Envelope, touched: Touched) -> None:
-        header, body = decode_spread(envelope.header), envelope.body
-        lane = Priority(envelope.priority)
-        for node, uids in header.nodes.items():
-            seqs = header.seqs.get(node, [])
-            users = encode_header(UsersHeader(header.id, uids, header.ts_ms, header.trace, seqs))
-            raw = encode(Kind.USERS, lane, node.encode(), users, body)
-            region = header.regions.get(node)
-            if region is None:
-                self._delivery.to_node(node, lane, raw, touched)
-            elif not self.crossing.to_region(region, node, lane, raw):
-                self.drops["region_unreachable", lane] += 1
-
     def _request(self, peer: Peer, envelope: Envelope, touched: Touched) -> None:
         self._requests.request(peer, envelope, self._now, touched)
-
-    def _interest(self, peer: Peer, envelope: Envelope, touched: Touched) -> None:
-        step = decode_interest(envelope.header)
-        add = [key for key in step.add if interest_flaw(key) is None]
-        if len(add) < len(step.add):
-            self.drops["bad_interest", Priority(envelope.priority)] += len(step.add) - len(add)
-            step = replace(step, add=add)
-        if peer.role == "relay":
-            confirm, forbidden = self.crossing.step(peer, step)
-            if forbidden:
-                self.drops["forbidden_interest", Priority(envelope.priority)] += forbidden
-        else:
-            confirm = self.table.step(peer, step)
-        self._answer(peer, Kind.CONFIRM, envelope.priority, encode_header(confirm), b"", touched)
-
-    def _ping(self, peer: Peer, envelope: Envelope, touched: Touched) -> None:
-        self._answer(peer, Kind.PONG, envelope.priority, b"", envelope.body, touched)
-
-    def _left(self, peer: Peer, envelope: Envelope, _: Touched) -> None:
-        peer.left.add(envelope.priority)
-
-    def _answer(
-        self, peer: Peer, kind: Kind, lane: int, header: bytes, body: bytes, touched: Touched
-    ) -> None:
-        peer.lanes[lane].control(encode(kind, Priority(lane), header=header, body=body))
-        touched[peer.lanes[lane]] = None
