@@ -10,12 +10,12 @@ from access.replies import Replies
 from access.room import Room
 from access.rooms import Rooms
 from access.session import Session
+from access.starts import Starts
 from mesh.interface import Mesh
 from proto.client_requests import Join, JoinSpec, Leave, Position
 from proto.errors import ErrorBody, ErrorCode, RequestError
 from proto.server_frames import encode_json
 
-Starts = tuple[Position | None, Position | None, Position | None]
 Prepared = tuple[Room, Starts]
 
 

@@ -3,19 +3,19 @@
 from collections.abc import Mapping
 from enum import Enum
 
-import msgspec
 import structlog
 import trio
 
 from access.catch_up import CatchUp, Seat
 from access.edge.interface import Connection
 from access.room_stream import RoomStream, Surroundings
+from access.starts import Starts, find_starts, positions
+from access.totals import Totals
 from mesh.interface import Mesh
 from proto.client_requests import Position
 from proto.errors import RequestError
 from proto.headers import HeadsHeader, RoomHeader
-from proto.priorities import LABELS, Priority
-from proto.services import FetchBody
+from proto.priorities import Priority
 
 log = structlog.get_logger()
 
@@ -30,14 +30,6 @@ class RoomState(Enum):
     OPENING = "opening"
     LIVE = "live"
     CLOSED = "closed"
-
-
-class _Totals(msgspec.Struct):
-    total: int = 0
-    online: int = 0
-
-
-_decode_totals = msgspec.json.Decoder(_Totals).decode
 
 
 class Room:
@@ -63,10 +55,7 @@ class Room:
         self._early: list[tuple[Priority, RoomHeader, bytes]] = []
         self._done = trio.Event()
         self._error: RequestError | None = None
-        self._likes = 0
-        self._online = 0
-        self._last_likes: bytes | None = None
-        self._last_online: bytes | None = None
+        self._totals = Totals()
 
     @property
     def in_use(self) -> bool:
@@ -119,7 +108,7 @@ class Room:
             stream.close()
 
     def _start(self, heads: HeadsHeader) -> None:
-        self._likes, self._online = heads.likes, heads.online
+        self._totals = Totals(heads.likes, heads.online)
         self.streams = [
             RoomStream(self.name, priority, self._around, heads.epoch, heads.seqs[priority])
             for priority in Priority
@@ -136,7 +125,7 @@ class Room:
         """Take a message of the room."""
         if self.state is RoomState.LIVE:
             if priority is Priority.BULK:
-                self._note_totals(frame)
+                self._totals.note(frame)
             self.streams[priority].receive(header, frame)
         elif len(self._early) < MAX_EARLY:
             self._early.append((priority, header, frame))
@@ -153,70 +142,21 @@ class Room:
         if heads.rule is not None and heads.rule.room == self.name:
             self._around.rules.learn(heads.rule)
 
-    def _note_totals(self, frame: bytes) -> None:
-        # Kept unread until somebody joins; `room_push` puts the kind within these bytes.
-        if frame.find(b'"push":"likes"', 0, 96) >= 0:
-            self._last_likes = frame
-        elif frame.find(b'"push":"online"', 0, 96) >= 0:
-            self._last_online = frame
-
     def totals(self) -> tuple[int, int]:
         """Return the room's members (cluster-wide, as last told) and likes."""
-        if self._last_likes is not None:
-            self._likes = _totals_in(self._last_likes).total
-            self._last_likes = None
-        if self._last_online is not None:
-            self._online = _totals_in(self._last_online).online
-            self._last_online = None
-        return max(self._online, len(self.seats)), self._likes
+        return max(self._totals.online, len(self.seats)), self._totals.likes
 
     # -- members
 
-    async def starts(
-        self, since: Mapping[str, Position], history: int
-    ) -> tuple[Position | None, Position | None, Position | None]:
+    async def starts(self, since: Mapping[str, Position], history: int) -> Starts:
         """Return where each stream is to start for a member; `None` is its live end."""
-        found: list[Position | None] = []
-        for stream in self.streams:
-            start = since.get(stream.priority.label)
-            if start is None and history and not since and stream.priority is not Priority.BULK:
-                start = await self._history_start(stream, history)
-            found.append(start)
-        return found[0], found[1], found[2]
+        return await find_starts(self.streams, self._around.upstream, since, history)
 
-    async def _history_start(self, stream: RoomStream, history: int) -> Position:
-        epoch, head = stream.epoch, stream.seq
-        wanted = max(head - history, 0)
-        have = min(stream.ring.oldest_seq - 1, head)
-        if have <= wanted or not epoch:
-            return Position(epoch, wanted)
-        question = FetchBody(stream.priority, epoch, wanted + 1, head)
-        try:
-            answer = await self._around.upstream.fetch(self.name, question)
-        except RequestError as error:
-            # History is a courtesy: with the log away one gets what this node has.
-            log.info("history_cut", room=self.name, error=str(error))
-            return Position(epoch, have)
-        if answer.epoch != epoch:
-            return Position(epoch, have)
-        stream.ring.prepend(answer.frames)
-        return Position(epoch, min(max(wanted, answer.oldest_seq - 1), head))
-
-    def entering(
-        self, starts: tuple[Position | None, Position | None, Position | None]
-    ) -> dict[str, Position]:
+    def entering(self, starts: Starts) -> dict[str, Position]:
         """Return where a member that enters now starts, by priority."""
-        return {
-            LABELS[stream.priority]: start or Position(stream.epoch, stream.seq)
-            for stream, start in zip(self.streams, starts, strict=True)
-        }
+        return positions(self.streams, starts)
 
-    def enter(
-        self,
-        connection: Connection,
-        uid: str,
-        starts: tuple[Position | None, Position | None, Position | None],
-    ) -> None:
+    def enter(self, connection: Connection, uid: str, starts: Starts) -> None:
         """Seat a member; what it missed is sent first, urgent on its own."""
         seat = self.seats[connection.id] = Seat(connection, uid)
         self.entered_count += 1
@@ -245,10 +185,3 @@ class Room:
         facts = len(self.seats), self.entered_count, self.entered
         self.entered_count, self.entered = 0, []
         return facts
-
-
-def _totals_in(frame: bytes) -> _Totals:
-    try:
-        return _decode_totals(frame)
-    except msgspec.MsgspecError:
-        return _Totals()
