@@ -1,8 +1,8 @@
 """The heat of rooms as it is kept: any router may go on where another has stopped."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from backends.errors import StoreUnavailableError as StoreUnavailableError
 from proto.heat import HeatState, Rule, Wish
@@ -48,6 +48,17 @@ class Tag:
     """When it became hot, the newest last."""
 
 
+Retag = Callable[[Tag | None], Tag | None]
+"""Makes a room's tag of what it is, `None` for none. Asked again where it has changed meanwhile."""
+
+
+class Retagged(NamedTuple):
+    """A room's tag before a change and after it."""
+
+    before: Tag | None
+    after: Tag | None
+
+
 class HeatStore(Protocol):
     """Kept beside the room log, whose numbers it fences with. All methods raise
     `StoreUnavailableError`."""
@@ -84,8 +95,9 @@ class HeatStore(Protocol):
     async def tags(self) -> Mapping[str, Tag]:
         """Return the rooms that start hot, and those with a history of it."""
 
-    async def tag(self, room: str, tag: Tag) -> None:
-        """Keep the tag of `room`."""
+    async def retag(self, room: str, change: Retag) -> Retagged:
+        """Change the tag of `room`, in one step with reading it: an operator's word and the
+        room's history come from different routers, and neither may undo the other."""
 
     async def untag(self, room: str) -> None:
         """Forget the tag and the history of `room`."""

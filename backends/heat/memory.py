@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from backends.heat.interface import Kept, Rules, Tag, Transition
+from backends.heat.interface import Kept, Retag, Retagged, Rules, Tag, Transition
 from backends.room_log.memory import MemoryRoomLog
 from proto.heat import Rule, Wish
 
@@ -80,9 +80,13 @@ class MemoryHeat:
         """See `HeatStore`."""
         return dict(self._tags)
 
-    async def tag(self, room: str, tag: Tag) -> None:
+    async def retag(self, room: str, change: Retag) -> Retagged:
         """See `HeatStore`."""
-        self._tags[room] = tag
+        before = self._tags.pop(room, None)
+        after = change(before)
+        if after is not None:
+            self._tags[room] = after
+        return Retagged(before, after)
 
     async def untag(self, room: str) -> None:
         """See `HeatStore`."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from backends.heat.interface import Kept, Rules, Tag, Transition
+from backends.heat.interface import Kept, Retag, Retagged, Rules, Tag, Transition
 from backends.heat.rooms import firsts_of, heat_key, rule_of
 from backends.redis.client import RedisClient
 from backends.redis.connection import Reply
@@ -23,6 +23,7 @@ _KEEP = script("heat_keep")
 _PUBLISH = script("rules_publish")
 _FORGET = script("rules_forget")
 _ACKNOWLEDGE = script("rules_acknowledge")
+_SWAP_TAG = script("tag_swap")
 
 _INDEX = "rm:{rules}:index"
 _VERSION = "rm:{rules}:version"
@@ -102,9 +103,16 @@ class RedisHeat:
         flat = await self._redis.call(_INDEX, ("HGETALL", _TAGS))
         return {room: _decode_tag(value) for room, value in _pairs(flat)}
 
-    async def tag(self, room: str, tag: Tag) -> None:
+    async def retag(self, room: str, change: Retag) -> Retagged:
         """See `HeatStore`."""
-        await self._redis.call(_INDEX, ("HSET", _TAGS, room, _encode_tag(tag)))
+        while True:
+            read = await self._redis.call(_INDEX, ("HGET", _TAGS, room)) or b""
+            before = _decode_tag(read) if read else None
+            after = change(before)
+            written = b"" if after is None else _encode_tag(after)
+            # Refused only where somebody else's change was made, so that all get on.
+            if await self._redis.call(_INDEX, _SWAP_TAG.command([_TAGS], room, read, written)):
+                return Retagged(before, after)
 
     async def untag(self, room: str) -> None:
         """See `HeatStore`."""

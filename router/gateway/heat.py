@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from backends.errors import StoreUnavailableError
-from backends.heat.interface import HeatStore, Tag
+from backends.heat.interface import HeatStore
 from mesh.homes import Homes
 from mesh.interface import Mesh
 from proto.errors import ErrorCode, RequestError
@@ -22,10 +22,10 @@ from router.gateway.bodies import WishBody, checked_room, decode
 from router.gateway.endpoint import answer, read_body
 from router.gateway.room_heat import Known, room_heat
 from router.gateway.rules import View
+from router.heat.history import BY_OPERATOR, tagged
 from router.presence import Presence
 
 RETRY_AFTER_MS = 1000
-BY_OPERATOR = "operator"
 NO_NODES = "There are no dedicated nodes: router.provisioner.kind is `none`."
 
 log = structlog.get_logger()
@@ -83,8 +83,7 @@ class HeatApi:
         """Have the room start hot when it goes live; there need be no such room yet."""
         room = self._room(request)
         with _store_errors():
-            before = (await self._store.tags()).get(room, Tag())
-            await self._store.tag(room, Tag(BY_OPERATOR, before.hot_at_ms))
+            await self._store.retag(room, tagged)
         log.info("room_tagged", room=room)
         return answer({"room": room, "tag": BY_OPERATOR})
 

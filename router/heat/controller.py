@@ -5,6 +5,7 @@ to a router that has not seen the one before.
 """
 
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import Any
 
 import structlog
@@ -189,14 +190,10 @@ class Controller:
                 self._provisioning.give_back(pool)
 
     async def _let_tags_fade(self, view: View, held: Collection[int]) -> None:
+        fade = partial(faded, now_ms=self._now_ms())
         for room, tag in view.tags.items():
-            left = faded(tag, self._now_ms())
-            if left == tag or shard_of(room) not in held:
-                continue
-            if left is None:
-                await self._store.untag(room)
-            else:
-                await self._store.tag(room, left)
+            if shard_of(room) in held and fade(tag) != tag:
+                await self._store.retag(room, fade)
 
     def _count(self) -> None:
         rooms = dict.fromkeys(HeatState, 0)

@@ -10,16 +10,24 @@ BY_HISTORY = "history"
 BY_OPERATOR = "operator"
 
 
+def tagged(tag: Tag | None) -> Tag:
+    """Return the tag of a room that an operator has just tagged."""
+    return replace(tag or Tag(), by=BY_OPERATOR)
+
+
 def became_hot(tag: Tag | None, now_ms: int) -> Tag:
     """Return the tag of a room that has just become hot once more."""
     tag = tag or Tag()
-    hot_at_ms = (*_recent(tag, now_ms), now_ms)[-OFTEN:]
+    # A set: the store may ask twice when an answer is lost.
+    hot_at_ms = tuple(sorted({*_recent(tag, now_ms), now_ms}))[-OFTEN:]
     often = len(hot_at_ms) >= OFTEN
     return replace(tag, hot_at_ms=hot_at_ms, by=tag.by or (BY_HISTORY if often else ""))
 
 
-def faded(tag: Tag, now_ms: int) -> Tag | None:
+def faded(tag: Tag | None, now_ms: int) -> Tag | None:
     """Return what is left of a tag by now; `None` for nothing. An operator's stays."""
+    if tag is None:
+        return None
     recent = _recent(tag, now_ms)
     if tag.by == BY_OPERATOR:
         return replace(tag, hot_at_ms=recent)

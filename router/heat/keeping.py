@@ -1,6 +1,7 @@
 """Carries out what the machine wants, in the store and at the provisioner."""
 
 from collections.abc import Callable
+from functools import partial
 
 import structlog
 from msgspec.structs import replace
@@ -135,8 +136,7 @@ class Keeping:
 
     async def _remember(self, name: str) -> None:
         """Note in the room's history that it became hot."""
-        known = (await self._store.tags()).get(name)
-        tag = became_hot(known, self._now_ms())
-        await self._store.tag(name, tag)
-        if tag.by and not (known and known.by):
+        now_ms = self._now_ms()
+        before, tag = await self._store.retag(name, partial(became_hot, now_ms=now_ms))
+        if tag and tag.by and not (before and before.by):
             log.info("room_tagged", room=name, by=tag.by)

@@ -5,7 +5,7 @@ from typing import Any
 
 import trio
 
-from backends.heat.interface import Kept, Rules, Tag
+from backends.heat.interface import Kept, Retag, Retagged, Rules, Tag
 from backends.leases.interface import NodeLease, Orders
 from mesh.interface import RelayDownError
 from proto.envelopes import BATCH_START, Envelope, split
@@ -114,6 +114,9 @@ class FixedRegistry:
             raise self.failure
         return [lease for lease in self.leases if role in ("", lease.role)]
 
+    async def living_in(self, pool: str, most: int) -> list[NodeLease]:
+        return [lease for lease in await self.living("access") if lease.pool == pool][:most]
+
     async def settled(self) -> bool:
         await trio.lowlevel.checkpoint()
         return self.is_settled
@@ -151,9 +154,12 @@ class FixedHeat:
         await self._answer()
         return dict(self.tagged)
 
-    async def tag(self, room: str, tag: Tag) -> None:
+    async def retag(self, room: str, change: Retag) -> Retagged:
         await self._answer()
-        self.tagged[room] = tag
+        before = self.tagged.pop(room, None)
+        after = change(before)
+        self.tagged |= {room: after} if after else {}
+        return Retagged(before, after)
 
     async def untag(self, room: str) -> None:
         await self._answer()

@@ -2,6 +2,7 @@ import random
 from dataclasses import replace
 
 import pytest
+import trio
 
 from backends.heat.interface import Kept, Tag, Transition
 from backends.heat.memory import MemoryHeat
@@ -145,13 +146,34 @@ async def test_gateways_acknowledge(heat):
 
 async def test_tags_are_kept_until_they_are_taken_away(heat):
     tag = Tag("operator", (1, 2))
-    await heat.tag("a", tag)
-    await heat.tag("b", Tag())
-    await heat.tag("b", replace(Tag(), hot_at_ms=(9,)))
+    assert await heat.retag("a", lambda _: tag) == (None, tag)
+    await heat.retag("b", lambda _: Tag())
+    assert await heat.retag("b", hot_at(9)) == (Tag(), Tag("", (9,)))
     assert dict(await heat.tags()) == {"a": tag, "b": Tag("", (9,))}
     await heat.untag("a")
     await heat.untag("nowhere")
     assert set(await heat.tags()) == {"b"}
+    assert await heat.retag("b", lambda _: None) == (Tag("", (9,)), None)
+    assert await heat.retag("b", lambda _: None) == (None, None)
+    assert dict(await heat.tags()) == {}
+
+
+def hot_at(at_ms):
+    def change(tag):
+        tag = tag or Tag()
+        return replace(tag, hot_at_ms=(*tag.hot_at_ms, at_ms))
+
+    return change
+
+
+async def test_changes_of_a_tag_at_one_moment_undo_none_of_them(heat):
+    async with trio.open_nursery() as nursery:
+        for at_ms in range(8):
+            nursery.start_soon(heat.retag, "a", hot_at(at_ms))
+        nursery.start_soon(heat.retag, "a", lambda tag: replace(tag or Tag(), by="operator"))
+    tag = (await heat.tags())["a"]
+    assert tag.by == "operator"
+    assert sorted(tag.hot_at_ms) == list(range(8))
 
 
 async def test_a_wish_holds_until_the_next(heat):

@@ -4,9 +4,10 @@ import pytest
 import trio
 from prometheus_client import CollectorRegistry, generate_latest
 
-from backends.heat.interface import Tag, Transition
+from backends.heat.interface import Transition
 from backends.provisioner.names import pool_of
 from proto.heat import HeatState, Rule, Wish
+from router.heat.history import tagged
 from router.heat.machine import TELL_NORMAL_S
 from router.heat.metrics import HeatCollector
 from router.heat.pools import ORPHAN_S
@@ -348,7 +349,7 @@ async def test_an_index_that_lost_a_rule_is_repaired(world: World, autojump_cloc
     world.router()
     world.viewers = {"r": 2000}
     world.silent = {"r"}
-    await world.heat.tag("r", Tag("operator"))
+    await world.heat.retag("r", tagged)
     await world.heat.wish("r", Wish.HOT)
     world.silent = set()
     await world.until(HOT)
