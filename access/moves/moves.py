@@ -78,7 +78,7 @@ class Moves:
             yield reason, [each for each in sessions if self._directions.of(each, now) == reason]
 
     def _send_away(self, reason: Reason, sessions: list[Session]) -> None:
-        new = [session for session in sessions if session.leaving != reason]
+        new = [each for each in sessions if each.leaving != reason and not _drains(each)]
         if not new:
             return
         spread_s = self._spread_s(reason.room, len(new))
@@ -89,3 +89,8 @@ class Moves:
         whole_s = self._rules.spread_s(room)
         least_s = whole_s if count > FEW else min(whole_s, SOON_S)
         return max(self._rules.spread_left_s(room, trio.current_time()), least_s)
+
+
+def _drains(session: Session) -> bool:
+    """Say whether it leaves for no room, but because its node ends: that needs no second reason."""
+    return session.leaving is not None and not session.leaving.room

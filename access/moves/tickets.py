@@ -77,7 +77,9 @@ class Tickets:
         used = False
         with trio.move_on_after(USE_S):
             try:
-                used = await self._one_use.use(resume.jti, resume.exp - self._now_s())
+                # Longer than it holds by this clock: another node's may be slow.
+                ttl_s = max(0.0, resume.exp - self._now_s()) + SLACK_S
+                used = await self._one_use.use(resume.jti, ttl_s)
             except StoreUnavailableError as error:
                 log.info("resume_not_checked", error=str(error))
         if not used:

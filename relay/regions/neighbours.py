@@ -102,7 +102,10 @@ class Neighbours:
         """Return the region and relay of each copy of what `key` names."""
         found = self._chosen.get(key)
         if found is None:
-            found = self._chosen[key] = list(self._choose(key))
+            found = list(self._choose(key))
+            if found:
+                # What nobody elsewhere wants is not remembered: names come and go without an end.
+                self._chosen[key] = found
         return found
 
     def interested_in(self, key: bytes) -> list[tuple[str, str]]:

@@ -30,7 +30,7 @@ def order_of(frame: Frame, now: float) -> Order | None:
     found = [each for each in map(_endpoint, endpoints) if each is not None]
     if not found or not isinstance(delay_ms, int | float) or not delay_ms >= 0:
         return None
-    delay_s = min(delay_ms / 1000, LONGEST_DELAY_S)
+    delay_s = min(delay_ms, LONGEST_DELAY_S * 1000) / 1000
     return Order(tuple(found), resume, now + delay_s, room)
 
 

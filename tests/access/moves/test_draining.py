@@ -115,3 +115,19 @@ async def test_the_last_node_of_a_pool_sends_its_clients_to_ordinary_ones(
     (move,) = ann.pushes("move")
     assert [each["node"] for each in move["endpoints"]] == ["access-2"]
     assert verify_resume(move["resume"], SECRET, NOW_MS / 1000).pool == ""
+
+
+async def test_a_draining_node_sends_away_members_too_whose_room_leads_elsewhere(
+    world: World, autojump_clock: MockClock
+) -> None:
+    await other(world, "access-2")
+    await other(world, "hot-1", "p1")
+    ann = world.client()
+    await ann.hello("ann", join=[{"room": "lobby"}])
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(world.node.moving.drain, WITHIN_S)
+        for _ in range(6):
+            world.node.moving.rules.learn(Rule("lobby", HeatState.HOT, 3, "p1", spread_ms=1000))
+            await world.settle(1)
+    (move,) = ann.pushes("move")
+    assert "room" not in move

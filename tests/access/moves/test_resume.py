@@ -73,6 +73,16 @@ async def test_a_token_counts_once(world: World, autojump_clock: MockClock) -> N
     assert (await again.hello("ann"))["uid"] == "ann"
 
 
+async def test_a_token_is_remembered_for_longer_than_a_slow_clock_would_take_it(
+    world: World, autojump_clock: MockClock
+) -> None:
+    last_moment = resume(exp=NOW_S + 1)
+    assert "ok" in await hello(world.client(), last_moment)
+    await world.settle(5)  # the clock that tokens are checked by stands still
+    error = (await hello(world.client(), last_moment))["error"]
+    assert (error["code"], error["field"]) == ("token_invalid", "resume")
+
+
 async def test_with_the_store_away_a_token_counts_for_nothing_and_the_client_is_let_in(
     world: World, autojump_clock: MockClock
 ) -> None:
