@@ -14,13 +14,15 @@ log = structlog.get_logger()
 
 class Dialling:
     """One task for each address: `keep` keeps the link for ever, and is cancelled once `part` has
-    come to an end after the address was taken out of the set."""
+    come to an end after the address was taken out of the set. One that is put back before that is
+    dialled when it has: two links of one node to one relay would cut each other again and again."""
 
     def __init__(self, keep: Work, part: Work) -> None:
         self._keep = keep
         self._part = part
         self._nursery: trio.Nursery | None = None
         self._tasks: dict[LaneUrls, trio.CancelScope] = {}
+        self._parting: dict[LaneUrls, trio.Event] = {}
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Dial until cancelled, from the start what `use` was given before."""
@@ -51,12 +53,16 @@ class Dialling:
         scope = self._tasks.pop(urls)
         if self._nursery is not None:
             log.info("relay_removed", url=urls[0])
+            self._parting.setdefault(urls, trio.Event())
             self._nursery.start_soon(self._parted, urls, scope)
 
     async def _kept(self, urls: LaneUrls, scope: trio.CancelScope) -> None:
         with scope:
+            while (parting := self._parting.get(urls)) is not None:
+                await parting.wait()
             await self._keep(urls)
 
     async def _parted(self, urls: LaneUrls, scope: trio.CancelScope) -> None:
         await self._part(urls)
         scope.cancel()
+        self._parting.pop(urls, trio.Event()).set()

@@ -56,6 +56,19 @@ async def test_a_relay_is_added_and_removed_while_a_node_runs(
     assert node.up["relay-2"] is lives["relay-2"]  # never touched
 
 
+async def test_a_relay_that_is_put_back_at_once_is_dialled_once(
+    autojump_clock: Any, cluster: Cluster
+) -> None:
+    node, _ = cluster.node("router-1", "router")
+    await until(lambda: len(node.up) == 3)
+    node.set_relays(ADDRESSES[:2])
+    await trio.sleep(1)
+    node.set_relays(ADDRESSES)
+    await trio.sleep(3 * LINGER_S)
+    assert sorted(node.carriers("x")) == ["relay-1", "relay-2", "relay-3"]
+    assert node.connects == 4
+
+
 async def test_what_comes_by_a_relay_that_one_node_has_given_up_still_arrives(
     autojump_clock: Any,
     cluster: Cluster,

@@ -171,3 +171,11 @@ def test_a_push_for_all_goes_once_to_each_region_that_is_up(links: set[tuple[str
     for region in REGIONS:
         reached = region == HOME or it.up_both_ways(CARRIER, region)
         assert it.received(region) == bool(reached)
+
+
+def test_rooms_that_nobody_elsewhere_wants_leave_nothing_behind() -> None:
+    it = Regional(set(PAIRS), {"us"})
+    for number in range(100):
+        it.send(room_message(f"room-{number}", 1), CARRIER)
+    it.send(room_message(ROOM, 1), CARRIER)
+    assert list(it.relays[CARRIER].crossing.neighbours._chosen) == [ROOM.encode()]
