@@ -42,8 +42,10 @@ NODES = ("--access", "2", "--relays", "2", "--routers", "2", "--logics", "2")
 DEDICATED_NODES = 3
 """So that the viewers of one that dies can spread."""
 
-HEAT = {"prepare_s": 30, "retry_s": 2, "stragglers_s": 8, "headroom": 2}
+HEADROOM = 2
 """Twice the nodes that the threshold needs: all are there from the first, and have viewers."""
+
+HEAT = {"prepare_s": 30, "retry_s": 2, "stragglers_s": 8, "headroom": HEADROOM}
 
 COME_S = 3.0
 MOVE_S = 4.0
@@ -148,7 +150,7 @@ def restarts(nodes: dict[str, Any]) -> int:
 
 async def run(parts: list[str], viewers: int, seed: int) -> dict[str, Any]:
     """Run the whole story; returns what is printed."""
-    per_s = viewers / MOVE_S
+    per_s = HEADROOM * viewers / MOVE_S
     # The cluster keeps three standard deviations below the rate: with them all move in MOVE_S.
     show = Show(viewers, viewers // 2, COME_S, round(per_s + 3 * sqrt(per_s)), DEDICATED_NODES)
     story, log, chance = Talk(ROOM), HeatLog(), random.Random(seed)

@@ -60,7 +60,7 @@ async def watched(cluster: Cluster, room: str) -> AsyncIterator[list[Viewer]]:
         nursery.cancel_scope.cancel()
 
 
-async def talk(cluster: Cluster, room: str) -> None:
+async def talk(cluster: Cluster, room: str, task_status: trio.TaskStatus[None]) -> None:
     """Publish to both streams, again and again; a gateway that is away is asked again."""
     number = 0
     while True:
@@ -73,6 +73,8 @@ async def talk(cluster: Cluster, room: str) -> None:
             if status != 200:
                 break
         else:
+            if number == 0:
+                task_status.started()  # an operator may speak of the room from now
             number += 1
         await trio.sleep(0.2)
 
@@ -122,7 +124,7 @@ async def test_a_room_moves_to_its_pool_and_back_and_nobody_misses_anything(
     cluster: Cluster, room: str
 ) -> None:
     async with watched(cluster, room) as viewers, trio.open_nursery() as nursery:
-        nursery.start_soon(talk, cluster, room)
+        await nursery.start(talk, cluster, room)
         await wish(cluster, room, "hot")
         hot = await until_state(cluster, room, "hot")
         wanted = hot["nodes_wanted"]
@@ -179,7 +181,7 @@ async def test_a_room_stays_where_it_is_when_there_are_no_nodes_for_it(
     poor: Cluster, room: str
 ) -> None:
     async with watched(poor, room) as viewers, trio.open_nursery() as nursery:
-        nursery.start_soon(talk, poor, room)
+        await nursery.start(talk, poor, room)
         await wish(poor, room, "hot")
         with trio.fail_after(STEP_S):
             while (seen := await heat(poor, room))["failures"] < 2:
