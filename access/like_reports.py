@@ -7,6 +7,7 @@ import trio
 
 from access.counters import AccessCounters
 from access.likes import LikeMerger
+from access.likes_by_home import LikesByHome
 from mesh.interface import Mesh
 from proto.errors import ErrorBody, ErrorCode, RequestError
 from proto.priorities import Priority
@@ -77,3 +78,33 @@ class LikeReports:
             repeatable=True,
             home=self._home,
         )
+
+
+class ReportsByHome:
+    """The reports of all regions' likes, each at its own pace."""
+
+    def __init__(
+        self,
+        likes: LikesByHome,
+        mesh: Mesh,
+        counters: AccessCounters,
+        new_trace: Callable[[], str],
+        *,
+        flush_s: float,
+    ) -> None:
+        self._reports = [
+            LikeReports(merger, mesh, counters, new_trace, flush_s=flush_s, home=home)
+            for home, merger in likes.mergers.items()
+        ]
+
+    async def run(self) -> None:
+        """Report for ever."""
+        async with trio.open_nursery() as nursery:
+            for reports in self._reports:
+                nursery.start_soon(reports.run)
+
+    async def drain(self, within_s: float) -> None:
+        """Wait, at most `within_s`, until all likes are reported."""
+        async with trio.open_nursery() as nursery:
+            for reports in self._reports:
+                nursery.start_soon(reports.drain, within_s)

@@ -15,7 +15,7 @@ from access.im.messaging import Messaging
 from access.inbound import Inbound
 from access.joins import Joins
 from access.lease_keeper import LeaseKeeper
-from access.like_reports import LikeReports
+from access.like_reports import ReportsByHome
 from access.likes_by_home import LikesByHome
 from access.limits import session_limits, stream_limits
 from access.mesh_routes import MeshRoutes
@@ -88,17 +88,10 @@ class AccessNode:
             self._route_writer(routes), identity.node, identity.incarnation, self.counters
         )
         self.lease = LeaseKeeper(registry, self.lease_now, self.routes)
-        self.like_reports = [
-            LikeReports(
-                merger,
-                self.mesh,
-                self.counters,
-                self._new_id,
-                flush_s=settings.room.like_flush_ms / 1000,
-                home=home,
-            )
-            for home, merger in self.likes.mergers.items()
-        ]
+        flush_s = settings.room.like_flush_ms / 1000
+        self.like_reports = ReportsByHome(
+            self.likes, self.mesh, self.counters, self._new_id, flush_s=flush_s
+        )
         self.census_reports = CensusReports(
             self.census, self.rooms, self.mesh, self.counters, self._new_id, settings.regions
         )
@@ -257,17 +250,10 @@ class AccessNode:
             nursery.start_soon(self.alarms.run)
             nursery.start_soon(self.routes.run)
             nursery.start_soon(self.lease.run, self.settings.lease_s)
-            for reports in self.like_reports:
-                nursery.start_soon(reports.run)
+            nursery.start_soon(self.like_reports.run)
             nursery.start_soon(self.messaging.run)
             nursery.start_soon(self.moving.run)
             nursery.start_soon(self.census_reports.run, self.settings.room.census_ms / 1000)
-
-    async def drain_likes(self, within_s: float) -> None:
-        """Wait, at most `within_s`, until all likes are reported."""
-        async with trio.open_nursery() as nursery:
-            for reports in self.like_reports:
-                nursery.start_soon(reports.drain, within_s)
 
     def lease_now(self) -> NodeLease:
         """Return the node's lease as it is to be renewed."""

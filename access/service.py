@@ -198,7 +198,7 @@ async def drain(node: AccessNode, server: Server, within_s: float) -> None:
         await server.drain(rest_s, CloseCode.MOVED, "this node ends; resume elsewhere")
     else:
         await server.drain(within_s)
-    await node.drain_likes(LIKES_DRAIN_S)
+    await node.like_reports.drain(LIKES_DRAIN_S)
     with trio.move_on_after(CURSORS_DRAIN_S):
         await node.messaging.cursors.report()
     await node.lease.resign()

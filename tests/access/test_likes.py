@@ -156,5 +156,5 @@ async def test_a_drain_reports_what_is_left(
 ) -> None:
     ann.send("like", room="lobby", count=5)
     with trio.fail_after(0.5):
-        await world.node.drain_likes(1.0)
+        await world.node.like_reports.drain(1.0)
     assert world.mesh.likes("lobby") == 5
