@@ -10,13 +10,11 @@ from backends.errors import StoreUnavailableError
 from backends.heat.interface import HeatStore, Rules
 from proto.errors import ErrorCode, RequestError
 from proto.heat import HeatState, Rule
+from router.heat.machine import RULE_LEASE_S
 
 POLL_S = 0.25
 ACKNOWLEDGE_S = 1.0
 """How often the same version is acknowledged again: a store that lost its data learns of it."""
-
-LEASE_S = 3.0
-"""How old a view may be. Who waits for this gateway to know a rule waits no longer than that."""
 
 RETRY_AFTER_MS = 500
 
@@ -41,7 +39,7 @@ class View:
         """Take what was read. The lease runs from when it was asked for: the answer may have been
         long on its way."""
         self.version, self.by_room = rules.version, rules.by_room
-        self._until_s = asked_at_s + LEASE_S
+        self._until_s = asked_at_s + RULE_LEASE_S
 
     def holds(self, now_s: float) -> bool:
         """Say whether the view may be gone by."""

@@ -138,7 +138,9 @@ def _felt(heat: Heat, signals: Signals, dt: float, settings: HeatSettings) -> He
 def _normal(heat: Heat, signals: Signals, settings: HeatSettings) -> Step:
     reason = why_heat(heat, signals, settings)
     if reason is not None:
-        heat = replace(heat, nodes=wanted(signals, settings, least=_least(reason, settings)))
+        # A pool of the last time may be on its way back: it counts once it is given anew.
+        nodes = wanted(signals, settings, least=_least(reason, settings))
+        heat = replace(heat, pool="", nodes=nodes)
         if reason is Reason.TAGGED:
             heat = replace(heat, tag_s=0.0)
         preparing = _advance(heat, HeatState.PREPARING, reason)

@@ -7,7 +7,8 @@ from backends.errors import StoreUnavailableError
 from backends.heat.interface import Rules
 from proto.errors import RequestError
 from proto.heat import HeatState, Rule
-from router.gateway.rules import ACKNOWLEDGE_S, LEASE_S, POLL_S, RuleReader, View
+from router.gateway.rules import ACKNOWLEDGE_S, POLL_S, RuleReader, View
+from router.heat.machine import RULE_LEASE_S
 from tests.router.parts import FixedHeat
 
 SENT = {HeatState.MOVING, HeatState.HOT}
@@ -31,7 +32,7 @@ def test_newcomers_go_to_the_pool_while_viewers_move_there_or_are(state: HeatSta
 def test_a_view_is_gone_by_for_its_lease_alone(asked_at_s: float, age_s: float) -> None:
     view = view_of(Rule("show", HeatState.HOT, 3, "hot-b"), asked_at_s=asked_at_s)
     now_s = asked_at_s + age_s
-    if now_s < asked_at_s + LEASE_S:
+    if now_s < asked_at_s + RULE_LEASE_S:
         assert view.pool_for("show", now_s) == "hot-b"
     else:
         with pytest.raises(RequestError, match="unavailable"):
@@ -75,7 +76,7 @@ async def test_with_the_store_away_the_lease_runs_out_and_comes_back(
     nursery.start_soon(RuleReader(heat, "router-1", view).run)  # type: ignore[arg-type]
     await trio.sleep(0.1)
     heat.failure = StoreUnavailableError("away")
-    await trio.sleep(LEASE_S - POLL_S - 0.2)
+    await trio.sleep(RULE_LEASE_S - POLL_S - 0.2)
     assert view.holds(trio.current_time())
     await trio.sleep(POLL_S + 0.2)
     assert not view.holds(trio.current_time())
@@ -86,6 +87,6 @@ async def test_with_the_store_away_the_lease_runs_out_and_comes_back(
 
 async def test_an_answer_that_was_long_on_its_way_is_old(autojump_clock: object) -> None:
     heat, view = FixedHeat(), View()
-    heat.takes_s = LEASE_S
+    heat.takes_s = RULE_LEASE_S
     await RuleReader(heat, "router-1", view).refresh()  # type: ignore[arg-type]
     assert not view.holds(trio.current_time())

@@ -212,6 +212,22 @@ def test_too_few_nodes_are_taken_if_they_are_enough_for_those_who_are_there() ->
     assert Reason.NO_CAPACITY in none.reasons
 
 
+def test_a_room_that_heats_while_its_pool_is_given_back_waits_for_an_answer() -> None:
+    room = _hot()
+    room.wish = Wish.COOL
+    room.run(20)
+    room.provisioner = False  # it is slow: the nodes run on until it has let them go
+    while not isinstance(room.asked[-1], Release):
+        room.tick()
+    room.wish = Wish.HOT
+    room.run(3)
+    assert room.heat.state is PREPARING
+    room.provisioner = True
+    room.run(10)
+    assert room.heat.state in (MOVING, HOT)
+    assert isinstance(room.asked[-1], Provide)
+
+
 def test_dead_nodes_are_asked_for_again() -> None:
     room = _hot()
     room.ready -= 2
