@@ -75,11 +75,13 @@ class Balance:
 
 
 def for_pool(nodes: Sequence[NodeLease], pool: str) -> list[NodeLease]:
-    """Return the nodes of `pool` that take connections; where there is none, the ordinary nodes.
+    """Return the nodes of `pool` that take connections and have places left; where there is none,
+    the ordinary nodes.
 
     A node with a pool gets nobody else, however idle it is.
     """
-    dedicated = [node for node in nodes if pool and node.pool == pool and is_ready(node)]
+    its = [node for node in nodes if pool and node.pool == pool]
+    dedicated = [node for node in its if is_ready(node) and not is_full(node)]
     return dedicated or [node for node in nodes if not node.pool]
 
 
@@ -94,6 +96,12 @@ def _places(nodes: Iterable[NodeLease]) -> list[Place]:
 def is_ready(node: NodeLease) -> bool:
     """Say whether the node takes connections; one that does not say so is taken to."""
     return bool(node.status.get("ready", True)) and not node.status.get("draining", False)
+
+
+def is_full(node: NodeLease) -> bool:
+    """Say whether the node has as many connections as it takes, where it says how many."""
+    most = count_of(node, "max_connections")
+    return bool(most) and count_of(node, "connections") >= most
 
 
 def count_of(node: NodeLease, key: str) -> int:

@@ -62,6 +62,15 @@ async def test_without_a_ready_node_of_the_pool_ordinary_ones_are_named() -> Non
         assert nodes(await ask(it)) == ["access-2", "access-1"]
 
 
+async def test_while_all_of_the_pool_is_full_ordinary_nodes_are_named() -> None:
+    full = (
+        lease("access-7", pool="hot-b", connections=50, max_connections=50),
+        lease("access-8", pool="hot-b", connections=51, max_connections=50),
+    )
+    async with gateway(*LEASES, *full, heat=FixedHeat(HOT)) as it:
+        assert nodes(await ask(it)) == ["access-2", "access-1"]
+
+
 async def test_dedicated_nodes_get_nobody_else_though_they_are_all_there_is() -> None:
     async with gateway(*DEDICATED, heat=FixedHeat(HOT)) as it:
         assert problem(await ask(it, "lobby")) == (503, "unavailable", "")
