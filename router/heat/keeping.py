@@ -84,7 +84,8 @@ class Keeping:
         transition = Transition(
             room.name, before.fence, action.to, action.pool, action.spread_ms, detail_of(room.heat)
         )
-        await self._make(room, transition, before.state, action.reason, action.after_s)
+        reason, after_s = action.reason, action.after_s
+        await self._make(room, transition, before.state, reason, after_s, self._now_ms())
         if action.to is HeatState.HOT:
             await self._remember(room.name)
 
@@ -94,12 +95,20 @@ class Keeping:
         transition = Transition(
             room.name, 0, HeatState.NORMAL, lost.pool, detail=detail_of(room.heat)
         )
-        await self._make(room, transition, lost.state, Reason.STORE_LOST, 0.0)
+        # The store takes the time for a fence; a clock that was set back would make an older one.
+        now_ms = max(self._now_ms(), lost.fence + 1)
+        await self._make(room, transition, lost.state, Reason.STORE_LOST, 0.0, now_ms)
 
     async def _make(
-        self, room: Room, made: Transition, before: HeatState, reason: Reason, after_s: float
+        self,
+        room: Room,
+        made: Transition,
+        before: HeatState,
+        reason: Reason,
+        after_s: float,
+        now_ms: int,
     ) -> None:
-        rule = await self._store.advance(made, self._now_ms())
+        rule = await self._store.advance(made, now_ms)
         if rule is None:
             self._counters.refused += 1
             raise OvertakenError

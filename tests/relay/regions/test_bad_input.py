@@ -57,10 +57,10 @@ async def test_interest_in_rooms_of_other_regions_is_dropped_and_counted(
     router, relay = await world.node("eu-router", "router"), world.relays["eu-1"]
     node = stray(world, "us")
     await until(lambda: bool(node.mesh.up))
-    for room in ("us-room", "eu-room", "asia-room"):
+    for room in ("us-room", "@hot-1/us-room", "eu-room", "asia-room"):
         node.mesh.want(room)
     await node.mesh.confirmed("eu-room")
-    assert relay.drops["forbidden_interest", Priority.NORMAL] == 2
+    assert relay.drops["forbidden_interest", Priority.NORMAL] == 3
     assert relay.forwarding.crossing.neighbours.wanted("us") == 1
     router.mesh.offer("eu-1", Priority.NORMAL, room_message("us-room", 1))
     await until(lambda: relay.drops["nobody_interested", Priority.NORMAL] == 1)

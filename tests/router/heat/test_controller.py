@@ -327,13 +327,15 @@ async def test_a_wish_for_a_room_that_does_not_exist_makes_no_pool(
     assert world.pools.calls == []
 
 
+@pytest.mark.parametrize("step_ms", [0, -DAY_MS])
 async def test_a_store_that_lost_its_data_gets_newer_rules(
-    world: World, autojump_clock: object
+    world: World, autojump_clock: object, step_ms: int
 ) -> None:
     world.router()
     world.viewers = {"r": 2000}
     await world.until(HOT)
     before = (await world.heat.load("r")).rule
+    world.clock_ms += step_ms
     world.heat._kept.clear()
     world.heat._rules.clear()
     world.log.rules.clear()
