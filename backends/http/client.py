@@ -56,7 +56,8 @@ class HttpClient:
                     )
             except httpx.TimeoutException:
                 raise UnreachableError("timeout") from None
-            except (httpx.HTTPError, OSError) as error:
+            except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
+                # The last is of a host's name that can be none: looking it up raises that.
                 raise UnreachableError("unreachable") from error
         raise UnreachableError("timeout")
 

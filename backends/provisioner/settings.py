@@ -2,6 +2,7 @@
 
 from typing import Annotated, Literal
 
+import httpx
 from msgspec import Meta, Struct
 
 from proto.ids import POOL_PATTERN
@@ -74,8 +75,16 @@ class ProvisionerSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_on
             raise ValueError("pools: name at least one with kind `static`")
         if self.kind == "webhook" and not self.url:
             raise ValueError("url: must be given with kind `webhook`")
+        _refuse_bad_url(self.url)
         if self.kind == "webhook" and len(self.secret.encode()) < MIN_SECRET_BYTES:
             raise ValueError(
                 f"secret: with kind `webhook` set one of at least {MIN_SECRET_BYTES} bytes: it"
                 " signs what is asked for"
             )
+
+
+def _refuse_bad_url(url: str) -> None:
+    try:
+        httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise ValueError(f"url: {url} is none: {error}") from None

@@ -137,6 +137,12 @@ async def test_nobody_there_is_given_up(free_port):
             await pools.provide("big-show", "", 3)
 
 
+async def test_a_host_that_can_be_none_is_given_up():
+    async with webhook("http://no..host", give_up_s=0.1) as pools:
+        with pytest.raises(ProvisionerError, match="unreachable for"):
+            await pools.provide("big-show", "", 3)
+
+
 @pytest.mark.parametrize("status", [404, 410])
 async def test_what_is_gone_is_released(server, status):
     server.answers = [(status, b"")]
