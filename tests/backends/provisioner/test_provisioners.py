@@ -68,7 +68,10 @@ async def test_without_a_kind_there_is_none():
         ({"kind": "static"}, r"^pools: name at least one"),
         ({"kind": "static", "pools": ("a", "b", "a")}, r"^pools: a is named twice"),
         ({"kind": "webhook", "secret": "s" * 32}, r"^url: must be given"),
-        ({"kind": "webhook", "url": "http://h:abc/", "secret": "s" * 32}, r"^url: http://h:abc/ is"),
+        (
+            {"kind": "webhook", "url": "http://h:abc/", "secret": "s" * 32},
+            r"^url: http://h:abc/ is",
+        ),
         ({"kind": "webhook", "url": "http://h", "secret": "short"}, r"^secret: .* 32 bytes"),
     ],
 )
