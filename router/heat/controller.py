@@ -90,6 +90,7 @@ class Controller:
         names = self._names(view, held)
         self._rooms = {name: room for name, room in self._rooms.items() if name in names}
         self._provisioning.forget(names)
+        self._unserved &= names
         await self._attend_all([name for name in sorted(names) if self._is_due(name, view)], view)
         await self._give_orphans_back(view, held)
         await self._let_tags_fade(view, held)

@@ -403,3 +403,16 @@ async def test_hot_rooms_cool_where_the_provisioner_was_taken_away(
     await world.until(NORMAL)
     await trio.sleep(TELL_NORMAL_S + 5)
     assert dict((await world.heat.rules()).by_room) == {}
+
+
+async def test_rooms_that_other_routers_keep_now_are_noted_no_longer(
+    world: World, autojump_clock: object
+) -> None:
+    first = world.router("router-1", provisioner=None).controller
+    world.viewers = {f"r{number}": 2000 for number in range(12)}
+    await trio.sleep(20)
+    assert first._unserved == set(world.viewers)
+    second = world.router("router-2", provisioner=None).controller
+    await trio.sleep(20)
+    assert first._unserved | second._unserved == set(world.viewers)
+    assert not first._unserved & second._unserved
