@@ -13,6 +13,9 @@ _FORGET = script("lease_forget")
 _HOLD = script("duty_hold")
 _RELEASE = script("duty_release")
 
+ROLES = ("access", "relay", "router", "logic")
+"""Those whose nodes have leases."""
+
 _INDEX = "rm:{nodes}:index"
 _POOLS = "rm:{nodes}:pools"
 """Access nodes, each with its pool; beside it `:POOL`, a set of nodes, for each pool."""
@@ -58,7 +61,7 @@ class RedisRegistry:
 
     async def resign(self, node: str, incarnation: str) -> None:
         """See `Registry`."""
-        keys = [_lease_key(node), _INDEX, _TO_DRAIN, _POOLS]
+        keys = [_lease_key(node), _INDEX, _TO_DRAIN, _POOLS, *_ROLE_INDEXES]
         await self._redis.call(_INDEX, _RESIGN.command(keys, node, incarnation))
 
     async def living(self, role: str = "") -> list[NodeLease]:
@@ -95,7 +98,8 @@ class RedisRegistry:
         return [_lease(reply) for reply in replies.values() if reply is not None], len(dead)
 
     async def _forget(self, nodes: list[str], index: str) -> None:
-        commands = [_FORGET.command([_lease_key(node), index, _POOLS], node) for node in nodes]
+        keys = [index, _POOLS, *_ROLE_INDEXES]
+        commands = [_FORGET.command([_lease_key(node), *keys], node) for node in nodes]
         await self._redis.call_many(_INDEX, commands)
 
 
@@ -119,6 +123,9 @@ class RedisDuties:
 
 def _index_of(role: str) -> str:
     return f"{_INDEX}:{role}"
+
+
+_ROLE_INDEXES = [_index_of(role) for role in ROLES]
 
 
 def _lease_key(node: str) -> str:

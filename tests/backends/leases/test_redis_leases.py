@@ -27,6 +27,7 @@ async def names(redis):
     """The nodes that some index names."""
     return [
         await redis.call("", ("SMEMBERS", "rm:{nodes}:index")),
+        await redis.call("", ("SMEMBERS", "rm:{nodes}:index:access")),
         await redis.call("", ("HGETALL", "rm:{nodes}:pools")),
         await redis.call("", ("SMEMBERS", "rm:{nodes}:pools:hot-1")),
     ]
@@ -43,9 +44,9 @@ async def test_a_node_that_is_gone_leaves_its_pool_by_whoever_sees_it(shared_red
         assert all(await names(redis))
         await redis.call("", ("DEL", "rm:{nodes}:lease:access-1"))  # its time is over
         assert await read(registry) == []
-        assert (await names(redis))[1:] == [[], []]
+        assert (await names(redis))[1:] == [[], [], []]
         assert await registry.living() == []
-        assert await names(redis) == [[], [], []]
+        assert await names(redis) == [[], [], [], []]
 
 
 async def test_a_node_that_resigns_leaves_every_index(shared_redis):
@@ -53,4 +54,4 @@ async def test_a_node_that_resigns_leaves_every_index(shared_redis):
         registry = RedisRegistry(redis)
         await registry.renew(NODE)
         await registry.resign("access-1", "i1")
-        assert await names(redis) == [[], [], []]
+        assert await names(redis) == [[], [], [], []]
