@@ -73,7 +73,9 @@ def test_a_room_becomes_hot_and_normal_again_and_nobody_misses_anything() -> Non
     assert result["states"] == ["normal", "preparing", "moving", "hot", "cooling", "normal"]
     assert (result["lost"], result["doubled"], result["told"]) == (0, 0, 0)
     assert result["sent"] == result["acked"] > 0
-    assert result["moved"] >= result["on_dedicated"] > 0 < result["moved_back"]
+    # Who comes while the room moves is sent to its pool at once: not all are moved.
+    assert min(result["moved"], result["moved_back"]) > 0
+    assert result["on_dedicated"] == 300
 
 
 def test_a_rolling_restart_of_every_node_loses_nothing_that_was_acknowledged() -> None:
