@@ -180,5 +180,6 @@ async def test_a_store_and_its_users_killed_at_once(cluster: Cluster, room: str)
     crowd.require_order()
 
 
+@pytest.mark.cluster_long
 async def test_a_killed_relay_is_not_noticed(cluster: Cluster, room: str) -> None:
     await watched_kills(cluster, room, "relay-1")

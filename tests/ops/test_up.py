@@ -135,6 +135,7 @@ def get(url: str) -> str:
         return text
 
 
+@pytest.mark.cluster_long
 def test_it_starts_restarts_and_stops_a_whole_cluster(up: Up) -> None:
     process, ready = up.ready("--routers", "2", "--access", "2", "--relays", "2")
     nodes = {"access-1", "access-2", "relay-1", "relay-2", "router-1", "router-2", "logic-1"}

@@ -6,6 +6,7 @@ from click.testing import CliRunner
 from bench.copies import command, measure, table
 
 
+@pytest.mark.cluster_long
 async def test_what_is_sent_is_what_was_planned_and_everybody_is_told_once() -> None:
     result = await measure(nodes=16, relays=2, routers=2, body_bytes=100, seed=3, sizes=(2, 2500))
     assert result["ok"], result

@@ -109,6 +109,7 @@ async def test_a_pack_that_kills_its_consumers_is_buried(redis_server, settings)
     assert bus.counters[NORMAL].buried == 1
 
 
+@pytest.mark.cluster_long
 async def test_a_slow_member_that_lives_keeps_its_packs(settings):
     async with (
         open_bus(settings) as bus,
