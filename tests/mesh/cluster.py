@@ -1,6 +1,8 @@
 """A mesh in one process: relays and nodes over any kind of links, started and killed by name."""
 
+import socket
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import trio
 
@@ -11,6 +13,7 @@ from mesh.settings import MeshSettings
 from proto.envelopes import Envelope
 from proto.headers import NodeRole
 from proto.identity import NodeIdentity
+from proto.priorities import Priority
 from relay.relay import Relay
 from relay.settings import Settings
 
@@ -108,3 +111,14 @@ async def until(condition: Callable[[], bool], within_s: float = 5.0) -> None:
     with trio.fail_after(within_s):
         while not condition():
             await trio.sleep(0.002)
+
+
+def free_addresses(count: int) -> list[str]:
+    """Return addresses of three ports each, all of them different."""
+    with ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count * len(Priority))]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        urls = [f"tcp://127.0.0.1:{probe.getsockname()[1]}" for probe in probes]
+    lanes = len(Priority)
+    return [",".join(urls[first : first + lanes]) for first in range(0, len(urls), lanes)]

@@ -15,8 +15,8 @@ from proto.headers import Confirm, encode_header
 from proto.priorities import Priority
 from proto.services import Method
 
-from .cluster import Cluster, Inbox, until
-from .test_mesh import _address, links, room_envelope, serve  # noqa: F401
+from .cluster import Cluster, Inbox, free_addresses, until
+from .test_mesh import links, room_envelope, serve  # noqa: F401
 
 ROOMS = [f"room-{number}" for number in range(8)]
 
@@ -28,7 +28,7 @@ async def cluster(
 ) -> AsyncIterator[Cluster]:
     monkeypatch.setattr("mesh.connection.SETTLE_S", 0.1)
     async with trio.open_nursery() as nursery:
-        cluster = Cluster(nursery, links, [_address(), _address()])
+        cluster = Cluster(nursery, links, free_addresses(2))
         cluster.start_relays()
         yield cluster
         nursery.cancel_scope.cancel()

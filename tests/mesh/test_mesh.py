@@ -1,6 +1,5 @@
 """Nodes and relays together, over links in memory and over pynng."""
 
-import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -18,7 +17,7 @@ from proto.headers import RequestHeader, RoomHeader, SpreadHeader, decode_users,
 from proto.priorities import Priority
 from proto.services import Method
 
-from .cluster import Cluster, until
+from .cluster import Cluster, free_addresses, until
 
 HEADER = encode_header(RoomHeader("e1", 1, 0))
 
@@ -35,20 +34,9 @@ def links(request: pytest.FixtureRequest) -> Links:
 @pytest.fixture
 async def cluster(links: Links) -> AsyncIterator[Cluster]:
     async with trio.open_nursery() as nursery:
-        cluster = Cluster(nursery, links, [_address(), _address()])
+        cluster = Cluster(nursery, links, free_addresses(2))
         yield cluster
         nursery.cancel_scope.cancel()
-
-
-def _address() -> str:
-    sockets = [socket.socket() for _ in Priority]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return ",".join(f"tcp://127.0.0.1:{each.getsockname()[1]}" for each in sockets)
-    finally:
-        for each in sockets:
-            each.close()
 
 
 def serve(
