@@ -51,10 +51,11 @@ class Mover:
         """Let `session` go for `reason` at a moment within `spread_s`, chosen at random; who stays
         `grace_s` longer is closed. Nothing happens if the reason no longer stands by then."""
         session.leaving = reason
-        lead_s = min(LEAD_S, spread_s / 2)
-        told_at = trio.current_time() + self._random() * (spread_s - lead_s)
-        tell = partial(self._tell, session, reason, self._random() * lead_s, grace_s)
-        self._alarms.at(told_at, tell)
+        # The moment of going is drawn, not that of being told: so goings are spread evenly.
+        goes_in_s = self._random() * spread_s
+        delay_s = self._random() * min(LEAD_S, goes_in_s)
+        told_at = trio.current_time() + goes_in_s - delay_s
+        self._alarms.at(told_at, partial(self._tell, session, reason, delay_s, grace_s))
 
     def _tell(self, session: Session, reason: Reason, delay_s: float, grace_s: float) -> None:
         if not self._is_leaving(session, reason):
