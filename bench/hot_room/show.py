@@ -41,6 +41,8 @@ class Show(NamedTuple):
             "max_nodes": self.nodes,
         } | heat
         flags = [f"router.heat.{name}={value}" for name, value in all_heat.items()]
+        # Nodes that everybody has left soon take no copies any more.
+        flags.append("access.room.linger_s=1")
         return [word for flag in flags for word in ("--set", flag)]
 
     @asynccontextmanager
