@@ -34,8 +34,11 @@ UP_WITHIN_S = 10.0
 # cycles at the default rate is an eighth of its time.
 gc.set_threshold(50_000, 20, 50)
 
-# Hypothesis prints what fails, for an `@example`; examples in files take a sixth of its time.
-hypothesis.settings.register_profile("in_memory", database=InMemoryExampleDatabase())
+# Hypothesis prints what fails, for an `@example`; examples in files take a sixth of its time. Half
+# of its usual examples keep the default run below two minutes; deep searches are marked `fuzz`.
+hypothesis.settings.register_profile(
+    "in_memory", database=InMemoryExampleDatabase(), max_examples=50
+)
 hypothesis.settings.load_profile("in_memory")
 
 

@@ -281,8 +281,8 @@ async def test_it_is_dropped_when_the_message_is_old(world, autojump_clock):
     await world.device()
     world.fcm.answer = lambda _: LATER
     await world.says()
-    async with world.running(give_up_s=3600) as notifier:
-        await trio.sleep(8000)
+    async with world.running(give_up_s=600) as notifier:
+        await trio.sleep(1500)
     assert await world.rows() == []
     assert notifier.counters.dropped == {"unavailable": 1}
 
