@@ -11,24 +11,17 @@ import trio
 from ops.check.cluster import Gateway
 from ops.check.report import Check, Report
 from ops.check.run import run
-from ops.cluster.plan import DEFAULT_PORT_BASE, LOOPBACK
+from ops.cluster.plan import LOOPBACK
+from ops.commands import options
 from ops.config.sources import SECRET_VARIABLE
 from ops.errors import Failure
 
 
 @click.command("check")
 @click.option("--url", default="", metavar="URL", help="Of the gateway; in place of --port-base.")
-@click.option("--port-base", default=DEFAULT_PORT_BASE, show_default=True, help="Of the cluster.")
-@click.option(
-    "--state-dir",
-    default=".relaymesh",
-    show_default=True,
-    type=click.Path(path_type=Path),
-    help="State folder of a local cluster, for its token secret.",
-)
-@click.option(
-    "--secret-file", type=click.Path(path_type=Path), help="File with the token secret, instead."
-)
+@options.port_base
+@options.state_dir("State folder of a local cluster, for its token secret.")
+@options.secret_file
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def command(
     url: str, port_base: int, state_dir: Path, secret_file: Path | None, as_json: bool

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import click
 
-from ops.cluster.plan import DEFAULT_PORT_BASE
+from ops.commands import options
 from ops.errors import Failure
 from ops.gateway import Gateway, NoGatewayError
 
@@ -29,17 +29,9 @@ class Drained(NamedTuple):
 
 @click.command("drain")
 @click.argument("node")
-@click.option("--port-base", default=DEFAULT_PORT_BASE, show_default=True, help="Of the cluster.")
-@click.option(
-    "--state-dir",
-    default=".relaymesh",
-    show_default=True,
-    type=click.Path(path_type=Path),
-    help="State folder of the local cluster whose secret is used.",
-)
-@click.option(
-    "--secret-file", type=click.Path(path_type=Path), help="File with the secret, in its place."
-)
+@options.port_base
+@options.state_dir("State folder of the local cluster whose secret is used.")
+@options.secret_file
 @click.option(
     "--timeout-s",
     default=60.0,

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import click
 
-from ops.cluster.plan import DEFAULT_PORT_BASE
+from ops.commands import options
 from ops.errors import Refusal
 from ops.gateway import Gateway
 from proto.ids import is_room
@@ -26,21 +26,9 @@ def _options(function: F) -> F:
     """Give a command its ROOM and the options that say which cluster is asked."""
     for option in (
         click.option("--json", "as_json", is_flag=True, help="Print one line of JSON."),
-        click.option(
-            "--secret-file",
-            type=click.Path(path_type=Path),
-            help="File with the secret, in its place.",
-        ),
-        click.option(
-            "--state-dir",
-            default=".relaymesh",
-            show_default=True,
-            type=click.Path(path_type=Path),
-            help="State folder of the local cluster whose secret is used.",
-        ),
-        click.option(
-            "--port-base", default=DEFAULT_PORT_BASE, show_default=True, help="Of the cluster."
-        ),
+        options.secret_file,
+        options.state_dir("State folder of the local cluster whose secret is used."),
+        options.port_base,
         click.argument("room"),
     ):
         function = option(function)

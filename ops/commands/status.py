@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from ops.cluster.plan import DEFAULT_PORT_BASE, LOOPBACK
+from ops.cluster.plan import LOOPBACK
+from ops.commands import options
 from ops.errors import Failure
 
 TIMEOUT_S = 5.0
@@ -21,14 +22,8 @@ SUMMED = ("lag", "drops", "skipped")
 
 
 @click.command("status")
-@click.option("--port-base", default=DEFAULT_PORT_BASE, show_default=True, help="Of the cluster.")
-@click.option(
-    "--state-dir",
-    default=".relaymesh",
-    show_default=True,
-    type=click.Path(path_type=Path),
-    help="State folder of the cluster, where restarts are counted.",
-)
+@options.port_base
+@options.state_dir("State folder of the cluster, where restarts are counted.")
 @click.option("--json", "as_json", is_flag=True, help="Print the status as JSON.")
 def command(port_base: int, state_dir: Path, as_json: bool) -> None:
     """Show each node, links, lane depths, connections and rooms of a running cluster."""

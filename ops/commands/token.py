@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from ops.commands import options
 from ops.config.sources import SECRET_VARIABLE
 from ops.errors import Failure, Refusal
 from proto.tokens import Claims, mint
@@ -18,16 +19,8 @@ from proto.tokens import Claims, mint
 @click.option("--server", is_flag=True, help="A back end: may publish to any room and user.")
 @click.option("--name", default="", help="Name shown to other clients.")
 @click.option("--ttl-s", default=3600, show_default=True, help="Seconds until it expires.")
-@click.option(
-    "--state-dir",
-    default=".relaymesh",
-    show_default=True,
-    type=click.Path(path_type=Path),
-    help="State folder of the local cluster whose secret signs it.",
-)
-@click.option(
-    "--secret-file", type=click.Path(path_type=Path), help="File with the secret, in its place."
-)
+@options.state_dir("State folder of the local cluster whose secret signs it.")
+@options.secret_file
 def command(
     uid: str,
     rooms: tuple[str, ...],

@@ -23,20 +23,9 @@ from router.heat.state import (
     detail_of,
     restored,
 )
+from tests.router.heat.world import SETTINGS as LIMITS
 
 NORMAL, PREPARING, MOVING, HOT, COOLING = HeatState
-LIMITS = HeatSettings(
-    online=1000,
-    rise_s=3,
-    fall_s=5,
-    prepare_s=20,
-    retry_s=10,
-    move_rate_per_s=200,
-    stragglers_s=10,
-    lost_s=5,
-    viewers_per_node=500,
-    tag_hold_s=60,
-)
 LONGEST_S = 120
 """From anywhere to rest under LIMITS, once nothing changes any more and nothing fails."""
 
