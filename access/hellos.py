@@ -18,6 +18,7 @@ from proto.close_codes import CloseCode
 from proto.errors import ErrorBody, ErrorCode, RequestError
 from proto.resume_tokens import Resume
 from proto.server_frames import encode_json
+from proto.token_keys import Keyring
 from proto.tokens import Claims
 
 CLOSE_CODES = {
@@ -54,7 +55,7 @@ class Hellos:
         tickets: Tickets,
         replies: Replies,
         *,
-        token_secret: str,
+        keyring: Keyring,
         heartbeat_ms: int,
         route_wait_s: float,
         now_s: Callable[[], float],
@@ -67,7 +68,7 @@ class Hellos:
         self._routes = routes
         self._tickets = tickets
         self._replies = replies
-        self._token_secret = token_secret
+        self._keyring = keyring
         self._heartbeat_ms = heartbeat_ms
         self._route_wait_s = route_wait_s
         self._now_s = now_s
@@ -93,7 +94,7 @@ class Hellos:
 
     def _verified(self, session: Session, request: Hello) -> Claims:
         try:
-            return tokens.verify(request.token, self._token_secret, self._now_s())
+            return tokens.verify(request.token, self._keyring, self._now_s())
         except RequestError as error:
             self._replies.error(session, request.id, error.body)
             raise CloseError(CLOSE_CODES[error.body.code], error.body.message) from None

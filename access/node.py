@@ -36,6 +36,7 @@ from access.users import Deliveries, SeenOnce, Users
 from backends.leases.interface import NodeLease, Registry
 from backends.one_use.interface import OneUse
 from backends.routes.interface import RouteWriter
+from backends.token_keys.files import load_keyring
 from mesh.concurrency import Concurrency
 from mesh.homes import Homes
 from mesh.interface import Mesh, Receive
@@ -181,7 +182,7 @@ class AccessNode:
             self.routes,
             self.moving.tickets,
             replies,
-            token_secret=self.settings.token_secret,
+            keyring=load_keyring(self.settings.tokens),
             heartbeat_ms=round(self.settings.edge.heartbeat_s * 1000),
             route_wait_s=self.settings.route_wait_s,
             now_s=lambda: self._now_ms() / 1000,

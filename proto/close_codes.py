@@ -24,6 +24,9 @@ class CloseCode(IntEnum):
     SLOW_CONSUMER = 4008
     OVERLOADED = 4009
     MOVED = 4010
+    REVOKED = 4011
+    KICKED = 4012
+    TOO_MANY_CONNECTIONS = 4013
 
 
 class CloseEntry(NamedTuple):
@@ -64,5 +67,10 @@ CATALOGUE: dict[CloseCode, CloseEntry] = {
     CloseCode.MOVED: CloseEntry(
         "The client was told to move and stayed beyond the deadline; ask the gateway and resume.",
         True,
+    ),
+    CloseCode.REVOKED: CloseEntry("The token was revoked: log in again.", False),
+    CloseCode.KICKED: CloseEntry("The platform has sent the user out.", False),
+    CloseCode.TOO_MANY_CONNECTIONS: CloseEntry(
+        "The user has as many connections as it may have.", False
     ),
 }

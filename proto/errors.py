@@ -16,7 +16,11 @@ class ErrorCode(StrEnum):
     HELLO_TWICE = "hello_twice"
     TOKEN_INVALID = "token_invalid"
     TOKEN_EXPIRED = "token_expired"
+    TOKEN_REVOKED = "token_revoked"
     FORBIDDEN = "forbidden"
+    BANNED = "banned"
+    RECEIPT_INVALID = "receipt_invalid"
+    RECEIPT_USED = "receipt_used"
     NOT_FRIENDS = "not_friends"
     NOT_MEMBER = "not_member"
     MUTED = "muted"
@@ -25,9 +29,11 @@ class ErrorCode(StrEnum):
     TOO_LATE = "too_late"
     TOO_MANY_DEVICES = "too_many_devices"
     FULL = "full"
+    CONFLICT = "conflict"
     NOT_JOINED = "not_joined"
     TOO_MANY_ROOMS = "too_many_rooms"
     TOO_LARGE = "too_large"
+    TOO_MANY_CONNECTIONS = "too_many_connections"
     RATE_LIMITED = "rate_limited"
     OVERLOADED = "overloaded"
     UNAVAILABLE = "unavailable"
@@ -58,7 +64,19 @@ CATALOGUE: dict[ErrorCode, ErrorEntry] = {
         "The token is malformed, forged, unsigned or for another audience.", 401, False
     ),
     ErrorCode.TOKEN_EXPIRED: ErrorEntry("The token has expired; get a fresh one.", 401, False),
-    ErrorCode.FORBIDDEN: ErrorEntry("The token's role does not permit this.", 403, False),
+    ErrorCode.TOKEN_REVOKED: ErrorEntry(
+        "The token was revoked, by a logout or by an operator; log in again.", 401, False
+    ),
+    ErrorCode.FORBIDDEN: ErrorEntry(
+        "The role of the token, or the scopes of the API key, do not permit this.", 403, False
+    ),
+    ErrorCode.BANNED: ErrorEntry(
+        "The user is banned from the room; `retry_after_ms` says for how long.", 403, False
+    ),
+    ErrorCode.RECEIPT_INVALID: ErrorEntry(
+        "The gift has no receipt, or one that is forged, expired or for another gift.", 403, False
+    ),
+    ErrorCode.RECEIPT_USED: ErrorEntry("The receipt was used for another gift.", 409, False),
     ErrorCode.NOT_FRIENDS: ErrorEntry(
         "The two users are not friends, or one has blocked the other.", 403, False
     ),
@@ -80,11 +98,17 @@ CATALOGUE: dict[ErrorCode, ErrorEntry] = {
         "The user has as many devices connected as it may have.", 409, False
     ),
     ErrorCode.FULL: ErrorEntry("The group, or a list, has as many entries as it may.", 409, False),
+    ErrorCode.CONFLICT: ErrorEntry(
+        "It exists already, or the idempotency key was used for another request.", 409, False
+    ),
     ErrorCode.NOT_JOINED: ErrorEntry("The connection has not joined this room.", 409, False),
     ErrorCode.TOO_MANY_ROOMS: ErrorEntry(
         "The connection, or its node, is in as many rooms as it may be.", 409, False
     ),
     ErrorCode.TOO_LARGE: ErrorEntry("A part of the request is larger than allowed.", 413, False),
+    ErrorCode.TOO_MANY_CONNECTIONS: ErrorEntry(
+        "The user has as many connections as it may have.", 429, False
+    ),
     ErrorCode.RATE_LIMITED: ErrorEntry(
         "More than the sender may send; wait `retry_after_ms`.", 429, True
     ),

@@ -27,7 +27,6 @@ from mesh.node import MeshNode
 from proto.envelopes import Envelope
 from proto.identity import NodeIdentity
 from proto.priorities import Priority
-from proto.tokens import MIN_SECRET_BYTES
 from router.heat.pools import pools_in_use
 from router.router import Parts, Router
 from router.settings import Settings
@@ -43,13 +42,9 @@ async def run(
     """Run a router until `stopping`, or until it is ordered to drain; then finish what it took
     from the bus.
 
-    Raises `ValueError` for a token secret that is too short, `OSError` where the demo's pages are
-    missing. A bus, store or relay that is away is waited for.
+    Raises `OSError` where the demo's pages are missing. A bus, store or relay that is away is
+    waited for.
     """
-    if len(settings.gateway.token_secret.encode()) < MIN_SECRET_BYTES:
-        raise ValueError(
-            f"router.gateway.token_secret: set a secret of at least {MIN_SECRET_BYTES} bytes"
-        )
     async with _opened(settings, node, stopping) as (parts, mesh):
         router = Router(settings, node, parts)
         task_status.started(router)

@@ -8,8 +8,10 @@ from backends.bus.settings import BusSettings
 from backends.provisioner.settings import ProvisionerSettings
 from backends.redis.settings import StoreSettings
 from backends.room_log.retention import Retention
+from backends.token_keys.files import load_keyring
 from mesh.settings import MeshSettings
 from proto.regions import ONE_REGION, Regions
+from proto.token_settings import TokenSettings
 from router.costs import Costs
 from router.gateway.settings import GatewaySettings
 from router.heat.settings import HeatSettings
@@ -35,6 +37,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             le=10_000_000,
         ),
     ] = 200_000
+    tokens: TokenSettings
     mesh: MeshSettings = MeshSettings()
     bus: BusSettings = BusSettings()
     store: StoreSettings = StoreSettings()
@@ -44,3 +47,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     gateway: GatewaySettings = GatewaySettings()
     heat: HeatSettings = HeatSettings()
     provisioner: ProvisionerSettings = ProvisionerSettings()
+
+    def __post_init__(self) -> None:
+        """Raise `ValueError` that names the key whose value is of no use."""
+        load_keyring(self.tokens)

@@ -20,6 +20,7 @@ from access.session import Session
 from access.settings import Settings
 from backends.leases.interface import Registry
 from backends.one_use.interface import OneUse
+from backends.token_keys.files import own_keyring
 from mesh.interface import Mesh
 from proto.identity import NodeIdentity
 from proto.ids import RandomBits
@@ -47,7 +48,7 @@ class Moving:
     ) -> None:
         self._pool = settings.pool
         self.tickets = Tickets(
-            settings.token_secret,
+            own_keyring(settings.tokens),
             settings.pool,
             one_use,
             counters,

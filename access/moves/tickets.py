@@ -15,6 +15,7 @@ from proto.client_requests import Hello
 from proto.errors import RequestError
 from proto.ids import RandomBits, new_id
 from proto.resume_tokens import Resume, invalid_resume, mint_resume, verify_resume
+from proto.token_keys import Keyring
 
 log = structlog.get_logger()
 
@@ -31,7 +32,7 @@ class Tickets:
 
     def __init__(
         self,
-        secret: str,
+        own: Keyring,
         pool: str,
         one_use: OneUse,
         counters: AccessCounters,
@@ -39,7 +40,7 @@ class Tickets:
         now_s: Callable[[], float],
         random_bits: RandomBits,
     ) -> None:
-        self._secret = secret
+        self._own = own
         self._pool = pool
         self._one_use = one_use
         self._counters = counters
@@ -54,13 +55,13 @@ class Tickets:
         token_id = new_id(self._random_bits, TOKEN_BITS)
         exp = math.ceil(self._now_s() + valid_s + SLACK_S)
         resume = Resume(session.who().sub, room, reason.pool, token_id, exp)
-        return mint_resume(resume, self._secret)
+        return mint_resume(resume, self._own)
 
     def read(self, hello: Hello, token: str, uid: str) -> Resume:
         """Return what `token` says, if it is for `uid`, for this node's pool and for a room that
         `hello` joins; else raises `RequestError` `token_invalid`, field `resume`."""
         try:
-            resume = verify_resume(token, self._secret, self._now_s())
+            resume = verify_resume(token, self._own, self._now_s())
             if resume.sub != uid:
                 raise invalid_resume("it is another user's")
             if resume.pool != self._pool:

@@ -9,10 +9,11 @@ from access.settings.edge import EdgeSettings
 from access.settings.im import ImSettings
 from access.settings.room import RoomSettings
 from backends.redis.settings import StoreSettings
+from backends.token_keys.files import load_keyring
 from mesh.settings import MeshSettings
 from proto.ids import POOL_PATTERN
 from proto.regions import ONE_REGION, Regions
-from proto.settings_types import SECRET_MARK
+from proto.token_settings import TokenSettings
 
 __all__ = ["ClientSettings", "EdgeSettings", "ImSettings", "RoomSettings", "Settings"]
 
@@ -20,16 +21,7 @@ __all__ = ["ClientSettings", "EdgeSettings", "ImSettings", "RoomSettings", "Sett
 class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """An access node: the WebSocket edge of the cluster."""
 
-    token_secret: Annotated[
-        str,
-        Meta(
-            description="Key that tokens are signed with (HS256), the same on all nodes, at least"
-            " 32 bytes. Without a default: a known key is none.",
-            min_length=32,
-            max_length=4096,
-            extra={SECRET_MARK: True},
-        ),
-    ]
+    tokens: TokenSettings
     public_url: Annotated[
         str,
         Meta(
@@ -125,6 +117,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Raise `ValueError` that names the key whose value does not fit to another's."""
+        load_keyring(self.tokens)
         if self.workers > 1 and self.edge.port == 0:
             raise ValueError("edge.port: expected a port of its own for several workers, got 0")
         if self.im.in_flight_bytes > self.edge.max_queued_bytes // 2:

@@ -34,7 +34,7 @@ class Places:
         return self.write(
             "access.toml",
             f'[node]\nid = "access-1"\nhttp = "{self.http.removeprefix("http://")}"\n'
-            f'[access]\ntoken_secret = "{self.token_secret}"\n'
+            f'[access.tokens]\nsecret = "{self.token_secret}"\n'
             f"[access.edge]\nport = {self.clients}\n"
             f'[access.mesh]\nrelays = ["{self.relay}"]\n'
             f"[access.store]\nurl = {json.dumps(store_url)}\n",

@@ -64,7 +64,7 @@ def _access(host: Host, shared: Shared, own: Own) -> Table:
     return {
         "edge": {"host": address, "port": int(port)},
         "pool": POOL if shared.description.is_dedicated(host) else "",
-        "token_secret": shared.token_secret,
+        "tokens": {"secret": shared.token_secret},
         "mesh": _mesh(host, shared),
         "store": {"url": own.store_url},
     }
@@ -91,7 +91,7 @@ def _router(host: Host, shared: Shared, own: Own) -> Table:
         "mesh": _mesh(host, shared),
         "store": {"url": own.store_url},
         "bus": _bus(own),
-        "gateway": {"token_secret": shared.token_secret},
+        "tokens": {"secret": shared.token_secret},
         "provisioner": {"kind": "static", "pools": [POOL]},
     }
 

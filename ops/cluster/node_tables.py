@@ -73,7 +73,7 @@ def node_tables(node: Node, shared: Shared) -> Table:
 def _access(node: Node, shared: Shared) -> Table:
     return {
         "edge": {"host": LOOPBACK, "port": node.ports["websocket"]},
-        "token_secret": shared.token_secret,
+        "tokens": {"secret": shared.token_secret},
         "mesh": shared.mesh,
         "store": shared.store,
     }
@@ -93,7 +93,8 @@ def _router(_: Node, shared: Shared) -> Table:
         "mesh": shared.mesh,
         "store": shared.store,
         "bus": shared.bus,
-        "gateway": {"token_secret": shared.token_secret, **pages},
+        "tokens": {"secret": shared.token_secret},
+        "gateway": pages,
         "provisioner": shared.provisioner,
     }
 

@@ -14,7 +14,8 @@ from proto.errors import ErrorCode, RequestError
 from proto.ids import RandomBits, is_uid, new_id
 from proto.priorities import Priority
 from proto.services import Method, PushBody, encode
-from proto.tokens import Claims, mint
+from proto.token_keys import Key
+from proto.tokens import Claims, sign
 from router.gateway.authority import Authority
 from router.gateway.balance import Balance, for_pool
 from router.gateway.bodies import (
@@ -46,6 +47,8 @@ class Api:
     def __init__(
         self,
         settings: GatewaySettings,
+        authority: Authority,
+        signing: Key,
         mesh: Mesh,
         presence: Presence,
         balance: Balance,
@@ -54,13 +57,14 @@ class Api:
         random_bits: RandomBits,
     ) -> None:
         self._settings = settings
+        self._authority = authority
+        self._signing = signing
         self._mesh = mesh
         self._presence = presence
         self._balance = balance
         self._rules = rules
         self._now_s = now_s
         self._random_bits = random_bits
-        self._authority = Authority(settings.token_secret, now_s)
         self.pending = 0
         self.refused = 0
         self.connects = 0
@@ -122,7 +126,7 @@ class Api:
         uid = body.uid or f"demo-{new_id(self._random_bits)}"
         hosted = (body.room,) if body.host else ()
         claims = Claims(uid, now_s + DEMO_TOKEN_S, iat=now_s, name=body.name, host=hosted)
-        return answer({"token": mint(claims, self._settings.token_secret), "uid": uid})
+        return answer({"token": sign(claims, self._signing), "uid": uid})
 
     async def _push(
         self, claims: Claims, body: Publish, *, room: str = "", uids: list[str] | None = None

@@ -5,16 +5,17 @@ from collections.abc import Callable
 from starlette.requests import Request
 
 from proto.errors import ErrorCode, RequestError
+from proto.token_keys import Keyring
 from proto.tokens import Claims, verify
 
 NowS = Callable[[], float]
 
 
 class Authority:
-    """Verifies tokens against the cluster's secret."""
+    """Verifies tokens against the cluster's keys."""
 
-    def __init__(self, secret: str, now_s: NowS) -> None:
-        self._secret = secret
+    def __init__(self, keyring: Keyring, now_s: NowS) -> None:
+        self._keyring = keyring
         self._now_s = now_s
 
     def claims(self, request: Request) -> Claims:
@@ -23,7 +24,7 @@ class Authority:
         if scheme.lower() != "bearer" or not token.strip():
             message = "Send the header Authorization: Bearer TOKEN."
             raise RequestError(ErrorCode.TOKEN_INVALID, message, field="authorization")
-        return verify(token.strip(), self._secret, self._now_s())
+        return verify(token.strip(), self._keyring, self._now_s())
 
     def server(self, request: Request) -> Claims:
         """As `claims`, for role `server` alone; raises `RequestError` `forbidden` for others."""

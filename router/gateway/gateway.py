@@ -5,6 +5,7 @@ import time
 
 from backends.heat.interface import HeatStore
 from backends.leases.interface import Registry
+from backends.token_keys.files import load_keyring, own_keyring
 from mesh.homes import Homes
 from mesh.interface import Mesh
 from proto.identity import NodeIdentity
@@ -33,12 +34,15 @@ class Gateway:
         heat: HeatStore,
     ) -> None:
         own, rules = settings.gateway, View()
-        authority = Authority(own.token_secret, time.time)
+        authority = Authority(load_keyring(settings.tokens), time.time)
+        signing = own_keyring(settings.tokens).keys[0]
         random_bits = random.SystemRandom().getrandbits
         homes, upgrades = Homes(settings.regions, node.region), settings.provisioner.kind != "none"
         self._balance = Balance(node.region)
         self._reader = RuleReader(heat, node.node, rules)
-        self.api = Api(own, mesh, presence, self._balance, rules, time.time, random_bits)
+        self.api = Api(
+            own, authority, signing, mesh, presence, self._balance, rules, time.time, random_bits
+        )
         heat_api = HeatApi(authority, heat, mesh, presence, rules, homes, upgrades)
         self.routes = routes(self.api, Nodes(authority, registry), heat_api, own)
 

@@ -4,19 +4,10 @@ from typing import Annotated
 
 import msgspec
 
-from proto.settings_types import Secret
-
 
 class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The HTTP API: where clients connect, and how back ends publish."""
 
-    token_secret: Annotated[
-        Secret,
-        msgspec.Meta(
-            description="Key that tokens are signed with (HS256), at least 32 bytes and the same "
-            "on every access node. No default: a known secret is none."
-        ),
-    ] = ""
     allowed_origins: Annotated[
         tuple[str, ...],
         msgspec.Meta(

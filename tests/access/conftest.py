@@ -6,6 +6,7 @@ import pytest
 import trio
 
 from access.settings import Settings
+from proto.token_settings import TokenSettings
 from tests.access.cluster import SECRET, Client, World
 
 
@@ -17,7 +18,7 @@ async def make_world(nursery: trio.Nursery) -> Callable[..., World]:
     """
 
     def make(**fields: object) -> World:
-        world = World(nursery, Settings(token_secret=SECRET, **fields))  # type: ignore[arg-type]
+        world = World(nursery, Settings(tokens=TokenSettings(secret=SECRET), **fields))  # type: ignore[arg-type]
         nursery.start_soon(world.node.run)
         return world
 

@@ -17,6 +17,7 @@ from backends.redis.settings import StoreSettings
 from mesh.settings import MeshSettings
 from proto.client_requests import SUBPROTOCOL
 from proto.identity import NodeIdentity
+from proto.token_settings import TokenSettings
 from proto.tokens import Claims, mint
 from tests.access.cluster import SECRET
 from tests.conftest import RedisServer
@@ -51,7 +52,7 @@ async def test_a_node_serves_says_that_it_is_not_ready_and_drains(
 ) -> None:
     edge_settings, trust = edge
     settings = Settings(
-        token_secret=SECRET,
+        tokens=TokenSettings(secret=SECRET),
         drain_s=0.5,
         edge=edge_settings,
         mesh=MeshSettings(relays=[f"tcp://127.0.0.1:{free_port}"], confirm_timeout_s=0.05),
@@ -99,7 +100,7 @@ async def test_a_node_that_shares_its_port_listens_only_when_it_can_serve(
     shared_redis: RedisServer, free_port: int, nursery: trio.Nursery
 ) -> None:
     settings = Settings(
-        token_secret=SECRET,
+        tokens=TokenSettings(secret=SECRET),
         edge=EdgeSettings(port=free_port, reuse_port=True),
         mesh=MeshSettings(relays=["tcp://127.0.0.1:9"]),
         store=StoreSettings(url=shared_redis.url),

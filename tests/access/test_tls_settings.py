@@ -42,7 +42,7 @@ def check(folder: Path, cert: str, key: str, *more: str) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
-SECRET = ("[access]", 'token_secret = "0123456789012345678901234567890123456789"')
+SECRET = ("[access.tokens]", 'secret = "0123456789012345678901234567890123456789"')
 
 
 @pytest.mark.parametrize("more", [(), SECRET], ids=["without a secret", "whole"])

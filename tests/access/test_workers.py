@@ -4,12 +4,15 @@ from hypothesis import strategies as st
 
 from access.settings import EdgeSettings, Settings
 from access.workers import share_of
+from proto.token_settings import TokenSettings
 from tests.access.cluster import SECRET
 
 
 def settings(workers: int, connections: int = 1000, chats: int = 512) -> Settings:
     edge = EdgeSettings(max_connections=connections)
-    return Settings(token_secret=SECRET, workers=workers, chat_under_way=chats, edge=edge)
+    return Settings(
+        tokens=TokenSettings(secret=SECRET), workers=workers, chat_under_way=chats, edge=edge
+    )
 
 
 @given(st.integers(1, 64), st.integers(64, 2_000_000), st.integers(64, 1_000_000))
@@ -35,4 +38,4 @@ def test_more_workers_than_connections_take_one_each() -> None:
 
 def test_workers_need_a_port_that_is_known() -> None:
     with pytest.raises(ValueError, match=r"edge\.port: expected a port of its own"):
-        Settings(token_secret=SECRET, workers=2, edge=EdgeSettings(port=0))
+        Settings(tokens=TokenSettings(secret=SECRET), workers=2, edge=EdgeSettings(port=0))

@@ -14,6 +14,7 @@ from ops.command import BENCHES, SUBCOMMANDS, relaymesh
 from ops.config.schema import keys_of, tables_of
 from ops.config.toml import example
 from ops.roles import ROLES
+from proto.token_keys import Keyring, hs256
 from proto.tokens import verify
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -49,7 +50,7 @@ def secret_file(tmp_path: Path) -> Path:
 def test_a_token_says_who_the_client_is(secret_file: Path) -> None:
     options = ["--host", "room-1", "--name", "Ann", "--ttl-s", "60"]
     result = run("token", "ann", *options, "--secret-file", str(secret_file))
-    claims = verify(result.output.strip(), SECRET, time.time())
+    claims = verify(result.output.strip(), Keyring([hs256(SECRET)]), time.time())
     assert (claims.sub, claims.name, claims.host, claims.role) == (
         "ann",
         "Ann",
@@ -62,12 +63,12 @@ def test_a_token_says_who_the_client_is(secret_file: Path) -> None:
 def test_a_token_is_signed_with_the_secret_of_the_local_cluster(tmp_path: Path) -> None:
     (tmp_path / "secrets.json").write_text(json.dumps({"token_secret": SECRET}))
     result = run("token", "shop", "--server", "--state-dir", str(tmp_path))
-    assert verify(result.output.strip(), SECRET, time.time()).role == "server"
+    assert verify(result.output.strip(), Keyring([hs256(SECRET)]), time.time()).role == "server"
 
 
 def test_the_environment_may_hold_the_secret(tmp_path: Path) -> None:
     result = run("token", "u", "--state-dir", str(tmp_path), RELAYMESH_TOKEN_SECRET=SECRET)
-    assert verify(result.output.strip(), SECRET, time.time()).sub == "u"
+    assert verify(result.output.strip(), Keyring([hs256(SECRET)]), time.time()).sub == "u"
 
 
 @pytest.mark.parametrize(

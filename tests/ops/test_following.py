@@ -58,7 +58,7 @@ async def test_a_changed_file_is_taken_over_and_a_bad_one_changes_nothing(
     autojump_clock: Any, nursery: trio.Nursery, tmp_path: Path, at_once: None
 ) -> None:
     file, node = tmp_path / "access.toml", Node()
-    secret = "token_secret = 'ssssssssssssssssssssssssssssssss'\n"
+    secret = "tokens.secret = 'ssssssssssssssssssssssssssssssss'\n"
 
     def says(relays: str) -> str:
         return f"[access]\n{secret}[access.mesh]\nrelays = {relays}\n"
@@ -90,4 +90,4 @@ async def test_a_changed_file_is_taken_over_and_a_bad_one_changes_nothing(
     nursery.cancel_scope.cancel()
 
 
-REFUSED = ("not valid TOML", "access.mesh.relays", "'bad' is no address", "token_secret")
+REFUSED = ("not valid TOML", "access.mesh.relays", "'bad' is no address", "access.tokens.secret")

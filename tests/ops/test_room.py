@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from ops.command import relaymesh
 from ops.commands.room import heat_lines
+from proto.token_keys import Keyring, hs256
 from proto.tokens import verify
 
 SECRET = "s" * 32
@@ -47,7 +48,7 @@ class Gateway(BaseHTTPRequestHandler):
     def _take(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         token = self.headers["Authorization"].removeprefix("Bearer ")
-        assert verify(token, SECRET, 0).role == "server"
+        assert verify(token, Keyring([hs256(SECRET)]), 0).role == "server"
         self.asked.append((self.command, self.path, body))
         status, said = self.answer
         content = json.dumps(said).encode()

@@ -17,7 +17,7 @@ SECRET = "s" * 32
 
 
 def config(*flags: str) -> NodeConfig:
-    return load("access", None, {}, [f"access.token_secret={SECRET}", *flags])
+    return load("access", None, {}, [f"access.tokens.secret={SECRET}", *flags])
 
 
 def planned(*flags: str) -> list[NodeConfig]:

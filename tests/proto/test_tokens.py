@@ -4,6 +4,7 @@ import jwt
 import pytest
 
 from proto.errors import ErrorCode, RequestError
+from proto.token_keys import Keyring, hs256
 from proto.tokens import Claims, mint, verify
 
 SECRET = "s" * 64
@@ -18,7 +19,7 @@ def signed(claims: dict[str, Any], key: str | None = SECRET, algorithm: str = "H
 
 def refusal(token: str) -> RequestError:
     with pytest.raises(RequestError) as caught:
-        verify(token, SECRET, NOW_S)
+        verify(token, Keyring([hs256(SECRET)]), NOW_S)
     assert caught.value.body.field == "token"
     assert token not in caught.value.body.message
     return caught.value
@@ -26,7 +27,7 @@ def refusal(token: str) -> RequestError:
 
 def test_what_was_minted_is_verified() -> None:
     claims = Claims(sub="ann", exp=int(NOW_S) + 1, name="Ann", host=("lobby",), iat=5)
-    assert verify(mint(claims, SECRET), SECRET, NOW_S) == claims
+    assert verify(mint(claims, SECRET), Keyring([hs256(SECRET)]), NOW_S) == claims
 
 
 def test_roles_are_by_room_except_for_servers() -> None:
@@ -37,9 +38,9 @@ def test_roles_are_by_room_except_for_servers() -> None:
 
 def test_expiry_is_judged_by_the_given_time() -> None:
     token = signed(GOOD)
-    assert verify(token, SECRET, NOW_S + 9.9).sub == "ann"
+    assert verify(token, Keyring([hs256(SECRET)]), NOW_S + 9.9).sub == "ann"
     with pytest.raises(RequestError) as caught:
-        verify(token, SECRET, NOW_S + 10)
+        verify(token, Keyring([hs256(SECRET)]), NOW_S + 10)
     assert caught.value.body.code is ErrorCode.TOKEN_EXPIRED
 
 
@@ -86,7 +87,7 @@ def test_expiry_is_judged_by_the_given_time() -> None:
 )
 def test_what_is_no_token_of_ours_is_invalid(token: str) -> None:
     with pytest.raises(RequestError) as caught:
-        verify(token, SECRET, NOW_S)
+        verify(token, Keyring([hs256(SECRET)]), NOW_S)
     assert caught.value.body.code is ErrorCode.TOKEN_INVALID
 
 

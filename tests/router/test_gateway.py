@@ -16,6 +16,7 @@ from proto.errors import CATALOGUE, ErrorCode, RequestError
 from proto.priorities import Priority
 from proto.regions import Regions
 from proto.services import Method, decode_push
+from proto.token_keys import Keyring, hs256
 from proto.tokens import Claims, mint, verify
 from router.gateway.api import Api
 from router.gateway.authority import Authority
@@ -74,17 +75,28 @@ class Gateway:
 async def gateway(
     *leases: Any, heat: FixedHeat | None = None, provisioner: str = "webhook", **settings: Any
 ) -> AsyncIterator[Gateway]:
-    own = GatewaySettings(token_secret=SECRET, **settings)
+    own = GatewaySettings(**settings)
+    authority = Authority(Keyring([hs256(SECRET)]), lambda: NOW_S)
     registry = FixedRegistry(*leases)
     presence = Presence(registry)
     await presence.refresh()
     mesh = FakeMesh()
-    nodes = Nodes(Authority(SECRET, lambda: NOW_S), registry)
+    nodes = Nodes(authority, registry)
     heat, rules = heat or FixedHeat(), View()
     await RuleReader(heat, "router-1", rules).refresh()  # type: ignore[arg-type]
-    api = Api(own, mesh, presence, Balance("local"), rules, lambda: NOW_S, lambda bits: 12345)
+    api = Api(
+        own,
+        authority,
+        hs256(SECRET),
+        mesh,
+        presence,
+        Balance("local"),
+        rules,
+        lambda: NOW_S,
+        lambda bits: 12345,
+    )
     heat_api = HeatApi(
-        Authority(SECRET, lambda: NOW_S),
+        authority,
         heat,  # type: ignore[arg-type]
         mesh,
         presence,
@@ -359,7 +371,7 @@ async def test_demo_tokens_exist_only_in_a_demo() -> None:
         assert problem(await it.client.post("/v1/demo/token", json=body))[0] == 404
     async with gateway(*LEASES, demo=True) as it:
         answer = (await it.client.post("/v1/demo/token", json=body)).json()
-        claims = verify(answer["token"], SECRET, NOW_S)
+        claims = verify(answer["token"], Keyring([hs256(SECRET)]), NOW_S)
         assert (claims.sub, claims.name, claims.role) == (answer["uid"], "Ann", "viewer")
         assert (claims.role_in("lobby"), claims.role_in("other")) == ("host", "viewer")
         bad = await it.client.post("/v1/demo/token", json=body | {"room": "a b"})
@@ -370,7 +382,11 @@ async def test_a_demo_visitor_comes_back_under_a_uid_of_the_demo() -> None:
     async with gateway(*LEASES, demo=True) as it:
         body = {"name": "Ann", "uid": "demo-ann"}
         answer = (await it.client.post("/v1/demo/token", json=body)).json()
-        assert answer["uid"] == verify(answer["token"], SECRET, NOW_S).sub == "demo-ann"
+        assert (
+            answer["uid"]
+            == verify(answer["token"], Keyring([hs256(SECRET)]), NOW_S).sub
+            == "demo-ann"
+        )
         foreign = await it.client.post("/v1/demo/token", json=body | {"uid": "ann"})
         assert problem(foreign) == (400, "bad_frame", "uid")
 

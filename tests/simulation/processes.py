@@ -26,10 +26,10 @@ from mesh.settings import MeshSettings
 from proto.envelopes import Envelope
 from proto.headers import NodeRole
 from proto.identity import NodeIdentity
+from proto.token_settings import TokenSettings
 from relay.relay import Relay
 from relay.settings import Settings as RelaySettings
 from router.costs import Costs
-from router.gateway.settings import GatewaySettings
 from router.heat.settings import HeatSettings
 from router.router import Parts as RouterParts
 from router.router import Router
@@ -125,7 +125,7 @@ async def run_access(outside: Outside, process: Process) -> None:
         rng = outside.own_rng()
         url = f"ws://{process.name}/v1"
         process.access = AccessNode(
-            AccessSettings(token_secret=SECRET, pool=process.pool, move_grace_s=2),
+            AccessSettings(tokens=TokenSettings(secret=SECRET), pool=process.pool, move_grace_s=2),
             process.identity,
             nursery,
             edge_of=LiveEdge,
@@ -160,8 +160,8 @@ async def run_router(outside: Outside, process: Process) -> None:
             outside.store.duties,
             outside.pools,
         )
-        gateway = GatewaySettings(token_secret=SECRET)
-        settings = RouterSettings(gateway=gateway, bus=BUS, costs=COSTS, heat=HEAT)
+        tokens = TokenSettings(secret=SECRET)
+        settings = RouterSettings(tokens=tokens, bus=BUS, costs=COSTS, heat=HEAT)
         process.router = Router(settings, process.identity, parts)
         nursery.start_soon(process.router.run, trio.Event())
 

@@ -8,7 +8,7 @@ import { letGo, Mover, orderOf } from "./moves.js";
 
 const SUBPROTOCOL = "relaymesh.v1.json";
 /** Close codes after which a client must not come back by itself (proto/close_codes.py). */
-const NO_RETURN = new Set([1000, 1002, 1003, 1007, 1009, 4001, 4002, 4004, 4005]);
+const NO_RETURN = new Set([1000, 1002, 1003, 1007, 1009, 4001, 4002, 4004, 4005, 4011, 4012, 4013]);
 const TOKEN_INVALID = 4001;
 const TOKEN_EXPIRED = 4002;
 

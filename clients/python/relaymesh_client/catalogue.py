@@ -11,7 +11,11 @@ RETRY_BY_ERROR: dict[str, bool] = {
     "hello_twice": False,
     "token_invalid": False,
     "token_expired": False,
+    "token_revoked": False,
     "forbidden": False,
+    "banned": False,
+    "receipt_invalid": False,
+    "receipt_used": False,
     "not_friends": False,
     "not_member": False,
     "muted": False,
@@ -20,9 +24,11 @@ RETRY_BY_ERROR: dict[str, bool] = {
     "too_late": False,
     "too_many_devices": False,
     "full": False,
+    "conflict": False,
     "not_joined": False,
     "too_many_rooms": False,
     "too_large": False,
+    "too_many_connections": False,
     "rate_limited": True,
     "overloaded": True,
     "unavailable": True,
@@ -52,6 +58,9 @@ RECONNECT_BY_CLOSE: dict[int, bool] = {
     4008: True,
     4009: True,
     4010: True,
+    4011: False,
+    4012: False,
+    4013: False,
 }
 """Close code to whether the client may come back by itself."""
 

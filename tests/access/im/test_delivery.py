@@ -9,6 +9,7 @@ from access.settings import EdgeSettings, ImSettings, Settings
 from proto.close_codes import CloseCode
 from proto.errors import ErrorCode, RequestError
 from proto.services import Method
+from proto.token_settings import TokenSettings
 from tests.access.cluster import SECRET, MakeWorld, World, token
 from tests.access.im.phone import DIRECT, Phone
 
@@ -513,4 +514,4 @@ async def test_metrics_and_the_status_tell_what_happened(
 
 def test_what_may_be_in_flight_is_less_than_what_closes_a_slow_reader() -> None:
     with pytest.raises(ValueError, match=r"im\.in_flight_bytes: expected at most half of"):
-        Settings(token_secret=SECRET, edge=EdgeSettings(max_queued_bytes=64 * 1024))
+        Settings(tokens=TokenSettings(secret=SECRET), edge=EdgeSettings(max_queued_bytes=64 * 1024))

@@ -10,6 +10,7 @@ from trio.testing import MockClock
 from backends.leases.interface import NodeLease
 from proto.heat import HeatState, Rule
 from proto.resume_tokens import verify_resume
+from proto.token_keys import Keyring, hs256
 from tests.access.cluster import NOW_MS, SECRET, Client, World
 
 MakeWorld = Callable[..., World]
@@ -59,7 +60,7 @@ async def test_clients_are_moved_with_jitter_and_the_drain_ends_with_the_last(
         (move,) = client.pushes("move")
         assert "room" not in move
         assert [each["node"] for each in move["endpoints"]] == ["access-2"]
-        resume = verify_resume(move["resume"], SECRET, NOW_MS / 1000)
+        resume = verify_resume(move["resume"], Keyring([hs256(SECRET)]), NOW_MS / 1000)
         assert (resume.room, resume.pool) == ("", "")
 
 
@@ -100,7 +101,7 @@ async def test_a_dedicated_node_moves_its_clients_within_the_pool_and_they_stay_
     await drained(world, [ann])
     (move,) = ann.pushes("move")
     assert [each["node"] for each in move["endpoints"]] == ["hot-2"]
-    resume = verify_resume(move["resume"], SECRET, NOW_MS / 1000)
+    resume = verify_resume(move["resume"], Keyring([hs256(SECRET)]), NOW_MS / 1000)
     assert (resume.room, resume.pool) == ("lobby", "p1")
 
 
@@ -114,7 +115,7 @@ async def test_the_last_node_of_a_pool_sends_its_clients_to_ordinary_ones(
     await drained(world, [ann])
     (move,) = ann.pushes("move")
     assert [each["node"] for each in move["endpoints"]] == ["access-2"]
-    assert verify_resume(move["resume"], SECRET, NOW_MS / 1000).pool == ""
+    assert verify_resume(move["resume"], Keyring([hs256(SECRET)]), NOW_MS / 1000).pool == ""
 
 
 async def test_a_draining_node_sends_away_members_too_whose_room_leads_elsewhere(

@@ -13,6 +13,7 @@ from access.moves.rules import FRESH_S
 from backends.leases.interface import NodeLease
 from proto.heat import HeatState, Rule
 from proto.resume_tokens import verify_resume
+from proto.token_keys import Keyring, hs256
 from tests.access.cluster import NOW_MS, SECRET, Client, World
 
 NORMAL, PREPARING, MOVING, HOT, COOLING = HeatState
@@ -80,7 +81,7 @@ async def test_members_are_told_where_to_go_and_why(
     assert {each["url"] for each in move["endpoints"]} == {"ws://hot-1/v1", "ws://hot-2/v1"}
     assert 0 <= move["delay_ms"] <= 4000
     assert move["deadline_ms"] == move["delay_ms"] + 10_000
-    resume = verify_resume(move["resume"], SECRET, NOW_MS / 1000)
+    resume = verify_resume(move["resume"], Keyring([hs256(SECRET)]), NOW_MS / 1000)
     assert (resume.sub, resume.room, resume.pool) == ("ann", "lobby", "p1")
     assert resume.exp < NOW_MS / 1000 + 60
     assert not moves(bob)
@@ -197,7 +198,7 @@ async def test_a_dedicated_node_sends_its_members_back_when_the_room_cools(
     await world.settle(5)
     (move,) = moves(ann)
     assert [each["node"] for each in move["endpoints"]] == ["access-2"]
-    assert verify_resume(move["resume"], SECRET, NOW_MS / 1000).pool == ""
+    assert verify_resume(move["resume"], Keyring([hs256(SECRET)]), NOW_MS / 1000).pool == ""
 
 
 async def test_a_node_asks_for_the_hot_way_while_the_rule_says_so_and_the_room_is_open(

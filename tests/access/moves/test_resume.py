@@ -8,6 +8,7 @@ from trio.testing import MockClock
 from backends.leases.interface import NodeLease
 from proto.heat import HeatState, Rule
 from proto.resume_tokens import Resume, mint_resume
+from proto.token_keys import Keyring, hs256
 from tests.access.cluster import NOW_MS, SECRET, Client, MakeWorld, World, token
 
 NOW_S = NOW_MS // 1000
@@ -21,7 +22,7 @@ def world(make_world: MakeWorld) -> World:
 def resume(uid: str = "ann", room: str = "lobby", pool: str = "p1", **fields: Any) -> str:
     secret = fields.pop("secret", SECRET)
     said = {"jti": "j1", "exp": NOW_S + 30} | fields
-    return mint_resume(Resume(uid, room, pool, **said), secret)
+    return mint_resume(Resume(uid, room, pool, **said), Keyring([hs256(secret)]))
 
 
 async def hello(client: Client, resume: str, *rooms: str, uid: str = "ann") -> dict[str, Any]:

@@ -20,6 +20,7 @@ from proto.envelopes import Envelope
 from proto.heat import HeatState, Rule
 from proto.identity import NodeIdentity
 from proto.server_frames import encode_json
+from proto.token_settings import TokenSettings
 from relaymesh_client import Client, EventQueue, Moved, Push, connect, fixed
 from tests.access.cluster import NOW_MS, SECRET, FakeMesh, RoomLog, Store, token
 
@@ -65,7 +66,9 @@ class Cluster:
         return mesh
 
     async def start(self, name: str, pool: str = "") -> None:
-        settings = Settings(token_secret=SECRET, pool=pool, lease_s=0.1, drain_s=2.0)
+        settings = Settings(
+            tokens=TokenSettings(secret=SECRET), pool=pool, lease_s=0.1, drain_s=2.0
+        )
         limits = settings.edge.limits()
         node = AccessNode(
             settings,
