@@ -62,8 +62,8 @@ class Gateway:
 
 
 def _reason(error: urllib.error.HTTPError) -> str:
-    """Return what a refusal says: our own errors carry a message."""
+    """Return what a refusal says: our own errors are problems (RFC 9457)."""
     try:
-        return str(json.load(error)["error"]["message"])
+        return str(json.load(error)["detail"])
     except (ValueError, KeyError, TypeError):
         return f"{error.url} answers {error.code}"

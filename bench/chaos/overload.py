@@ -150,7 +150,7 @@ async def _post(cluster: Cluster, watch: Watch, poster: int) -> None:
             answer = await cluster.get_json(f"/v1/rooms/{ROOM}/publish", body, token)
         except urllib.error.HTTPError as error:
             with error:
-                watch.refused[msgspec.json.decode(error.read())["error"]["code"]] += 1
+                watch.refused[msgspec.json.decode(error.read())["code"]] += 1
         else:
             watch.acked.add((priority, answer["seq"]))
 

@@ -5,7 +5,7 @@ import urllib.error
 import urllib.request
 from typing import Any
 
-from relaymesh_client.errors import refused
+from relaymesh_client.errors import refused_by_http
 
 TIMEOUT_S = 10
 
@@ -27,4 +27,4 @@ def ask(url: str, body: object, token: str) -> Any:
             return json.load(answer)
     except urllib.error.HTTPError as error:
         with error:
-            raise refused(json.load(error)["error"]) from None
+            raise refused_by_http(json.load(error)) from None

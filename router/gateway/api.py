@@ -27,7 +27,7 @@ from router.gateway.bodies import (
     checked_room,
     decode,
 )
-from router.gateway.endpoint import answer, answer_raw, read_body
+from router.gateway.endpoint import answer, answer_raw, read_body, trace_of
 from router.gateway.overview import overview
 from router.gateway.rules import View
 from router.gateway.settings import GatewaySettings
@@ -96,7 +96,7 @@ class Api:
         claims = self._authority.server(request)
         room = checked_room(request.path_params["room"])
         body = decode(await read_body(request), Publish)
-        return await self._push(claims, body, room=room)
+        return await self._push(claims, body, trace_of(request), room=room)
 
     async def publish_to_user(self, request: Request) -> Response:
         """Publish to the user in the path."""
@@ -105,13 +105,14 @@ class Api:
         if not is_uid(uid):
             raise RequestError(ErrorCode.BAD_FRAME, "That is no user id.", field="uid")
         body = decode(await read_body(request), Publish)
-        return await self._push(claims, body, uids=[uid])
+        return await self._push(claims, body, trace_of(request), uids=[uid])
 
     async def publish_to_users(self, request: Request) -> Response:
         """Publish to the users that the body lists."""
         claims = self._authority.server(request)
         body = decode(await read_body(request, MAX_LIST_BODY_BYTES), PublishToUsers)
-        return await self._push(claims, body, uids=list(dict.fromkeys(body.uids)))
+        uids = list(dict.fromkeys(body.uids))
+        return await self._push(claims, body, trace_of(request), uids=uids)
 
     async def status(self, request: Request) -> Response:
         """Answer each living node, and the links held and those of a full mesh."""
@@ -129,10 +130,15 @@ class Api:
         return answer({"token": sign(claims, self._signing), "uid": uid})
 
     async def _push(
-        self, claims: Claims, body: Publish, *, room: str = "", uids: list[str] | None = None
+        self,
+        claims: Claims,
+        body: Publish,
+        trace: str,
+        *,
+        room: str = "",
+        uids: list[str] | None = None,
     ) -> Response:
         """Have logic publish it. With an id, the caller's or ours, a retry publishes it once."""
-        trace = new_id(self._random_bits)
         mid = body.mid or new_id(self._random_bits)
         push = PushBody(mid, body.priority, checked_data(body.data), room, uids or [])
         async with self._admitted():
@@ -149,7 +155,7 @@ class Api:
             )
         self.pushes += 1
         log.debug("push_published", trace=trace, mid=mid, room=room, uids=len(push.uids))
-        return answer_raw(raw, {"X-Trace-Id": trace})
+        return answer_raw(raw)
 
     @asynccontextmanager
     async def _admitted(self) -> AsyncIterator[None]:

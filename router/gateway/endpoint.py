@@ -1,5 +1,6 @@
-"""One endpoint of the HTTP API: its methods, its body's bound, errors as the catalogue has them."""
+"""One endpoint of the HTTP API: its methods, its body's bound, errors as problems."""
 
+import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
@@ -9,17 +10,16 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from proto.errors import CATALOGUE, ErrorBody, ErrorCode, RequestError
+from proto.errors import ErrorBody, ErrorCode, RequestError
+from proto.ids import new_id
+from router.gateway import problems
 from router.gateway.bodies import MAX_BODY_BYTES
+from router.gateway.problems import API_HEADERS, problem
+
+_random_bits = random.SystemRandom().getrandbits
 
 BODY_TIMEOUT_S = 10.0
 """For the whole body: one that trickles holds its place no longer."""
-
-API_HEADERS = {
-    "Cache-Control": "no-store",
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-}
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -27,9 +27,9 @@ Handler = Callable[[Request], Awaitable[Response]]
 class Endpoint:
     """An ASGI application for one path, with the handler of each of its methods.
 
-    Errors leave as `{"error": {"code", "message", "field", "retry_after_ms"}}` with the status that
-    the catalogue gives their code, and are counted by it in `errors`; another method is answered
-    405.
+    Each request gets a trace, which `trace_of` tells its handler. Errors leave as problems (RFC
+    9457, `router.gateway.problems`) with the status that the catalogue gives their code, and are
+    counted by it in `errors`; another method is answered 405.
     """
 
     def __init__(self, handlers: Mapping[str, Handler], errors: Counter[str]) -> None:
@@ -38,46 +38,45 @@ class Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        response = await self._answer(Request(scope, receive))
+        request = Request(scope, receive)
+        request.state.trace = new_id(_random_bits)
+        response = await self._answer(request)
+        response.headers.setdefault("X-Trace-Id", trace_of(request))
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
         handler = self._handlers.get("GET" if request.method == "HEAD" else request.method)
         if handler is None:
             self._errors[ErrorCode.UNKNOWN_OP.value] += 1
-            return wrong_method(request.method, sorted(self._handlers))
+            return wrong_method(request, sorted(self._handlers))
         try:
             return await handler(request)
         except RequestError as error:
             self._errors[error.body.code.value] += 1
-            return failure(error.body)
+            return problems.response(problem(error.body, trace_of(request)))
+
+
+def trace_of(request: Request) -> str:
+    """Return the trace of a request that an `Endpoint` answers."""
+    return str(request.state.trace)
 
 
 def answer(value: object, headers: Mapping[str, str] | None = None) -> Response:
     """Return `value` as a JSON response."""
-    return _json(msgspec.json.encode(value), 200, headers)
+    return answer_raw(msgspec.json.encode(value), headers)
 
 
 def answer_raw(body: bytes, headers: Mapping[str, str] | None = None) -> Response:
     """Return `body`, which is JSON, as a response."""
-    return _json(body, 200, headers)
+    return Response(body, 200, {**API_HEADERS, **(headers or {})}, "application/json")
 
 
-def failure(body: ErrorBody) -> Response:
-    """Return an error of the catalogue as a response."""
-    headers = {}
-    if body.retry_after_ms:
-        headers["Retry-After"] = str(-(-body.retry_after_ms // 1000))
-    if CATALOGUE[body.code].http_status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
-    return _error(body, CATALOGUE[body.code].http_status, headers)
-
-
-def wrong_method(method: str, allowed: Sequence[str]) -> Response:
+def wrong_method(request: Request, allowed: Sequence[str]) -> Response:
     """Return 405 for a method that the path does not have."""
-    message = f"{method} is not allowed here; use {' or '.join(allowed)}."
+    message = f"{request.method} is not allowed here; use {' or '.join(allowed)}."
     body = ErrorBody(ErrorCode.UNKNOWN_OP, message, field="method")
-    return _error(body, 405, {"Allow": ", ".join(allowed)})
+    found = problem(body, trace_of(request), status=405)
+    return problems.response(found, {"Allow": ", ".join(allowed)})
 
 
 class NotFound:
@@ -90,7 +89,8 @@ class NotFound:
         """Answer one request."""
         self._errors[ErrorCode.UNKNOWN_OP.value] += 1
         body = ErrorBody(ErrorCode.UNKNOWN_OP, "No such path.", field="path")
-        await _error(body, 404, {})(scope, receive, send)
+        found = problem(body, new_id(_random_bits), status=404)
+        await problems.response(found)(scope, receive, send)
 
 
 async def read_body(request: Request, most_bytes: int = MAX_BODY_BYTES) -> bytes:
@@ -121,11 +121,3 @@ async def _read(request: Request, most_bytes: int) -> bytes:
 
 def _too_large(most_bytes: int) -> RequestError:
     return RequestError(ErrorCode.TOO_LARGE, f"A body has at most {most_bytes} bytes.")
-
-
-def _error(body: ErrorBody, status: int, headers: Mapping[str, str]) -> Response:
-    return _json(msgspec.json.encode({"error": body}), status, headers)
-
-
-def _json(body: bytes, status: int, headers: Mapping[str, str] | None) -> Response:
-    return Response(body, status, {**API_HEADERS, **(headers or {})}, "application/json")

@@ -69,7 +69,7 @@ def test_a_node_that_does_not_end_is_a_failure() -> None:
 
 class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
-        body = json.dumps({"error": {"code": "not_found", "message": "No node x lives."}}).encode()
+        body = json.dumps({"code": "not_found", "detail": "No node x lives."}).encode()
         self.send_response(404)
         self.end_headers()
         self.wfile.write(body)

@@ -121,7 +121,7 @@ def test_a_rooms_heat_is_shown_for_eyes() -> None:
 
 def test_what_the_gateway_refuses_is_said_in_a_line(gateway: Any, tmp_path: Path) -> None:
     handler, port = gateway
-    handler.answer = (404, {"error": {"code": "not_found", "message": "There is no room x."}})
+    handler.answer = (404, {"code": "not_found", "detail": "There is no room x."})
     result = run(port, tmp_path, "heat", "x")
     assert (result.exit_code, result.output) == (1, "Error: There is no room x.\n")
 

@@ -110,10 +110,14 @@ async def gateway(
 
 
 def problem(response: httpx.Response) -> tuple[int, str, str]:
-    error = response.json()["error"]
-    assert response.headers["content-type"] == "application/json"
+    error = response.json()
+    assert response.headers["content-type"] == "application/problem+json"
     assert response.headers["cache-control"] == "no-store"
-    assert error["message"]
+    assert error["type"] == f"urn:relaymesh:problem:{error['code']}"
+    assert error["title"] == CATALOGUE[ErrorCode(error["code"])].meaning
+    assert error["instance"] == f"urn:relaymesh:trace:{response.headers['x-trace-id']}"
+    assert error["status"] == response.status_code
+    assert error["detail"]
     return response.status_code, error["code"], error.get("field", "")
 
 
@@ -305,7 +309,7 @@ async def test_what_logic_answers_keeps_its_code_and_status(code: ErrorCode) -> 
         response = await it.push("/v1/rooms/lobby/publish", {"data": 1})
         assert problem(response) == (CATALOGUE[code].http_status, code.value, "")
         assert response.headers["retry-after"] == "2"
-        assert response.json()["error"]["retry_after_ms"] == 1500
+        assert response.json()["retry_after_ms"] == 1500
         assert it.api.pending == 0
 
 

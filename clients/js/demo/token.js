@@ -10,8 +10,8 @@ export async function demoToken(visitor) {
   if (kept && kept.until > Date.now()) return kept.token;
   const headers = { "Content-Type": "application/json" };
   const answer = await fetch("/v1/demo/token", { method: "POST", headers, body });
-  const { token, error } = await answer.json();
-  if (!answer.ok) throw new Error(error?.message ?? answer.statusText);
+  const { token, detail } = await answer.json();
+  if (!answer.ok) throw new Error(detail ?? answer.statusText);
   tokens.set(body, { token, until: expiryOf(token) - EARLY_MS });
   return token;
 }

@@ -14,8 +14,8 @@ export async function askGateway(gateway, room, token) {
   const answer = await fetch(url, { headers, signal: AbortSignal.timeout(ANSWER_MS) });
   const body = await answer.json();
   if (answer.ok) return body.endpoints;
-  const error = body.error ?? { message: answer.statusText };
-  throw [400, 401, 403].includes(answer.status) ? new Refused(error) : new Error(error.message);
+  const refusal = new Refused({ ...body, message: body.detail ?? answer.statusText });
+  throw [400, 401, 403].includes(answer.status) ? refusal : new Error(refusal.message);
 }
 
 /** Takes the gateway's first choice, unless this client just came from there. */

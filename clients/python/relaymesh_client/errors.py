@@ -46,3 +46,8 @@ def refused(error: dict[str, object]) -> Refused:
         field=str(error.get("field", "")),
         retry_after_ms=wait if isinstance(wait, int) else 0,
     )
+
+
+def refused_by_http(problem: dict[str, object]) -> Refused:
+    """Return the exception for a problem (RFC 9457) of the gateway."""
+    return refused({**problem, "message": problem.get("detail", "")})

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import trio
 
 from relaymesh_client.backoff import Endpoint
-from relaymesh_client.errors import Refused, refused
+from relaymesh_client.errors import Refused, refused_by_http
 
 TIMEOUT_S = 5.0
 MAX_ANSWER_BYTES = 1 << 20
@@ -60,9 +60,8 @@ def _ask(url: str, room: str, token: str) -> list[Endpoint]:
 
 def _refusal(error: urllib.error.HTTPError) -> Exception:
     try:
-        body = json.loads(error.read(MAX_ANSWER_BYTES))
-        problem = refused(body["error"])
-    except (ValueError, KeyError, TypeError):
+        problem = refused_by_http(json.loads(error.read(MAX_ANSWER_BYTES)))
+    except (ValueError, AttributeError):
         problem = Refused("", f"the gateway answered {error.code}")
     if error.code in (400, 401, 403):
         return problem
