@@ -1,1 +1,1 @@
-"""Rate limits that hold across all instances of a service."""
+"""Rate limits: those that hold across all instances of a service, and those of one process."""
