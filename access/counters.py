@@ -61,4 +61,7 @@ class AccessCounters:
         """Clients closed since they did not move."""
         self.resumes_accepted = 0
         self.resumes_refused = 0
+        self.tokens_expiring = 0
+        """Clients told that their token nears its end."""
+        self.tokens_refreshed = 0
         self.internal_errors = 0

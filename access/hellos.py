@@ -5,6 +5,8 @@ from collections.abc import Callable
 import msgspec
 import trio
 
+from access.credentials import Credentials
+from access.expiry import Expiry
 from access.im.opening import ImAnswer, ImRefused, Opened, Opening
 from access.joins import JoinAnswer, Joins, Prepared
 from access.moves.tickets import Tickets
@@ -12,13 +14,11 @@ from access.replies import Replies, Work
 from access.route_keeper import RouteKeeper
 from access.session import CloseError, Session
 from access.users import Users
-from proto import tokens
 from proto.client_requests import Hello
 from proto.close_codes import CloseCode
 from proto.errors import ErrorBody, ErrorCode, RequestError
 from proto.resume_tokens import Resume
 from proto.server_frames import encode_json
-from proto.token_keys import Keyring
 from proto.tokens import Claims
 
 CLOSE_CODES = {
@@ -55,10 +55,10 @@ class Hellos:
         tickets: Tickets,
         replies: Replies,
         *,
-        keyring: Keyring,
+        credentials: Credentials,
+        expiry: Expiry,
         heartbeat_ms: int,
         route_wait_s: float,
-        now_s: Callable[[], float],
         new_id: Callable[[], str],
     ) -> None:
         self._node = node
@@ -68,10 +68,10 @@ class Hellos:
         self._routes = routes
         self._tickets = tickets
         self._replies = replies
-        self._keyring = keyring
+        self._credentials = credentials
+        self._expiry = expiry
         self._heartbeat_ms = heartbeat_ms
         self._route_wait_s = route_wait_s
-        self._now_s = now_s
         self._new_id = new_id
 
     def hello(self, session: Session, request: Hello) -> None:
@@ -94,7 +94,7 @@ class Hellos:
 
     def _verified(self, session: Session, request: Hello) -> Claims:
         try:
-            return tokens.verify(request.token, self._keyring, self._now_s())
+            return self._credentials.verify(request.token)
         except RequestError as error:
             self._replies.error(session, request.id, error.body)
             raise CloseError(CLOSE_CODES[error.body.code], error.body.message) from None
@@ -133,6 +133,7 @@ class Hellos:
             if not isinstance(outcome, ErrorBody):
                 self._joins.enter(session, outcome)
         session.connection.admitted()
+        self._expiry.watch(session)
         if isinstance(opened, Opened):
             opened.start()
 

@@ -38,6 +38,8 @@ TOTALS = (
     ("moves_overdue", "Clients closed since they were told to move and stayed."),
     ("resumes_accepted", "Clients that came by a move."),
     ("resumes_refused", "Resume tokens that were not accepted."),
+    ("tokens_expiring", "Clients told that their token nears its end."),
+    ("tokens_refreshed", "Tokens taken on connections that went on."),
     ("internal_errors", "Tasks that failed by a mistake of ours."),
 )
 CURSOR_TOTALS = (

@@ -9,7 +9,9 @@ from access.alarms import Alarms
 from access.census import Census
 from access.census_reports import CensusReports
 from access.counters import AccessCounters
+from access.credentials import Credentials
 from access.edge.interface import Connection, Edge, Handler
+from access.expiry import Expiry
 from access.hellos import Hellos
 from access.im.messaging import Messaging
 from access.inbound import Inbound
@@ -21,6 +23,7 @@ from access.limits import session_limits, stream_limits
 from access.mesh_routes import MeshRoutes
 from access.moves.moving import Moving
 from access.publishes import Fetches, Likings, Publishes
+from access.refreshes import Refreshes
 from access.replies import Replies
 from access.room import Room
 from access.room_stream import Surroundings
@@ -106,6 +109,12 @@ class AccessNode:
             new_trace=self._new_id,
             random=random,
         )
+        self.expiry = Expiry(
+            self.users,
+            self.counters,
+            warning_s=settings.client.expiry_warning_s,
+            now_s=self._now_s,
+        )
         self.sessions = self._sessions()
         deliveries = Deliveries(self.users, self.messaging, self.counters, SeenOnce())
         self._inbound = Inbound(self.rooms, self.messaging, deliveries, self.counters)
@@ -135,10 +144,13 @@ class AccessNode:
             room_of=self._room,
             everybody=lambda: (each.state for each in self.users.everybody()),
             at_home=self._is_at_home,
-            now_s=lambda: self._now_ms() / 1000,
+            now_s=self._now_s,
             random=random,
             random_bits=random_bits,
         )
+
+    def _now_s(self) -> float:
+        return self._now_ms() / 1000
 
     def _room(self, name: str) -> Room | None:
         return self.rooms.get(name)
@@ -173,6 +185,7 @@ class AccessNode:
 
     def _sessions(self) -> Sessions:
         replies = self.replies
+        credentials = Credentials(load_keyring(self.settings.tokens), self._now_s)
         joins = Joins(self.rooms, self.census, self.mesh, replies)
         hellos = Hellos(
             self.identity.node,
@@ -182,14 +195,15 @@ class AccessNode:
             self.routes,
             self.moving.tickets,
             replies,
-            keyring=load_keyring(self.settings.tokens),
+            credentials=credentials,
+            expiry=self.expiry,
             heartbeat_ms=round(self.settings.edge.heartbeat_s * 1000),
             route_wait_s=self.settings.route_wait_s,
-            now_s=lambda: self._now_ms() / 1000,
             new_id=self._new_id,
         )
         parts = Parts(
             hellos=hellos,
+            refreshes=Refreshes(credentials, self.expiry, replies, self.counters),
             joins=joins,
             publishes=Publishes(self.mesh, replies, self.chat),
             likings=Likings(self.likes, self.counters, replies),
@@ -249,6 +263,7 @@ class AccessNode:
         """Run all that goes on by itself, until cancelled."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.alarms.run)
+            nursery.start_soon(self.expiry.run)
             nursery.start_soon(self.routes.run)
             nursery.start_soon(self.lease.run, self.settings.lease_s)
             nursery.start_soon(self.like_reports.run)

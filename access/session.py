@@ -48,6 +48,7 @@ class Session:
         "_refused",
         "claims",
         "connection",
+        "expiring",
         "gone",
         "greeting",
         "im",
@@ -62,6 +63,8 @@ class Session:
         self.connection = connection
         self.claims: Claims | None = None
         """Who it is; `None` until `hello` was accepted."""
+        self.expiring: Claims | None = None
+        """The claims of whose end `access.expiry` takes care already."""
         self.rooms: dict[str, Room] = {}
         self.joining: dict[str, int] = {}
         """Rooms on their way into `rooms`, and by how many requests."""

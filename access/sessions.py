@@ -14,6 +14,7 @@ from access.hellos import Hellos
 from access.im.messaging import Messaging
 from access.joins import Joins
 from access.publishes import Fetches, Likings, Publishes
+from access.refreshes import Refreshes
 from access.replies import Replies
 from access.route_keeper import RouteKeeper
 from access.session import CloseError, Session, SessionLimits
@@ -30,6 +31,7 @@ from proto.client_requests import (
     Like,
     Ping,
     Publish,
+    Refresh,
     Request,
     Speech,
 )
@@ -46,6 +48,7 @@ class Parts:
     """Who does what."""
 
     hellos: Hellos
+    refreshes: Refreshes
     joins: Joins
     publishes: Publishes
     likings: Likings
@@ -140,10 +143,16 @@ class Sessions:
                 parts.joins.leave(session, request)
             case Fetch():
                 parts.fetches.fetch(session, request)
-            case Hello():
-                parts.hellos.hello(session, request)
+            case Hello() | Refresh():
+                self._identify(session, request)
             case _:
                 self._message(session, request, text)
+
+    def _identify(self, session: Session, request: Hello | Refresh) -> None:
+        if isinstance(request, Hello):
+            self._parts.hellos.hello(session, request)
+        else:
+            self._parts.refreshes.refresh(session, request)
 
     def _message(self, session: Session, request: Ack | Watch | ImRequest, text: bytes) -> None:
         messaging = self._parts.messaging

@@ -48,6 +48,10 @@ class Users:
         """Return those of `uids` that are connected to this node."""
         return [uid for uid in uids if uid in self._connections]
 
+    def uids(self) -> list[str]:
+        """Return the users that are connected now."""
+        return list(self._connections)
+
     def everybody(self) -> Iterator[Connection]:
         """Yield all connections of all users."""
         for connections in self._connections.values():

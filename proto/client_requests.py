@@ -76,6 +76,12 @@ class Hello(Frame, frozen=True, tag_field="op", tag="hello"):
     resume: Annotated[str, Meta(min_length=1, max_length=4096)] | None = None
 
 
+class Refresh(Frame, frozen=True, tag_field="op", tag="refresh"):
+    """Go on with another token of the same user."""
+
+    token: Annotated[str, Meta(min_length=1, max_length=4096)]
+
+
 class Join(Frame, frozen=True, tag_field="op", tag="join"):
     """Join a room (see `JoinSpec`)."""
 
@@ -141,7 +147,7 @@ class Ping(Frame, frozen=True, tag_field="op", tag="ping"):
 RoomRequest = Join | Leave | Chat | Speech | Gift | Like | Fetch
 ImRequest = MessageRequest | ContactRequest | GroupRequest | DeviceRequest
 """What passes through an access node unread: logic answers it."""
-Request = Hello | Ping | Watch | Ack | RoomRequest | ImRequest
+Request = Hello | Refresh | Ping | Watch | Ack | RoomRequest | ImRequest
 Publish = Chat | Speech | Gift
 """What becomes a message of the room."""
 

@@ -96,6 +96,11 @@ def move(command: Move) -> bytes:
     return encode_json(command)
 
 
+def expiring(expires_ms: int) -> bytes:
+    """Return the push that tells a client when its token ends, in Unix milliseconds."""
+    return b'{"push":"expiring","expires_ms":%d}' % expires_ms
+
+
 def direct_push(message_id: str, ts_ms: int, trace: str, data: bytes) -> bytes:
     """Return a back end's push to users, outside any room; `data` is JSON, kept to the byte."""
     return b'{"push":"direct","mid":"%b","ts":%d,"trace":"%b","data":%b}' % (

@@ -17,6 +17,16 @@ class ClientSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             le=60,
         ),
     ] = 5.0
+    expiry_warning_s: Annotated[
+        float,
+        Meta(
+            description="Seconds before the end of its token at which a client is told; it may show"
+            " another one until then, and is closed with 4002 at the end. 60: several attempts to"
+            " get one.",
+            ge=1,
+            le=3600,
+        ),
+    ] = 60.0
     frames_per_s: Annotated[
         float,
         Meta(

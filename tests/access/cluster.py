@@ -362,7 +362,9 @@ class Client:
         return reply["ok"]  # type: ignore[no-any-return]
 
 
-def token(uid: str = "ann", *, expires_in_s: int = 60, secret: str = SECRET, **claims: Any) -> str:
+def token(
+    uid: str = "ann", *, expires_in_s: int = 3600, secret: str = SECRET, **claims: Any
+) -> str:
     """Return a token for `uid`."""
     return mint(Claims(sub=uid, exp=NOW_MS // 1000 + expires_in_s, **claims), secret)
 

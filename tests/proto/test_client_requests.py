@@ -19,6 +19,7 @@ from proto.client_requests import (
     Like,
     Ping,
     Position,
+    Refresh,
     Request,
     Speech,
     parse,
@@ -31,6 +32,7 @@ from proto.requests import contacts, devices, groups, messages
 from proto.requests.fields import MAX_SEQ
 
 GOOD: list[tuple[dict[str, Any], Request]] = [
+    ({"op": "refresh", "token": "t"}, Refresh(id=1, token="t")),
     ({"op": "hello", "token": "t"}, Hello(id=1, token="t")),
     (
         {"op": "hello", "token": "t", "client": "c/1", "join": [{"room": "r", "history": 3}]},

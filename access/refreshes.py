@@ -1,0 +1,37 @@
+"""Takes a new token on a connection that goes on."""
+
+from access.counters import AccessCounters
+from access.credentials import Credentials
+from access.expiry import Expiry
+from access.replies import Replies
+from access.session import Session
+from proto.client_requests import Refresh
+from proto.errors import ErrorCode, RequestError
+
+
+class Refreshes:
+    """Has a session hold other claims of the same user."""
+
+    def __init__(
+        self, credentials: Credentials, expiry: Expiry, replies: Replies, counters: AccessCounters
+    ) -> None:
+        self._credentials = credentials
+        self._expiry = expiry
+        self._replies = replies
+        self._counters = counters
+
+    def refresh(self, session: Session, request: Refresh) -> None:
+        """Take the token: name, roles and login are its from now on.
+
+        Raises `hello_first`, and `token_…` for one that is not accepted or another user's: then the
+        present one holds on.
+        """
+        uid = session.who().sub
+        claims = self._credentials.verify(request.token)
+        if claims.sub != uid:
+            message = "token: it is another user's than the connection's"
+            raise RequestError(ErrorCode.TOKEN_INVALID, message, field="token")
+        session.claims = claims
+        self._expiry.watch(session)
+        self._counters.tokens_refreshed += 1
+        self._replies.ok(session, request.id, b'{"expires_ms":%d}' % (claims.exp * 1000))
