@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from proto.errors import ErrorCode, RequestError
 from proto.ids import MESSAGE_ID_PATTERN
+from proto.moderation import Moderate
 from proto.requests.contacts import ContactRequest
 from proto.requests.devices import DeviceRequest, Watch
 from proto.requests.fields import (
@@ -113,13 +114,15 @@ class Speech(Frame, frozen=True, tag_field="op", tag="speech"):
 
 
 class Gift(Frame, frozen=True, tag_field="op", tag="gift"):
-    """Give a gift: urgent from a configured value (of one gift times `count`) on, else normal."""
+    """Give a gift: urgent from a configured value (of one gift times `count`) on, else normal.
+    `receipt` proves that it was paid for: see `proto.receipts`."""
 
     room: Room
     gift: Annotated[str, Meta(pattern=MESSAGE_ID_PATTERN)]
     value: Annotated[int, Meta(ge=0, le=MAX_GIFT_VALUE)]
     count: Annotated[int, Meta(ge=1, le=MAX_LIKES_PER_FRAME)] = 1
     text: Annotated[str, Meta(max_length=MAX_TEXT_CHARACTERS)] = ""
+    receipt: Annotated[str, Meta(max_length=4096)] = ""
     mid: MessageId | None = None
 
 
@@ -144,7 +147,7 @@ class Ping(Frame, frozen=True, tag_field="op", tag="ping"):
     """Is anybody there?"""
 
 
-RoomRequest = Join | Leave | Chat | Speech | Gift | Like | Fetch
+RoomRequest = Join | Leave | Chat | Speech | Gift | Like | Fetch | Moderate
 ImRequest = MessageRequest | ContactRequest | GroupRequest | DeviceRequest
 """What passes through an access node unread: logic answers it."""
 Request = Hello | Refresh | Ping | Watch | Ack | RoomRequest | ImRequest

@@ -6,6 +6,7 @@ import msgspec
 
 from proto.errors import ErrorBody
 from proto.heat import Rule
+from proto.moderation import Standing
 
 NodeRole = Literal["access", "relay", "router", "logic", "probe"]
 """What a node is; `probe` is a measuring tool (`relaymesh bench hop`)."""
@@ -61,8 +62,9 @@ class HeadsHeader(msgspec.Struct, frozen=True, array_like=True):
     """The last sequence number of each priority of a room, and its epoch ("" = nothing yet).
 
     `likes` and `online` are the room's totals, set in the answer to `Method.HEADS` alone: what a
-    joiner is told until the next push of each. `rule` is what holds for the room, if it is or was
-    a moment ago a hot one. `crosses` marks the one copy that goes on to other regions.
+    joiner is told until the next push of each. So is `standing`: how the room is moderated. `rule`
+    is what holds for the room, if it is or was a moment ago a hot one. `crosses` marks the one copy
+    that goes on to other regions.
     """
 
     epoch: str
@@ -70,6 +72,7 @@ class HeadsHeader(msgspec.Struct, frozen=True, array_like=True):
     likes: int = 0
     online: int = 0
     rule: Rule | None = None
+    standing: Standing | None = None
     crosses: bool = False
 
 
@@ -100,7 +103,7 @@ class SpreadHeader(msgspec.Struct, frozen=True, array_like=True):
 class RequestHeader(msgspec.Struct, frozen=True, array_like=True):
     """A request upwards. `request` is unique in the asking process, `budget_ms` what is left of
     its time. `uid`, `name` and `role` come from the verified token: `role` is the sender's role in
-    `room` (`viewer`, `host`) or `server`."""
+    `room` (`proto.roles`)."""
 
     request: int
     source: str

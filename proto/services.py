@@ -24,8 +24,15 @@ class Method(StrEnum):
     """A client's chat, gift or speech: body and answer are JSON. Safe to repeat with a `mid`."""
     PUSH = "push"
     """A back end's message to a room or to users (`PushBody`): answer is JSON."""
+    MODERATE = "moderate"
+    """A moderator's request: body is the JSON of `proto.moderation.Moderate`, answer that of a
+    `ModerateOk`. Safe to repeat with a `mid`."""
+    MODERATION = "moderation"
+    """`proto.moderation.StateBody` -> JSON of a `ModerationState`: who is muted, banned, and so on,
+    in a room. Safe to repeat."""
     HEADS = "heads"
-    """The room's heads; no body, answer `proto.headers.HeadsHeader`. Safe to repeat."""
+    """The room's heads, and who may not enter; no body, answer `proto.headers.HeadsHeader`. Safe to
+    repeat."""
     FETCH = "fetch"
     """`FetchBody` -> `FetchAnswer`: part of a room log. Safe to repeat."""
     LIKES = "likes"
@@ -57,7 +64,7 @@ class Method(StrEnum):
     @property
     def idempotent(self) -> bool:
         """Whether it may be repeated elsewhere without looking at the body."""
-        return self not in (Method.PUBLISH, Method.PUSH)
+        return self not in (Method.PUBLISH, Method.PUSH, Method.MODERATE)
 
     @property
     def service(self) -> bytes:

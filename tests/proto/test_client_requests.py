@@ -28,6 +28,7 @@ from proto.client_requests import (
     request_id,
 )
 from proto.errors import ErrorCode, RequestError
+from proto.moderation import Action, Moderate
 from proto.requests import contacts, devices, groups, messages
 from proto.requests.fields import MAX_SEQ
 
@@ -58,6 +59,10 @@ GOOD: list[tuple[dict[str, Any], Request]] = [
         Fetch(id=1, room="r", priority="bulk", epoch="e", first_seq=1, last_seq=2),
     ),
     ({"op": "ping"}, Ping(id=1)),
+    (
+        {"op": "moderate", "room": "r", "action": "mute", "uid": "u", "for_s": 60, "reason": "x"},
+        Moderate(id=1, room="r", action=Action.MUTE, uid="u", for_s=60, reason="x"),
+    ),
     (
         {"op": "hello", "token": "t", "im": {"device": "d", "epoch": "e", "since": 0}},
         Hello(id=1, token="t", im=ImSpec(device="d", epoch="e", since=0)),
@@ -155,6 +160,7 @@ REQUIRED = {
     "like": ["room"],
     "fetch": ["room", "priority", "epoch", "from", "to"],
     "ping": [],
+    "moderate": ["room", "action"],
     "send": ["conv", "mid"],
     "recall": ["conv", "seq"],
     "read": ["conv", "seq"],
@@ -206,6 +212,15 @@ WRONG: list[tuple[str, str, Any]] = [
     ("gift", "count", 0),
     ("gift", "count", 1001),
     ("gift", "gift", "a rose"),
+    ("gift", "receipt", "x" * 4097),
+    ("moderate", "action", "shout"),
+    ("moderate", "uid", "a b"),
+    ("moderate", "for_s", -1),
+    ("moderate", "for_s", 365 * 24 * 3600 + 1),
+    ("moderate", "interval_s", 0),
+    ("moderate", "interval_s", 3601),
+    ("moderate", "role", "server"),
+    ("moderate", "reason", "x" * 201),
     ("like", "count", 0),
     ("like", "count", -1),
     ("like", "count", 10**12),

@@ -90,6 +90,7 @@ def test_only_what_may_say_something_twice_is_not_idempotent() -> None:
     assert {method for method in services.Method if not method.idempotent} == {
         services.Method.PUBLISH,
         services.Method.PUSH,
+        services.Method.MODERATE,
     }
 
 
