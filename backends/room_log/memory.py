@@ -6,7 +6,9 @@ from dataclasses import dataclass, field, replace
 
 from msgspec import structs
 
-from backends.room_log.interface import Appended
+from backends.moderation.memory import MemoryModeration
+from backends.room_log.interface import Appended, Terms
+from backends.room_log.memory_guard import Guard
 from backends.room_log.retention import Retention
 from proto.client_requests import MAX_FETCH
 from proto.headers import HeadsHeader
@@ -36,23 +38,38 @@ class MemoryRoomLog:
     """Implements `RoomLog`. Forgets a room's numbering never; the process is short-lived."""
 
     def __init__(
-        self, retention: Retention, *, now_ms: Callable[[], int], random_bits: RandomBits
+        self,
+        retention: Retention,
+        *,
+        now_ms: Callable[[], int],
+        random_bits: RandomBits,
+        moderation: MemoryModeration | None = None,
     ) -> None:
         self._retention = retention
         self._now_ms = now_ms
         self._random_bits = random_bits
+        self._guard = Guard(moderation or MemoryModeration(now_ms))
         self._rooms: dict[str, _Room] = {}
         self._seen: dict[tuple[str, str, str], Appended] = {}
         self.rules: dict[str, Rule] = {}
         """What holds for rooms, as `MemoryHeat` says."""
 
     async def append(
-        self, room: str, priority: Priority, push: bytes, *, uid: str, mid: str, ts_ms: int
+        self,
+        room: str,
+        priority: Priority,
+        push: bytes,
+        *,
+        uid: str,
+        mid: str,
+        ts_ms: int,
+        terms: Terms | None = None,
     ) -> Appended:
         """See `RoomLog`."""
-        first = self._first(room, uid, mid, ts_ms)
+        first = self._first(room, uid, mid, ts_ms) or self._guard.first(room, mid, ts_ms, terms)
         if first is not None:
-            return first
+            return replace(first, ways=self._ways(room))
+        self._guard.admit(room, uid, ts_ms, terms)
         kept = self._room(room)
         kept.seqs[priority] += 1
         kept.last_ts_ms = ts_ms
@@ -61,7 +78,12 @@ class MemoryRoomLog:
         self._trim(kept.logs[priority], ts_ms)
         appended = Appended(priority, kept.epoch, seq, ts_ms, False, self._ways(room))
         self._seen[room, uid, mid] = replace(appended, again=True)
+        self._guard.kept(room, uid, mid, appended, terms)
         return appended
+
+    async def recall(self, room: str, uid: str, mid: str) -> Appended | None:
+        """See `RoomLog`."""
+        return self._first(room, uid, mid, self._now_ms())
 
     async def heads(self, room: str) -> HeadsHeader:
         """See `RoomLog`."""
@@ -104,7 +126,7 @@ class MemoryRoomLog:
         first = self._seen.get((room, uid, mid))
         if first is None or now_ms - first.ts_ms >= self._retention.dedup_s * 1000:
             return None
-        return replace(first, ways=self._ways(room))
+        return first
 
     def _trim(self, log: deque[_Message], now_ms: int) -> None:
         too_old = self._too_old(now_ms)

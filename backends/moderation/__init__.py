@@ -1,0 +1,1 @@
+"""How rooms are moderated, beside their logs: in Redis, and in memory for tests."""

@@ -1,0 +1,43 @@
+"""What holds in a room: who is muted, banned or has a role, and its slow mode.
+
+It is read here. It is changed by `RoomLog.append`, in the one step that numbers the message which
+tells of the change: no node learns of a change that is not kept, nor in another order.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from backends.errors import StoreUnavailableError as StoreUnavailableError
+from proto.moderation import StateEntry
+
+
+def field_of(kind: str, uid: str) -> str:
+    """Return the name of an entry within its room."""
+    return f"{kind}:{uid}"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What becomes of one entry of a room: `entry` from now on, or (`None`) nothing."""
+
+    kind: str
+    uid: str
+    entry: StateEntry | None
+
+    @property
+    def field(self) -> str:
+        """The name of the entry within its room."""
+        return field_of(self.kind, self.uid)
+
+
+class Moderation(Protocol):
+    """At most `MAX_ENTRIES` a room; an entry is there until its time is over.
+
+    All methods raise `StoreUnavailableError`.
+    """
+
+    async def entries(self, room: str) -> list[StateEntry]:
+        """Return what holds now, in the order of kinds and uids."""
+
+    async def roles(self, room: str, uids: list[str]) -> list[str]:
+        """Return the role that each of `uids` was given in the room, "" where none."""
