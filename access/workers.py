@@ -4,8 +4,6 @@ Each is a node of its own to the mesh. What bounds the whole is divided; what bo
 room or one loop is the same in each.
 """
 
-from collections.abc import Collection
-from signal import Signals
 from typing import Any
 
 from access.settings import Settings
@@ -24,8 +22,3 @@ def share_of(settings: Settings, index: int) -> dict[str, Any]:
         "edge.max_connections": part(settings.edge.max_connections),
         "chat_under_way": part(settings.chat_under_way),
     }
-
-
-def signals_of(settings: Settings) -> Collection[Signals]:
-    """Return the signals that the workers of `settings` understand beside those that end them."""
-    return (Signals.SIGHUP,) if settings.edge.tls_cert else ()

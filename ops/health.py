@@ -15,16 +15,21 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from ops.config.metrics import ReloadCollector
+from ops.config.reloading import Reloading
 from ops.errors import Failure
 from ops.roles import Service
 
 
-def application(service: Service) -> Starlette:
-    """Return the ASGI application that shows `service` and serves its `routes()`, if it has any."""
+def application(service: Service, reloading: Reloading | None = None) -> Starlette:
+    """Return the ASGI application that shows `service`, and what became of its config, and serves
+    its `routes()`, if it has any."""
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     for collector in service.collectors():
         registry.register(collector)
+    if reloading is not None:
+        registry.register(ReloadCollector(reloading))
 
     async def healthz(_: Request) -> Response:
         return PlainTextResponse("ok\n")
@@ -37,7 +42,8 @@ def application(service: Service) -> Starlette:
         return Response(render_metrics(registry), media_type=CONTENT_TYPE_LATEST)
 
     async def statusz(_: Request) -> Response:
-        return JSONResponse(service.status())
+        config = {"config": reloading.status()} if reloading is not None else {}
+        return JSONResponse({**service.status(), **config})
 
     shown = {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics, "/statusz": statusz}
     own: list[BaseRoute] = [Route(path, endpoint) for path, endpoint in shown.items()]

@@ -12,24 +12,40 @@ import msgspec
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from ops.settings import Format, LogSettings
+from ops.settings import Format, Level, LogSettings
 
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 _encode = msgspec.json.Encoder(enc_hook=repr).encode
 
 
+class _Logger(structlog.BoundLoggerBase):
+    """A logger whose methods are those of a level: `set_level` puts them here, so that a line
+    below it costs no more than a call, and loggers that are cached everywhere follow."""
+
+
 def configure(settings: LogSettings, *, node: str, role: str, stream: TextIO = sys.stderr) -> None:
     """Send every log line of this process to `stream`, bound to `node` and `role`."""
-    level = _LEVELS[settings.level]
     shared = _shared_processors(node, role)
     renderers = _renderers(settings.format, stream)
     structlog.configure(
         processors=[structlog.contextvars.merge_contextvars, *shared, *renderers],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
+        wrapper_class=_Logger,
         logger_factory=structlog.WriteLoggerFactory(stream),
         cache_logger_on_first_use=True,
     )
-    _adopt_standard_logging(max(level, _LEVELS["warning"]), shared, renderers, stream)
+    _adopt_standard_logging(shared, renderers, stream)
+    set_level(settings.level)
+
+
+def set_level(level: Level) -> None:
+    """Have all loggers, those that are in use already too, write lines of `level` and above.
+
+    Libraries are heard from `warning` on.
+    """
+    for name, method in vars(structlog.make_filtering_bound_logger(_LEVELS[level])).items():
+        if not name.startswith("__"):
+            setattr(_Logger, name, method)
+    logging.getLogger().setLevel(max(_LEVELS[level], _LEVELS["warning"]))
 
 
 def is_console(form: Format, stream: TextIO = sys.stderr) -> bool:
@@ -62,7 +78,7 @@ def _json(event: Any, **_: object) -> str:
 
 
 def _adopt_standard_logging(
-    level: int, shared: list[Processor], renderers: list[Processor], stream: TextIO
+    shared: list[Processor], renderers: list[Processor], stream: TextIO
 ) -> None:
     """Give the standard library's root logger one handler that renders as structlog does."""
     handler = logging.StreamHandler(stream)
@@ -74,4 +90,3 @@ def _adopt_standard_logging(
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(level)

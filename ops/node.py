@@ -5,13 +5,13 @@ import os
 import random
 import signal
 import socket
-from collections.abc import Awaitable, Callable
 from functools import partial
 
 import structlog
 import trio
 
 from ops.config.load import NodeConfig
+from ops.config.reloading import Reloading
 from ops.errors import Failure
 from ops.health import application, listen, serve_http, url_of
 from ops.roles import Run, Service
@@ -22,9 +22,6 @@ from proto.ids import new_id
 READY_POLL_S = 0.02
 YOUNG_OBJECTS = 20_000
 """Objects made before the collector looks at the youngest: most of a node's are gone by then."""
-
-Follow = Callable[[Service], Awaitable[None]]
-"""Follows something for a role while it runs, such as its config file."""
 
 log = structlog.get_logger()
 
@@ -38,10 +35,10 @@ async def run_node(
     config: NodeConfig,
     run: Run,
     supervision: Supervision,
-    following: Follow | None = None,
+    reloading: Reloading | None = None,
 ) -> None:
     """Run the role until SIGTERM, SIGINT or an order to drain, then drain it within `node.drain_s`
-    seconds; `following` goes on beside it while it runs.
+    seconds; `reloading` follows the config while it runs.
 
     Raises `Failure` if `node.http` can't be listened at; in an exception group, what the role
     raised, or `Failure` if it ended by itself.
@@ -53,7 +50,7 @@ async def run_node(
         background.start_soon(supervision.die_when_orphaned)
         with trio.CancelScope() as scope:
             background.start_soon(_cut_after, stopping, config.node.drain_s, scope)
-            await _serve(config, run, server, supervision, stopping, following)
+            await _serve(config, run, server, supervision, stopping, reloading)
         background.cancel_scope.cancel()
     if scope.cancelled_caught:
         log.warning("drain_cut", after_s=config.node.drain_s)
@@ -65,18 +62,18 @@ async def _serve(
     server: socket.socket,
     supervision: Supervision,
     stopping: trio.Event,
-    following: Follow | None,
+    reloading: Reloading | None,
 ) -> None:
     drained = trio.Event()
     identity = _identity(config, server)
     async with trio.open_nursery() as http:
         async with trio.open_nursery() as role:
             service = await role.start(partial(run, config.own, identity, stopping=stopping))
-            serve = partial(serve_http, application(service), server, stopping=drained)
+            serve = partial(serve_http, application(service, reloading), server, stopping=drained)
             await http.start(serve)
             role.start_soon(_announce, service, identity, supervision, stopping)
-            if following:
-                http.start_soon(_until, drained, following, service)
+            if reloading is not None:
+                http.start_soon(_until, drained, reloading, service)
         drained.set()
     if not stopping.is_set():
         raise Failure(f"the {config.role} role ended by itself")
@@ -105,9 +102,9 @@ async def _announce(
     supervision.say_ready()
 
 
-async def _until(drained: trio.Event, following: Follow, service: Service) -> None:
+async def _until(drained: trio.Event, reloading: Reloading, service: Service) -> None:
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(following, service)
+        nursery.start_soon(reloading.follow, service)
         await drained.wait()
         nursery.cancel_scope.cancel()
 

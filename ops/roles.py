@@ -5,9 +5,8 @@ A role package has `settings.Settings` (a msgspec Struct, defaults for every fie
 has `workers.share_of(settings, index)`. Nothing in ops reaches deeper.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from importlib import import_module
-from signal import Signals
 from typing import Any, Protocol
 
 import msgspec
@@ -20,9 +19,13 @@ ROLES = ("access", "relay", "router", "logic")
 
 
 class Service(Protocol):
-    """A running role as ops sees it. It may also have `routes()`, Starlette routes to be served,
-    and `reconfigured(settings)`, which takes over what may change while it runs, or raises
-    `ValueError` and changes nothing."""
+    """A running role as ops sees it. It may also have
+
+    - `routes()`, Starlette routes to be served,
+    - `reconfigured(settings)`, which takes over the keys that reload (`proto.settings_types`); all
+      others are as they were at the start. It raises `ValueError` or `OSError`, and then has
+      changed nothing, for a value that can't be used,
+    - `hung_up()`, which is told of each SIGHUP."""
 
     def ready(self) -> bool:
         """Return whether the node can do its work now."""
@@ -59,14 +62,6 @@ def run_of(role: str) -> Run:
     """Return the `run` function of `role`."""
     run: Run = import_module(f"{role}.service").run
     return run
-
-
-def signals_of(role: str) -> Callable[[msgspec.Struct], Collection[Signals]]:
-    """Return the function that says which signals workers of `role` want passed on."""
-    signals: Callable[[msgspec.Struct], Collection[Signals]] = import_module(
-        f"{role}.workers"
-    ).signals_of
-    return signals
 
 
 def share_of(role: str) -> Callable[[msgspec.Struct, int], dict[str, Any]]:

@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from proto.settings_types import RELOADS
+
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["auto", "json", "console"]
 
@@ -52,6 +54,7 @@ class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
     level: Annotated[
         Level,
+        RELOADS,
         msgspec.Meta(description="Lowest level that is written. At `info` no line is per message."),
     ] = "info"
     format: Annotated[

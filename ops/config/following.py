@@ -1,41 +1,38 @@
-"""Follows a node's config file while the node runs, and takes over what needs no restart.
+"""When a node's config is read anew: on SIGHUP, and when its file changes.
 
 The file is looked at each second. That works wherever the file comes from (an editor, a
 configuration tool, a mounted Kubernetes ConfigMap), needs no signal to every process, and the same
-holds for an access node's workers, which read the same file.
+holds for an access node's workers, which read the same file. SIGHUP is for what the file only
+names (keys, certificates), and for who wants it at once.
 """
 
 import os
-from collections.abc import Callable
+import signal
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-import msgspec
-import structlog
 import trio
-
-from ops.errors import Refusal, one_line
-from ops.roles import Service
 
 LOOK_S = 1.0
 
-log = structlog.get_logger()
-
-Load = Callable[[], msgspec.Struct]
-"""Reads the config anew and returns the settings of the role; raises `Refusal`."""
+Reload = Callable[[], Awaitable[None]]
 
 
-async def follow(file: Path, load: Load, service: Service) -> None:
-    """Hand what the changed `file` says to `service`, for ever; a bad one changes nothing."""
-    take = getattr(service, "reconfigured", None)
-    if take is None:
-        return
-    seen = mark(file)
-    while True:
-        await trio.sleep(LOOK_S)
-        now = await trio.to_thread.run_sync(mark, file)
-        if now not in (seen, None):
-            seen = now
-            _take(file, load, take)
+async def follow(
+    file: Path | None, reload: Reload, hung_up: Callable[[], None] | None = None
+) -> None:
+    """Call `reload` each time that the config is to be read anew, until cancelled.
+
+    `hung_up` is called at each SIGHUP too, at once. Must run in the main thread, as the only one
+    that receives SIGHUP.
+    """
+    ask, asked = trio.open_memory_channel[None](1)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_ask_on_hangup, ask, hung_up)
+        if file is not None:
+            nursery.start_soon(_ask_on_change, ask, file)
+        async for _ in asked:
+            await reload()
 
 
 def mark(file: Path) -> tuple[int, ...] | None:
@@ -47,10 +44,28 @@ def mark(file: Path) -> tuple[int, ...] | None:
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
-def _take(file: Path, load: Load, take: Callable[[msgspec.Struct], None]) -> None:
+async def _ask_on_hangup(
+    ask: trio.MemorySendChannel[None], hung_up: Callable[[], None] | None
+) -> None:
+    with trio.open_signal_receiver(signal.SIGHUP) as received:
+        async for _ in received:
+            if hung_up is not None:
+                hung_up()
+            _ask(ask)
+
+
+async def _ask_on_change(ask: trio.MemorySendChannel[None], file: Path) -> None:
+    seen = mark(file)
+    while True:
+        await trio.sleep(LOOK_S)
+        now = await trio.to_thread.run_sync(mark, file)
+        if now not in (seen, None):
+            seen = now
+            _ask(ask)
+
+
+def _ask(ask: trio.MemorySendChannel[None]) -> None:
     try:
-        take(load())
-    except (Refusal, ValueError) as error:
-        log.error("config_refused", file=str(file), reason=one_line(error))
-    else:
-        log.info("config_followed", file=str(file))
+        ask.send_nowait(None)
+    except trio.WouldBlock:
+        pass  # One waits already, and will read what is there then.

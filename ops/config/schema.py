@@ -7,7 +7,7 @@ import msgspec
 
 from ops.roles import ROLES, settings_of
 from ops.settings import LogSettings, NodeSettings
-from proto.settings_types import SECRET_MARK
+from proto.settings_types import RELOAD_MARK, SECRET_MARK
 
 Path = tuple[str, ...]
 Tables = dict[str, type[msgspec.Struct]]
@@ -21,6 +21,8 @@ class Key(NamedTuple):
     description: str
     default: Any
     secret: bool
+    reloads: bool
+    """Whether a running node takes a change over."""
     examples: tuple[Any, ...]
 
     @property
@@ -83,27 +85,38 @@ def role_names() -> frozenset[str]:
     return frozenset({"node", "log", *ROLES})
 
 
-def _keys(path: Path, struct: type[msgspec.Struct]) -> Iterator[Key]:
+def _keys(path: Path, struct: type[msgspec.Struct], *, reloads: bool = False) -> Iterator[Key]:
     hints = get_type_hints(struct, include_extras=True)
     for field in msgspec.structs.fields(struct):
         annotation = hints[field.name]
         here = (*path, field.encode_name)
+        marked = reloads or _has_mark(annotation, RELOAD_MARK)
         if is_table(annotation):
-            yield from _keys(here, plain(annotation))
+            yield from _keys(here, plain(annotation), reloads=marked)
         else:
-            yield _key(here, annotation, field)
+            yield _key(here, annotation, field, reloads=marked)
 
 
-def _key(path: Path, annotation: Any, field: msgspec.structs.FieldInfo) -> Key:
-    metas = [meta for meta in getattr(annotation, "__metadata__", ()) if _is_meta(meta)]
-    descriptions = [meta.description for meta in metas if meta.description]
-    secret = any((meta.extra or {}).get(SECRET_MARK) for meta in metas)
-    examples = tuple(example for meta in metas for example in meta.examples or ())
-    return Key(path, annotation, " ".join(descriptions), _default(field), secret, examples)
+def _key(path: Path, annotation: Any, field: msgspec.structs.FieldInfo, *, reloads: bool) -> Key:
+    metas = _metas(annotation)
+    return Key(
+        path,
+        annotation,
+        description=" ".join(meta.description for meta in metas if meta.description),
+        default=_default(field),
+        secret=_has_mark(annotation, SECRET_MARK),
+        reloads=reloads,
+        examples=tuple(example for meta in metas for example in meta.examples or ()),
+    )
 
 
-def _is_meta(value: object) -> bool:
-    return isinstance(value, msgspec.Meta)
+def _has_mark(annotation: Any, mark: str) -> bool:
+    return any((meta.extra or {}).get(mark) for meta in _metas(annotation))
+
+
+def _metas(annotation: Any) -> list[msgspec.Meta]:
+    found = getattr(annotation, "__metadata__", ())
+    return [meta for meta in found if isinstance(meta, msgspec.Meta)]
 
 
 def _default(field: msgspec.structs.FieldInfo) -> Any:

@@ -12,6 +12,7 @@ from ops.config.check import Nested, value_at
 from ops.config.schema import Key, Path, Tables, keys_of, table_paths
 
 MASK = "********"
+RELOADS_SIGN = "(reloads)"
 _USERINFO = re.compile(r"(?<=://)[^@/\s]*@")
 
 
@@ -45,6 +46,10 @@ def example(role: str, tables: Tables) -> str:
         f"Config of one {role} node: `relaymesh {role} --config FILE`. Every key stands here with "
         "its default; leave out what you don't change. Environment variables "
         "(RELAYMESH_<TABLE>__<KEY>) override this file, and `--set TABLE.KEY=VALUE` overrides both."
+    )
+    lines += _wrapped(
+        f"{RELOADS_SIGN} marks what a running node takes over, on SIGHUP or when its file changes; "
+        "all else waits for a restart."
     )
     lines += _wrapped(f"Made by `relaymesh config example {role}`; a test keeps it up to date.")
     keys = keys_of(tables).values()
@@ -98,7 +103,8 @@ def _is_table(path: Path, value: object) -> bool:
 
 
 def _documented(key: Key) -> list[str]:
-    lines = _wrapped(_sentence(key.description))
+    sign = f" {RELOADS_SIGN}" if key.reloads else ""
+    lines = _wrapped(_sentence(key.description) + sign)
     if key.default is msgspec.NODEFAULT or key.default is None:
         return [*lines, f"# {key.path[-1]} ="]
     return [*lines, f"{key.path[-1]} = {value_text(key.default)}"]

@@ -2,8 +2,8 @@
 
 import sys
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Sequence
-from signal import Signals
+from collections.abc import Callable, Iterable, Sequence
+from signal import SIGHUP
 from typing import Any
 
 import msgspec
@@ -44,7 +44,7 @@ class PassedOn:
 class Group:
     """The workers of one role; `run` is an `ops.roles.Run`.
 
-    `drain_s` is what each may take to drain, before it is killed; `signals` are passed on to all.
+    `drain_s` is what each may take to drain, before it is killed.
     """
 
     def __init__(
@@ -53,13 +53,11 @@ class Group:
         workers: Sequence[Worker],
         argv: Argv,
         drain_s: float,
-        signals: Collection[Signals],
     ) -> None:
         self._role = role
         self._workers = workers
         self._argv = argv
         self._drain_s = drain_s
-        self._signals = signals
 
     async def run(
         self,
@@ -79,19 +77,10 @@ class Group:
                 nursery, lambda _: PassedOn(), lambda _: None, _report, self._drain_s
             )
             nursery.start_soon(supervisor.start, map(self._program, self._workers))
-            nursery.start_soon(self._pass_on, supervisor)
             task_status.started(Shown(self._workers, supervisor))
             await stopping.wait()
             await supervisor.stop()
             nursery.cancel_scope.cancel()
-
-    async def _pass_on(self, supervisor: Supervisor) -> None:
-        if not self._signals:
-            return
-        with trio.open_signal_receiver(*self._signals) as received:
-            async for number in received:
-                for child in supervisor.children.values():
-                    child.signal(number)
 
     def _program(self, worker: Worker) -> Program:
         return Program(worker.id, self._role, lambda fd: self._argv(worker, fd))
@@ -107,6 +96,11 @@ class Shown:
     def ready(self) -> bool:
         """Say whether clients may be sent here: a worker that is ready takes them."""
         return any(child.ready.is_set() for child in self._supervisor.children.values())
+
+    def hung_up(self) -> None:
+        """Pass SIGHUP on: each worker reads its config anew."""
+        for child in self._supervisor.children.values():
+            child.signal(SIGHUP)
 
     def status(self) -> dict[str, Any]:
         """Return each worker: its process, its HTTP and how often it was started again."""

@@ -11,7 +11,7 @@ from ops.cluster.prepare import prepare_cluster
 from ops.config.load import NodeConfig, load
 from ops.errors import Refusal
 from ops.roles import share_of
-from ops.workers.plan import count_of, workers
+from ops.workers.plan import Part, Worker, count_of, part_flags, workers
 
 SECRET = "s" * 32
 
@@ -23,8 +23,12 @@ def config(*flags: str) -> NodeConfig:
 def planned(*flags: str) -> list[NodeConfig]:
     """The configs of the workers, as their own processes load them."""
     group = config(*flags)
-    found = workers(group, "access-1", "json", share_of("access"))
-    return [config(*flags, *worker.flags) for worker in found]
+    found = workers(group, "access-1", "json")
+
+    def told(worker: Worker) -> tuple[str, ...]:
+        return part_flags(group, Part.parse(str(worker.part)), share_of("access"))
+
+    return [config(*flags, *worker.flags, *told(worker)) for worker in found]
 
 
 def test_each_worker_is_a_node_with_a_name_a_port_and_a_part_of_its_own() -> None:
