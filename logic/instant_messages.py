@@ -67,7 +67,9 @@ class InstantMessages:
         )
         self.reads: GroupCommit[reading.Reading, reading.Outcome] = GroupCommit(
             parts.database,
-            lambda connection, reads: reading.commit(connection, reads, settings.receipts_members),
+            lambda connection, reads: reading.commit(
+                connection, reads, self._settings.receipts_members
+            ),
             most=settings.commit_most,
             pace_s=settings.commit_pace_s,
         )
@@ -81,8 +83,29 @@ class InstantMessages:
             now_ms=parts.now_ms,
         )
         self.push = OfflinePush(whole, parts, living)
+        self._contacts = ContactsService(
+            parts.database,
+            self.events.committed,
+            whole.contacts,
+            now_ms=parts.now_ms,
+            random_bits=parts.random_bits,
+        )
+        self._groups = GroupsService(
+            parts.database,
+            self.events.committed,
+            whole.groups,
+            now_ms=parts.now_ms,
+            random_bits=parts.random_bits,
+        )
         self._prepared = trio.Event()
         """Set when the tables are there."""
+
+    def reconfigured(self, whole: Settings) -> None:
+        """Take over the keys that reload."""
+        self._whole, self._settings = whole, whole.im
+        self.mailboxes.reconfigured(whole.mailbox)
+        self.push.reconfigured(whole)
+        self._contacts.settings, self._groups.settings = whole.contacts, whole.groups
 
     def methods(self) -> Mapping[Method, Serve]:
         """Return what answers the methods of instant messaging."""
@@ -138,36 +161,24 @@ class InstantMessages:
             await self.events.drained()
 
     def _handlers(self) -> dict[type, Handle]:
-        parts, settings, now_ms = self._parts, self._settings, self._parts.now_ms
-        committed = self.events.committed
+        database, now_ms, committed = (
+            self._parts.database,
+            self._parts.now_ms,
+            self.events.committed,
+        )
+        recall = RecallHandler(database, committed, lambda: self._settings.recall_s, now_ms)
+        typing = TypingHandler(
+            database, self.signals, lambda: self._settings.typing_members, now_ms
+        )
         return {
             Send: SendHandler(self.sends, committed).handle,
-            Recall: RecallHandler(parts.database, committed, settings.recall_s, now_ms).handle,
+            Recall: recall.handle,
             Read: ReadHandler(self.reads, self.signals, now_ms).handle,
-            Typing: TypingHandler(
-                parts.database, self.signals, settings.typing_members, now_ms
-            ).handle,
-            History: HistoryHandler(parts.database).handle,
-            **self._people(),
-            **sessions.handlers(parts.database),
+            Typing: typing.handle,
+            History: HistoryHandler(database).handle,
+            **self._contacts.handlers(),
+            **self._groups.handlers(),
+            **sessions.handlers(database),
             **self.mailboxes.handlers(),
             **self.push.handlers(),
         }
-
-    def _people(self) -> dict[type, Handle]:
-        parts, committed = self._parts, self.events.committed
-        contacts = ContactsService(
-            parts.database,
-            committed,
-            self._whole.contacts,
-            now_ms=parts.now_ms,
-            random_bits=parts.random_bits,
-        )
-        groups = GroupsService(
-            parts.database,
-            committed,
-            self._whole.groups,
-            now_ms=parts.now_ms,
-            random_bits=parts.random_bits,
-        )
-        return contacts.handlers() | groups.handlers()

@@ -9,6 +9,7 @@ from prometheus_client.registry import Collector
 
 from backends.errors import StoreUnavailableError
 from backends.leases.interface import NodeLease
+from backends.push.connect import reconfigure_providers
 from logic.counters import Counters
 from logic.dispatch import Dispatch
 from logic.instant_messages import InstantMessages
@@ -26,7 +27,6 @@ from logic.rooms.shard_duties import ShardDuties
 from logic.rooms.totals import Totals
 from logic.rooms.writer import RoomWriter
 from logic.settings import Settings
-from mesh.discovery import follow
 from mesh.interface import Mesh
 from mesh.lives import Lives
 from mesh.metrics import LivesCollector, ServingCollector
@@ -34,6 +34,7 @@ from mesh.serving import Serving
 from proto.envelopes import Envelope, Kind
 from proto.identity import NodeIdentity
 from proto.priorities import Priority
+from proto.regions import Regions
 from proto.services import SERVICE_IM, SERVICE_LOGIC, Method
 
 LEASE_INTERVAL_S = 1.0
@@ -56,6 +57,7 @@ class Logic:
         self._identity = identity
         self._parts = parts
         self._mesh = mesh
+        self._settings = settings
         self._collectors = collectors
         self._stopping = False
         self._known = False
@@ -77,7 +79,7 @@ class Logic:
         )
         self.capacity = Capacity(settings.messages_per_s)
         self.im = InstantMessages(settings, parts, self.outgoing, self._living)
-        self.dispatch = self._dispatch(settings)
+        self.dispatch = self._dispatch(settings.regions)
         handle = self.dispatch.handle
         self.serving = {
             SERVICE_LOGIC: Serving(mesh, handle, settings.bounds()),
@@ -122,8 +124,17 @@ class Logic:
         return [own, serving, lives, *self.im.collectors(), *self._collectors]
 
     def reconfigured(self, settings: Settings) -> None:
-        """Take over the relays from a config file that has changed."""
-        follow(self._mesh, settings.mesh)
+        """Take over the keys that reload; see `ops.roles.Service`."""
+        push = settings.push
+        reconfigure_providers(self._parts.providers, push.fcm, push.webhook)
+        self._mesh.reconfigured(settings.mesh)
+        self._settings = settings
+        self._parts.urgent_limit.rate = settings.urgent_rate()
+        self.capacity.per_s = settings.messages_per_s
+        self.outgoing.reconfigured(settings.outgoing_records)
+        self.im.reconfigured(settings)
+        self.serving[SERVICE_LOGIC].reconfigured(settings.bounds())
+        self.serving[SERVICE_IM].reconfigured(settings.im.bounds())
 
     async def run(self, stopping: trio.Event) -> None:
         """Work until `stopping`; then answer what was admitted and empty the way to the bus."""
@@ -149,11 +160,16 @@ class Logic:
             nursery.cancel_scope.cancel()
         await self._resign()
 
-    def _dispatch(self, settings: Settings) -> Dispatch:
+    def _dispatch(self, regions: Regions) -> Dispatch:
         rooms = room_methods(
-            settings, self._parts, self._writer, self._living, self.capacity, self.counters
+            lambda: self._settings,
+            self._parts,
+            self._writer,
+            self._living,
+            self.capacity,
+            self.counters,
         )
-        regions, own = settings.regions, self._identity.region
+        own = self._identity.region
         here = {method: at_home(handle, regions, own) for method, handle in rooms.items()}
         between = {
             Method.LIVES: LivesHandler(self._living).handle,

@@ -17,6 +17,11 @@ class Outgoing:
         self.ordinary = tuple(OrdinaryWay(bus, priority, limit) for priority in Priority)
         self.hot = tuple(HotWay(bus, priority, limit) for priority in Priority)
 
+    def reconfigured(self, limit: int) -> None:
+        """Have another bound of each queue from now on; what waits beyond it stays."""
+        for way in self.ways:
+            way.queue.limit = limit
+
     @property
     def ways(self) -> tuple[OutgoingWay, ...]:
         """All of them."""

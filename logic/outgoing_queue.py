@@ -12,7 +12,7 @@ class OutgoingQueue:
 
     def __init__(self, priority: Priority, limit: int) -> None:
         self._keeps_newest = priority is Priority.BULK
-        self._limit = limit
+        self.limit = limit
         self._records: deque[Record] = deque()
         self.dropped = 0
 
@@ -21,7 +21,7 @@ class OutgoingQueue:
 
     def put(self, record: Record) -> None:
         """Let `record` wait, or drop one."""
-        if len(self._records) >= self._limit:
+        if len(self._records) >= self.limit:
             self.dropped += 1
             if not self._keeps_newest:
                 return

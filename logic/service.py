@@ -19,7 +19,6 @@ from backends.links.interface import Links
 from backends.links.nng import NngLinks
 from backends.push.connect import open_providers
 from backends.push.interface import Provider
-from backends.rate_limit.interface import Rate
 from backends.rate_limit.redis import RedisRateLimit
 from backends.redis.client import RedisClient, open_redis
 from backends.redis.collector import StoreCollector
@@ -102,7 +101,6 @@ def parts_of(
     An order to drain sets `stopping`.
     """
     random_bits = random.SystemRandom().getrandbits
-    rate = Rate(settings.urgent_per_s, settings.urgent_burst)
     return Parts(
         bus=bus,
         room_log=RedisRoomLog(
@@ -113,7 +111,7 @@ def parts_of(
         likes=RedisLikes(redis),
         census=RedisCensus(redis, now_ms=now_ms),
         changed=RedisChangedRooms(redis),
-        urgent_limit=RedisRateLimit(urgent, "urgent", rate, now_ms=now_ms),
+        urgent_limit=RedisRateLimit(urgent, "urgent", settings.urgent_rate(), now_ms=now_ms),
         answers=RedisAnswers(redis, settings.room_log.dedup_s),
         database=database,
         routes=RedisRoutes(redis),

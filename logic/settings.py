@@ -6,6 +6,7 @@ from msgspec import Meta, Struct
 
 from backends.bus.settings import BusSettings
 from backends.database.settings import DatabaseSettings
+from backends.rate_limit.interface import Rate
 from backends.redis.settings import StoreSettings
 from backends.room_log.retention import Retention
 from logic.contacts.settings import ContactSettings
@@ -16,6 +17,7 @@ from logic.notify.settings import PushSettings
 from mesh.serving import Bounds
 from mesh.settings import MeshSettings
 from proto.regions import ONE_REGION, Regions
+from proto.settings_types import RELOADS
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -23,6 +25,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     urgent_gift_value: Annotated[
         int,
+        RELOADS,
         Meta(
             description="Value (of one gift times its count) from which a gift is urgent. 1,000:"
             " rare enough that urgent stays the exception, which is what keeps it fast.",
@@ -32,6 +35,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ] = 1000
     urgent_per_s: Annotated[
         float,
+        RELOADS,
         Meta(
             description="Urgent messages of one user a second, on average and over all instances."
             " Five are faster than anybody speaks.",
@@ -41,6 +45,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ] = 5.0
     urgent_burst: Annotated[
         int,
+        RELOADS,
         Meta(
             description="Urgent messages of one user at once, before the average counts. Ten: a"
             " short run of gifts.",
@@ -50,6 +55,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ] = 10
     max_uids: Annotated[
         int,
+        RELOADS,
         Meta(
             description="Most receivers of one message of a back end. 20,000 are 20 records on the"
             " bus and about a megabyte in the request.",
@@ -59,6 +65,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ] = 20_000
     messages_per_s: Annotated[
         float,
+        RELOADS,
         Meta(
             description="Normal and bulk messages a second that this instance takes; beyond it they"
             " are answered `overloaded`. 2,000: about what a core does. Set it to what leaves the"
@@ -69,6 +76,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ] = 2000.0
     at_work: Annotated[
         int,
+        RELOADS,
         Meta(
             description="Most requests of each priority that are worked on at once. 24 keep the"
             " store's pipelines filled; more would wait inside, where urgent ones can't overtake.",
@@ -78,6 +86,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ] = 24
     target_ms: Annotated[
         float,
+        RELOADS,
         Meta(
             description="Milliseconds that a normal or bulk request should take; where they take"
             " longer, fewer are worked on at once. 25: several times what an idle machine needs,"
@@ -88,6 +97,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ] = 25.0
     waiting: Annotated[
         int,
+        RELOADS,
         Meta(
             description="Requests of each priority that wait for their turn; beyond that they are"
             " answered `overloaded` at once. 512 are a quarter of a second of work.",
@@ -97,6 +107,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ] = 512
     wait_s: Annotated[
         float,
+        RELOADS,
         Meta(
             description="Seconds that a request may wait: behind one that has waited for longer,"
             " the next is answered `overloaded`. A quarter: a person does not notice, and what is"
@@ -107,6 +118,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ] = 0.25
     outgoing_records: Annotated[
         int,
+        RELOADS,
         Meta(
             description="Records of each priority and way (ordinary, hot) that wait for a bus that"
             " is away. Full: urgent and normal drop the newest (the room log repairs), bulk the"
@@ -133,9 +145,13 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     database: DatabaseSettings = DatabaseSettings()
     im: ImSettings = ImSettings()
     mailbox: MailboxSettings = MailboxSettings()
-    contacts: ContactSettings = ContactSettings()
-    groups: GroupSettings = GroupSettings()
+    contacts: Annotated[ContactSettings, RELOADS] = ContactSettings()
+    groups: Annotated[GroupSettings, RELOADS] = GroupSettings()
     push: PushSettings = PushSettings()
+
+    def urgent_rate(self) -> Rate:
+        """Return how many urgent messages one user may send."""
+        return Rate(self.urgent_per_s, self.urgent_burst)
 
     def bounds(self) -> Bounds:
         """Return the places of requests about rooms and pushes."""

@@ -31,6 +31,11 @@ class Concurrency:
         self._cut_at = float("-inf")
         self._least = _Least()
 
+    def reconfigured(self, most: int, target_s: float) -> None:
+        """Have other bounds from now on; what is under way beyond them goes on."""
+        self._most, self._target_s = most, target_s
+        self._places = min(self._places, float(most))
+
     def places(self, now: float) -> int:
         """Return how many may be under way now."""
         per_s = self._places * GROWTH_PER_S + self._most / STEPS

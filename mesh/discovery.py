@@ -6,9 +6,7 @@ import trio
 from backends.errors import StoreUnavailableError
 from backends.leases.interface import NodeLease, Registry
 from mesh.addresses import BadAddressError, lane_urls
-from mesh.interface import Mesh
 from mesh.node import MeshNode
-from mesh.settings import MeshSettings
 
 INTERVAL_S = 1.0
 """As often as relays renew their leases: a new one is dialled within a second or two."""
@@ -33,15 +31,6 @@ async def discover(registry: Registry, region: str, mesh: MeshNode) -> None:
         else:
             mesh.set_relays(found | {",".join(each.urls) for each in mesh.up.values()})
         await trio.sleep(INTERVAL_S)
-
-
-def follow(mesh: Mesh, settings: MeshSettings) -> None:
-    """Have `mesh` dial the relays that a changed config names, unless it discovers them.
-
-    Raises `BadAddressError`, and changes nothing, where one is no address.
-    """
-    if not settings.discover:
-        mesh.set_relays(settings.relays)
 
 
 def addresses(leases: list[NodeLease], region: str) -> set[str]:

@@ -1,8 +1,9 @@
 """What a node sees of the mesh: relays by name, rooms it wants, requests it asks or serves."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from mesh.settings import MeshSettings
 from proto.envelopes import Envelope
 from proto.headers import RequestHeader
 from proto.priorities import Priority
@@ -48,10 +49,11 @@ class Mesh(Protocol):
     def unwant_once(self, key: str) -> None:
         """Withdraw the interest in `key`."""
 
-    def set_relays(self, addresses: Iterable[str]) -> None:
-        """Use the relays at `addresses` and no others from now on; those that stay are not touched.
+    def reconfigured(self, settings: MeshSettings) -> None:
+        """Take over the keys that reload: the bounds and, unless they are discovered, the relays;
+        those that stay are not touched.
 
-        Raises `BadAddressError`, and changes nothing, where one is none.
+        Raises `BadAddressError`, and changes nothing, where an address is none.
         """
 
     async def confirmed(self, room: str) -> None:

@@ -37,6 +37,11 @@ class MeshNode(Uplinks):
         self._turn = 0
         self.requests = RequestBook(identity.incarnation, settings.max_requests)
 
+    def reconfigured(self, settings: MeshSettings) -> None:
+        """See `Mesh`."""
+        super().reconfigured(settings)
+        self.requests.limit = settings.max_requests
+
     async def request(
         self,
         method: Method,

@@ -46,7 +46,8 @@ class RequestBook:
 
     def __init__(self, incarnation: str, limit: int) -> None:
         self._incarnation = incarnation
-        self._limit = limit
+        self.limit = limit
+        """Attempts that may be open at once."""
         self._number = 0
         self._open: dict[int, Attempt] = {}
         self.unmatched = 0
@@ -64,7 +65,7 @@ class RequestBook:
 
     def open(self, relay: str, priority: Priority) -> Attempt:
         """Begin an attempt over `relay`; raises `RequestError` `overloaded` beyond the bound."""
-        if len(self._open) >= share(self._limit, priority):
+        if len(self._open) >= share(self.limit, priority):
             self.refused += 1
             raise RequestError(ErrorCode.OVERLOADED, retry_after_ms=FULL_RETRY_MS)
         self._number += 1

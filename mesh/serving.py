@@ -46,6 +46,11 @@ class Bounds(NamedTuple):
     wait_s: float = 0.25
     target_s: float = 0.025
 
+    @property
+    def targets_s(self) -> tuple[float, ...]:
+        """By priority."""
+        return (float("inf"), self.target_s, self.target_s)
+
 
 class Turns:
     """Who is next: pure. Each priority has its own places, and its own queue in order."""
@@ -53,10 +58,15 @@ class Turns:
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
         self._queues: tuple[deque[Asked], ...] = tuple(deque() for _ in Priority)
-        targets = (float("inf"), bounds.target_s, bounds.target_s)
-        self._work = [Concurrency(bounds.at_work, target_s) for target_s in targets]
+        self._work = [Concurrency(bounds.at_work, target_s) for target_s in bounds.targets_s]
         self.refused = 0
         self.expired = 0
+
+    def reconfigured(self, bounds: Bounds) -> None:
+        """Have other bounds from now on; who waits or is at work goes on."""
+        self._bounds = bounds
+        for work, target_s in zip(self._work, bounds.targets_s, strict=True):
+            work.reconfigured(bounds.at_work, target_s)
 
     @property
     def at_work(self) -> int:
@@ -148,6 +158,11 @@ class Serving:
             self._start_some()
         else:
             self._answer_soon(asked, _error(ErrorCode.OVERLOADED, OVERLOADED_RETRY_MS))
+
+    def reconfigured(self, bounds: Bounds) -> None:
+        """Have other bounds from now on."""
+        self.turns.reconfigured(bounds)
+        self._start_some()
 
     async def drain(self) -> None:
         """Refuse what comes from now on (`unavailable`: another instance may do it), and wait

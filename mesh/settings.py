@@ -5,6 +5,9 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from mesh.addresses import BadAddressError, lane_urls
+from proto.settings_types import RELOADS
+
 MIB = 1 << 20
 
 
@@ -13,11 +16,11 @@ class MeshSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
     relays: Annotated[
         list[str],
+        RELOADS,
         Meta(
             description="Addresses of all relays of the region, one text each: the URL of the "
             "urgent lane, with normal and bulk on the next two ports, or three URLs with commas "
-            "between them. Relays say their names themselves. A change of this key in the config "
-            "file is taken over within a second, without a restart.",
+            "between them. Relays say their names themselves.",
             max_length=8,
         ),
     ] = msgspec.field(default_factory=lambda: ["tcp://127.0.0.1:7730"])
@@ -31,6 +34,7 @@ class MeshSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     ] = False
     request_timeout_s: Annotated[
         float,
+        RELOADS,
         Meta(
             description="Seconds that one attempt of a request may take; a request that may be "
             "repeated has two attempts. Two are far over a healthy answer, far below a person's "
@@ -41,6 +45,7 @@ class MeshSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     ] = 2.0
     max_requests: Annotated[
         int,
+        RELOADS,
         Meta(
             description="Requests that may be without an answer at once; further ones are refused "
             "as `overloaded`. Normal ones leave a quarter to urgent, bulk a half. 4,096 is what "
@@ -51,6 +56,7 @@ class MeshSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     ] = 4096
     confirm_timeout_s: Annotated[
         float,
+        RELOADS,
         Meta(
             description="Seconds that a join waits for a relay to confirm the interest: as long as "
             "a carrier takes to be missed and replaced, and a little more.",
@@ -85,3 +91,11 @@ class MeshSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
             le=600,
         ),
     ] = 3.0
+
+    def __post_init__(self) -> None:
+        """Raise `ValueError` for a relay whose address names no three lanes."""
+        for address in self.relays:
+            try:
+                lane_urls(address)
+            except BadAddressError as error:
+                raise ValueError(f"relays: {error}") from None

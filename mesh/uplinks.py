@@ -72,8 +72,17 @@ class Uplinks:
             task_status.started()
 
     def set_relays(self, addresses: Iterable[str]) -> None:
-        """See `Mesh`."""
+        """Use the relays at `addresses` and no others from now on; those that stay are not touched.
+
+        Raises `BadAddressError`, and changes nothing, where one is none.
+        """
         self._dialling.use(addresses)
+
+    def reconfigured(self, settings: MeshSettings) -> None:
+        """See `Mesh`."""
+        if not settings.discover:
+            self.set_relays(settings.relays)
+        self._settings = settings
 
     @property
     def up(self) -> dict[str, Connection]:

@@ -45,6 +45,10 @@ class Keyring:
         if not 1 <= len(self.keys) <= MAX_KEYS:
             raise ValueError(f"expected 1 to {MAX_KEYS} keys, got {len(self.keys)}")
 
+    def replace(self, other: "Keyring") -> None:
+        """Have the keys and issuers of `other` instead, for all who hold this keyring: a reload."""
+        self.keys, self.issuers = other.keys, other.issuers
+
     def candidates(self, algorithm: object, kid: object) -> list[Key]:
         """Return the keys that a token with these two in its header may be signed with: those of
         the algorithm and, where both token and key have an id, of that id."""

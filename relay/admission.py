@@ -39,7 +39,8 @@ class Admission(Generic[N]):
     """Spreads requests over the instances that are up, to the one with the fewest outstanding."""
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
+        self.limit = limit
+        """How many requests an instance may have."""
         self._load: dict[N, int] = {}
         self._open: dict[Ticket, Outstanding[N]] = {}
 
@@ -88,7 +89,7 @@ class Admission(Generic[N]):
         self, instance: N, ticket: Ticket, lane: int, deadline: float, via: Via | None = None
     ) -> bool:
         """Give the request to `instance`, which is up, unless it has too many."""
-        if self._load[instance] >= share(self._limit, lane):
+        if self._load[instance] >= share(self.limit, lane):
             return False
         self.answered(ticket)
         # Last in the dictionary now, so that instances with equal loads take turns.

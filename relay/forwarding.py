@@ -65,6 +65,11 @@ class Forwarding:
             int(Kind.LEAVING): control.left,
         }
 
+    def reconfigured(self, max_outstanding: int) -> None:
+        """Have another bound of requests from now on."""
+        self.admission.limit = max_outstanding
+        self.crossing.reconfigured(max_outstanding)
+
     def join(self, peer: Peer) -> None:
         """Take in a node whose lanes are complete."""
         if peer.role == "relay":

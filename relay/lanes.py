@@ -53,7 +53,7 @@ class PeerLane:
         self.gathered: list[bytes] = []
         """Envelopes of the inbound batch at hand: the hot loop appends here, `absorb` follows."""
         self.full_since: float | None = None
-        self._limit_bytes = limit_bytes
+        self.limit_bytes = limit_bytes
         self._traffic = traffic
         self._drops = drops
         self._waiting: deque[bytes] = deque()
@@ -76,7 +76,7 @@ class PeerLane:
         """Say whether more than a quarter of the bound is taken, and going down: the rest is for
         what is under way when routers are pushed back, four batches and a ping of each. A node
         that takes nothing at all is not worth waiting for."""
-        return self._bytes * 4 > self._limit_bytes and now - self._moved_at < STALLED_S
+        return self._bytes * 4 > self.limit_bytes and now - self._moved_at < STALLED_S
 
     def control(self, envelope: bytes) -> None:
         """Queue an answer of the relay's own, before all else and never refused: a node has one
@@ -87,7 +87,7 @@ class PeerLane:
         """Take in what was gathered, as far as it fits, and send as `flush` does."""
         gathered, self.gathered = self.gathered, []
         size = sum(map(len, gathered))
-        if self._bytes + size <= self._limit_bytes:
+        if self._bytes + size <= self.limit_bytes:
             self._waiting.extend(gathered)
             self._bytes += size
         else:
@@ -102,7 +102,7 @@ class PeerLane:
         while (self._waiting or self._control) and self.link.sendable:
             self._send(self._take())
             self._moved_at = self._sent_at = now
-        if self._bytes * 2 < self._limit_bytes:
+        if self._bytes * 2 < self.limit_bytes:
             self.full_since = None
         return True
 
@@ -129,7 +129,7 @@ class PeerLane:
                 self._bytes += len(envelope)
 
     def _over(self, envelope: bytes) -> bool:
-        return self._bytes + len(envelope) > self._limit_bytes
+        return self._bytes + len(envelope) > self.limit_bytes
 
     def _take(self) -> list[bytes]:
         taken, self._control = self._control, []

@@ -140,6 +140,20 @@ class Relay:
     def _from_bus(self, priority: Priority, records: Sequence[Record]) -> None:
         self.sending.absorb(self.forwarding.from_bus(priority, records), trio.current_time())
 
+    # -- a config that has changed
+
+    def reconfigured(self, settings: Settings) -> None:
+        """Take over the keys that reload: bounds, and the relays of other regions.
+
+        Raises `ValueError`, and changes nothing, where these can't be taken over.
+        """
+        self._follow(settings.links)
+        self.settings = self.seating.settings = settings
+        self.forwarding.reconfigured(settings.max_outstanding)
+        for peer in self.seating.roster.peers:
+            for lane in peer.lanes.values():
+                lane.limit_bytes = self._limit_bytes(lane.priority)
+
     # -- `relay.seating.House`
 
     def admits(self, hello: Hello) -> bool:
@@ -158,7 +172,7 @@ class Relay:
 
     # -- other regions, and `relay.regions.link.Watch`
 
-    def follow(self, links: Sequence[RegionRelays]) -> None:
+    def _follow(self, links: Sequence[RegionRelays]) -> None:
         """Dial the relays of other regions that a changed config names.
 
         Raises `ValueError`, and changes nothing, for a region more or less: homes depend on that.
@@ -185,6 +199,10 @@ class Relay:
         }
 
     def _make_lane(self, priority: Priority, link: Link) -> PeerLane:
+        return PeerLane(
+            priority, link, self._limit_bytes(priority), self.traffic[priority], self.drops
+        )
+
+    def _limit_bytes(self, priority: Priority) -> int:
         urgent = priority is Priority.URGENT
-        limit = self.settings.peer_urgent_bytes if urgent else self.settings.peer_lane_bytes
-        return PeerLane(priority, link, limit, self.traffic[priority], self.drops)
+        return self.settings.peer_urgent_bytes if urgent else self.settings.peer_lane_bytes

@@ -52,7 +52,7 @@ class Seating:
         self.violations: Counter[str] = Counter()
         """Links that were cut, by reason."""
         self._me = me
-        self._settings = settings
+        self.settings = settings
         self._sending = sending
         self._house = house
         self._heard_at: dict[Link, float] = {}
@@ -150,7 +150,7 @@ class Seating:
         log.info("node_down", node=peer.node, role=peer.role, reason=reason)
 
     def _check(self, peer: Peer, now: float) -> None:
-        silence_s, stuck_s = self._settings.silence_s, self._settings.stuck_s
+        silence_s, stuck_s = self.settings.silence_s, self.settings.stuck_s
         for lane in peer.lanes.values():
             if now - self._heard_at.get(lane.link, now) > silence_s:
                 self.cut(lane.link, "silent", f"nothing for {silence_s} s")

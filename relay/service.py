@@ -48,8 +48,8 @@ class RelayService:
         return status(self._relay)
 
     def reconfigured(self, settings: Settings) -> None:
-        """Take over the relays of other regions from a config file that has changed."""
-        self._relay.follow(settings.links)
+        """Take over the keys that reload; see `ops.roles.Service`."""
+        self._relay.reconfigured(settings)
 
     def collectors(self) -> Iterable[Collector]:
         """Return the collectors for `/metrics`."""

@@ -7,7 +7,7 @@ from msgspec import Meta
 
 from backends.bus.settings import BusSettings
 from proto.regions import ONE_REGION, Regions
-from proto.settings_types import Secret
+from proto.settings_types import RELOADS, Secret
 from relay.regions.settings import RegionRelays, refuse_bad_links
 
 MIB = 1 << 20
@@ -48,6 +48,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     ] = ""
     peer_lane_bytes: Annotated[
         int,
+        RELOADS,
         Meta(
             description="Bytes that may wait for one node on the normal or bulk lane. Eight "
             "million are about 0.2 s of a full lane: enough for a pause of the node's, little "
@@ -60,6 +61,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     ] = 8 * MIB
     peer_urgent_bytes: Annotated[
         int,
+        RELOADS,
         Meta(
             description="Bytes that may wait for one node on the urgent lane: the biggest bound, "
             "since urgent is dropped last.",
@@ -69,6 +71,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     ] = 32 * MIB
     stuck_s: Annotated[
         float,
+        RELOADS,
         Meta(
             description="Seconds that a node's lane may stay full before the node is cut and has "
             "to come back: longer than a collector's pause, shorter than what viewers bear.",
@@ -87,6 +90,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     ] = 3.0
     max_outstanding: Annotated[
         int,
+        RELOADS,
         Meta(
             description="Requests that one logic instance may have unanswered through this relay; "
             "beyond it requests are answered `overloaded`. Normal ones leave a quarter to urgent, "
@@ -113,6 +117,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     ] = 1.0
     links: Annotated[
         tuple[RegionRelays, ...],
+        RELOADS,
         Meta(
             description="The relays of each other region, all of which this relay dials: "
             "`[[relay.links]]` with `region` and `relays`, addresses as in `mesh.relays`. A region "

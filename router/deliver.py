@@ -36,7 +36,7 @@ class Deliverer:
         self._routes = routes
         self._presence = presence
         self._relays = relays
-        self._costs = costs
+        self.costs = costs
         self._counters = counters
         self._now_ms = now_ms
 
@@ -64,7 +64,7 @@ class Deliverer:
         load = Load(len(uids), uid_bytes, len(record.body))
         cluster = Cluster(self._presence.access_nodes, self._relays())
         settled = self._presence.settled
-        return choose(load, cluster, self._costs, settled=settled, sharing=sharing).mode
+        return choose(load, cluster, self.costs, settled=settled, sharing=sharing).mode
 
     async def _look_up(self, records: Sequence[Record]) -> list[list[list[Route]]] | None:
         """Return each record's routes, or `None` when they can't be trusted."""

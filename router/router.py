@@ -16,10 +16,10 @@ from backends.errors import StoreUnavailableError
 from backends.heat.interface import HeatStore
 from backends.leases.interface import Duties, NodeLease, Registry
 from backends.likes.interface import Census
+from backends.provisioner.connect import reconfigure_provisioner
 from backends.provisioner.interface import Provisioner
 from backends.room_log.interface import RoomLog
 from backends.routes.interface import Routes
-from mesh.discovery import follow
 from mesh.interface import Mesh
 from mesh.lives import Lives
 from mesh.metrics import LivesCollector
@@ -98,6 +98,7 @@ class Router:
             registry=parts.registry,
             heat=parts.heat,
         )
+        self._deliverer = self._make_deliverer()
         self._consumers = self._make_consumers()
 
     def ready(self) -> bool:
@@ -129,8 +130,12 @@ class Router:
         return self._gateway.routes
 
     def reconfigured(self, settings: Settings) -> None:
-        """Take over the relays from a config file that has changed."""
-        follow(self._parts.mesh, settings.mesh)
+        """Take over the keys that reload; see `ops.roles.Service`."""
+        self._gateway.reconfigured(settings)
+        self._parts.mesh.reconfigured(settings.mesh)
+        self._heat.reconfigured(settings.heat)
+        self._deliverer.costs = settings.costs
+        reconfigure_provisioner(self._parts.provisioner, settings.provisioner)
 
     async def run(self, stopping: trio.Event) -> None:
         """Work until `stopping`, then finish what was taken from the bus."""
@@ -149,22 +154,24 @@ class Router:
             keeping.cancel_scope.cancel()
         await self._resign()
 
-    def _make_consumers(self) -> list[Consumer]:
-        settings, bus = self._settings, self._parts.bus
-        deliverer = Deliverer(
+    def _make_deliverer(self) -> Deliverer:
+        return Deliverer(
             Dispatch(self._parts.mesh, self.counters),
             self._parts.routes,
             self.presence,
             self._relays_up,
-            settings.costs,
+            self._settings.costs,
             self.counters,
             _now_ms,
         )
+
+    def _make_consumers(self) -> list[Consumer]:
+        settings, bus = self._settings, self._parts.bus
         return [
             Consumer(
                 topic,
                 bus,
-                deliverer,
+                self._deliverer,
                 Seen(settings.dedup_age_s, settings.dedup_ids),
                 self.counters,
             )

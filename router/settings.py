@@ -11,6 +11,7 @@ from backends.room_log.retention import Retention
 from backends.token_keys.files import load_keyring
 from mesh.settings import MeshSettings
 from proto.regions import ONE_REGION, Regions
+from proto.settings_types import RELOADS
 from proto.token_settings import TokenSettings
 from router.costs import Costs
 from router.gateway.settings import GatewaySettings
@@ -37,15 +38,15 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             le=10_000_000,
         ),
     ] = 200_000
-    tokens: TokenSettings
+    tokens: Annotated[TokenSettings, RELOADS]
     mesh: MeshSettings = MeshSettings()
     bus: BusSettings = BusSettings()
     store: StoreSettings = StoreSettings()
     regions: Regions = ONE_REGION
     room_log: Retention = Retention()
-    costs: Costs = Costs()
+    costs: Annotated[Costs, RELOADS] = Costs()
     gateway: GatewaySettings = GatewaySettings()
-    heat: HeatSettings = HeatSettings()
+    heat: Annotated[HeatSettings, RELOADS] = HeatSettings()
     provisioner: ProvisionerSettings = ProvisionerSettings()
 
     def __post_init__(self) -> None:

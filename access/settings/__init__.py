@@ -13,6 +13,7 @@ from backends.token_keys.files import load_keyring
 from mesh.settings import MeshSettings
 from proto.ids import POOL_PATTERN
 from proto.regions import ONE_REGION, Regions
+from proto.settings_types import RELOADS
 from proto.token_settings import TokenSettings
 
 __all__ = ["ClientSettings", "EdgeSettings", "ImSettings", "RoomSettings", "Settings"]
@@ -21,7 +22,7 @@ __all__ = ["ClientSettings", "EdgeSettings", "ImSettings", "RoomSettings", "Sett
 class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """An access node: the WebSocket edge of the cluster."""
 
-    tokens: TokenSettings
+    tokens: Annotated[TokenSettings, RELOADS]
     public_url: Annotated[
         str,
         Meta(

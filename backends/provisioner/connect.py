@@ -13,6 +13,12 @@ from backends.provisioner.static import InUse, StaticPools
 from backends.provisioner.webhook import WebhookPools
 
 
+def reconfigure_provisioner(provisioner: Provisioner | None, settings: ProvisionerSettings) -> None:
+    """Have `provisioner` take over the keys that reload: those of kind `webhook`."""
+    if isinstance(provisioner, WebhookPools):
+        provisioner.reconfigured(settings)
+
+
 @asynccontextmanager
 async def open_provisioner(
     settings: ProvisionerSettings, in_use: InUse, duties: Duties, now_s: Callable[[], float]

@@ -6,7 +6,7 @@ import httpx
 from msgspec import Meta, Struct
 
 from proto.ids import POOL_PATTERN
-from proto.settings_types import Secret
+from proto.settings_types import RELOADS, Secret
 
 MIN_SECRET_BYTES = 32
 
@@ -42,6 +42,7 @@ class ProvisionerSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_on
     ] = ""
     secret: Annotated[
         Secret,
+        RELOADS,
         Meta(
             description="Kind `webhook`: key that requests are signed with (HMAC-SHA256), at least"
             " 32 bytes. No default: a known secret is none."
@@ -58,6 +59,7 @@ class ProvisionerSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_on
     ] = 3.0
     give_up_s: Annotated[
         float,
+        RELOADS,
         Meta(
             description="Seconds for a request and its repeats, after which the room stays as it is"
             " and is looked at again later. 10: a server that restarts is met again.",

@@ -42,10 +42,13 @@ class WebhookPools:
         self, settings: ProvisionerSettings, http: HttpClient, now_s: Callable[[], float]
     ) -> None:
         self._url = settings.url.rstrip("/")
-        self._secret = settings.secret
-        self._give_up_s = settings.give_up_s
+        self._settings = settings
         self._http = http
         self._now_s = now_s
+
+    def reconfigured(self, settings: ProvisionerSettings) -> None:
+        """Sign with another secret, and give up after another time, from now on."""
+        self._settings = settings
 
     async def provide(self, room: str, pool: str, nodes: int) -> str:
         """See `Provisioner`."""
@@ -62,7 +65,7 @@ class WebhookPools:
     async def _asked(self, method: str, pool: str, body: bytes) -> Answer:
         """Ask until there is an answer that counts; raises `ProvisionerError` when time is up."""
         delay_s, why = FIRST_BACKOFF_S, "no answer"
-        with trio.move_on_after(self._give_up_s):
+        with trio.move_on_after(self._settings.give_up_s):
             while True:
                 try:
                     answer = await self._ask(method, pool, body)
@@ -75,14 +78,14 @@ class WebhookPools:
                 log.debug("provisioner_asked_again", method=method, pool=pool, reason=why)
                 await trio.sleep(delay_s)
                 delay_s = min(2 * delay_s, LONGEST_BACKOFF_S)
-        raise ProvisionerError(f"{method} of pool {pool}: {why} for {self._give_up_s:g} s")
+        raise ProvisionerError(f"{method} of pool {pool}: {why} for {self._settings.give_up_s:g} s")
 
     async def _ask(self, method: str, pool: str, body: bytes) -> Answer:
         timestamp = str(int(self._now_s()))
         headers = {
             "content-type": "application/json",
             TIMESTAMP: timestamp,
-            SIGNATURE: sign(self._secret, timestamp, signed_content(method, pool, body)),
+            SIGNATURE: sign(self._settings.secret, timestamp, signed_content(method, pool, body)),
         }
         return await self._http.request(method, f"{self._url}/pools/{pool}", headers, body)
 

@@ -7,13 +7,28 @@ import httpx
 
 from backends.http.client import HttpClient
 from backends.push.fcm import Fcm
-from backends.push.google_token import read_account
+from backends.push.google_token import ServiceAccount, read_account
 from backends.push.interface import Provider
 from backends.push.settings import FcmSettings, WebhookSettings
 from backends.push.webhook import Webhook
 
 MAX_CONNECTIONS = 64
 KEPT_S = 30.0
+
+
+def reconfigure_providers(
+    providers: Mapping[str, Provider], fcm: FcmSettings, webhook: WebhookSettings
+) -> None:
+    """Have the providers sign with the secrets and key files as they are now.
+
+    Raises `ValueError`, and changes nothing, for a key file that is none.
+    """
+    account = _account(fcm) if "fcm" in providers else None
+    for provider in providers.values():
+        if isinstance(provider, Webhook):
+            provider.settings = webhook
+        elif isinstance(provider, Fcm) and account is not None:
+            provider.use(account)
 
 
 @asynccontextmanager
@@ -34,11 +49,14 @@ def _providers(
 ) -> Mapping[str, Provider]:
     found: dict[str, Provider] = {}
     if fcm.account_file:
-        try:
-            account = read_account(fcm.account_file)
-        except ValueError as error:
-            raise ValueError(f"logic.push.fcm.account_file: {error}") from None
-        found["fcm"] = Fcm(fcm, account, http, now_s)
+        found["fcm"] = Fcm(fcm, _account(fcm), http, now_s)
     if webhook.url:
         found["webhook"] = Webhook(webhook, http, now_s)
     return found
+
+
+def _account(fcm: FcmSettings) -> ServiceAccount:
+    try:
+        return read_account(fcm.account_file)
+    except ValueError as error:
+        raise ValueError(f"logic.push.fcm.account_file: {error}") from None

@@ -40,23 +40,35 @@ class Fcm:
         http: HttpClient,
         now_s: Callable[[], float],
     ) -> None:
-        self._url = f"{settings.endpoint}/v1/projects/{account.project_id}/messages:send"
-        self._ttl_s = settings.ttl_s
+        self._settings = settings
+        self._account = account
         self._http = http
         self._now_s = now_s
         self._tokens = AccessTokens(account, http, now_s)
 
+    def use(self, account: ServiceAccount) -> None:
+        """Send in the name of `account` from now on."""
+        if account != self._account:
+            self._account = account
+            self._tokens = AccessTokens(account, self._http, self._now_s)
+
+    @property
+    def _url(self) -> str:
+        project = self._account.project_id
+        return f"{self._settings.endpoint}/v1/projects/{project}/messages:send"
+
     async def send(self, notification: Notification) -> Outcome:
         """See `Provider`."""
         try:
-            token = await self._tokens.get()
+            tokens, url = self._tokens, self._url
+            token = await tokens.get()
             headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
-            body = fcm_body(notification, self._ttl_s, self._now_s())
-            answer = await self._http.post(self._url, headers, body)
+            body = fcm_body(notification, self._settings.ttl_s, self._now_s())
+            answer = await self._http.post(url, headers, body)
         except UnreachableError as error:
             return later(str(error))
         if answer.status == 401:
-            self._tokens.forget(token)
+            tokens.forget(token)
         outcome = outcome_of(answer, self._now_s())
         if outcome.verdict is Verdict.REFUSED:
             log.warning("fcm_refused", reason=outcome.reason, answer=answer.body[:300])

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from proto.settings_types import SECRET_MARK
+from proto.settings_types import RELOADS, SECRET_MARK
 
 
 class FcmSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -14,7 +14,7 @@ class FcmSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
         str,
         Meta(
             description="JSON key file of a service account that may send (role `Firebase Cloud"
-            " Messaging API Admin`). Empty, the default: not used."
+            " Messaging API Admin`). Its content is read again on reload. Empty, the default: not used."
         ),
     ] = ""
     endpoint: Annotated[
@@ -47,6 +47,7 @@ class WebhookSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     ] = ""
     secret: Annotated[
         str,
+        RELOADS,
         Meta(
             description="Key that posts are signed with (HMAC-SHA256), at least 32 bytes. No"
             " default: a known secret is none.",

@@ -21,7 +21,7 @@ class Webhook:
     def __init__(
         self, settings: WebhookSettings, http: HttpClient, now_s: Callable[[], float]
     ) -> None:
-        self._settings = settings
+        self.settings = settings
         self._http = http
         self._now_s = now_s
 
@@ -32,11 +32,11 @@ class Webhook:
         headers = {
             "content-type": "application/json",
             TIMESTAMP: timestamp,
-            SIGNATURE: sign(self._settings.secret, timestamp, body),
+            SIGNATURE: sign(self.settings.secret, timestamp, body),
             ID: f"{notification.id}/{notification.device}",
         }
         try:
-            answer = await self._http.post(self._settings.url, headers, body)
+            answer = await self._http.post(self.settings.url, headers, body)
         except UnreachableError as error:
             return later(str(error))
         return outcome_of(answer, self._now_s())

@@ -13,7 +13,9 @@ class Rate:
 
 
 class RateLimit(Protocol):
-    """One rate for each key."""
+    """One `rate` for each key; it may be replaced at any time."""
+
+    rate: Rate
 
     async def take(self, key: str) -> int:
         """Take one from `key`: 0 when admitted, else after how many milliseconds to ask again.

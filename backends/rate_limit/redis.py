@@ -17,7 +17,7 @@ class RedisRateLimit:
     ) -> None:
         self._redis = redis
         self._name = name
-        self._rate = rate
+        self.rate = rate
         self._now_ms = now_ms
 
     async def take(self, key: str) -> int:
@@ -25,7 +25,7 @@ class RedisRateLimit:
         command = _TAKE.command(
             [f"rm:limit:{self._name}:{key}"],
             self._now_ms(),
-            1000 / self._rate.per_s,
-            self._rate.burst,
+            1000 / self.rate.per_s,
+            self.rate.burst,
         )
         return int(await self._redis.call(key, command))

@@ -86,7 +86,7 @@ class ContactsService:
     ) -> None:
         self._database = database
         self._committed = committed
-        self._most = settings.max_friends
+        self.settings = settings
         self._now_ms = now_ms
         self._random_bits = random_bits
 
@@ -102,8 +102,8 @@ class ContactsService:
             )
         text = request.text if isinstance(request, FriendRequest) else ""
         deed = Deed(asker, request.uid, text, new_id(self._random_bits))
-        change, now_ms = CHANGES[type(request)], self._now_ms()
-        done = await self._database.write(lambda c: _do(c, deed, change, self._most, now_ms))
+        change, most, now_ms = CHANGES[type(request)], self.settings.max_friends, self._now_ms()
+        done = await self._database.write(lambda c: _do(c, deed, change, most, now_ms))
         if done.appended:
             self._committed(done.appended, asker.trace)
         return encode_json(ContactOk(request.uid, done.mine.state, done.mine.blocked))

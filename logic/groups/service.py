@@ -53,7 +53,7 @@ class GroupsService:
     ) -> None:
         self._database = database
         self._committed = committed
-        self._most = settings.max_members
+        self.settings = settings
         self._now_ms = now_ms
         self._random_bits = random_bits
 
@@ -61,7 +61,7 @@ class GroupsService:
         """Return what answers each request about groups."""
         changes: dict[type, Change] = {
             GroupUpdate: changing.update,
-            GroupInvite: partial(coming.invite, most=self._most),
+            GroupInvite: self._invite,
             GroupKick: going.kick,
             GroupLeave: going.leave,
             GroupRole: changing.set_role,
@@ -83,10 +83,13 @@ class GroupsService:
         changing.check_name(request.name)
         act = self._act(asker)
         created = await self._database.write(
-            lambda connection: coming.create(connection, act, request, self._most)
+            lambda connection: coming.create(connection, act, request, self.settings.max_members)
         )
         self._tell(created.appended, asker)
         return created.ok
+
+    def _invite(self, turn: Turn, request: GroupInvite) -> Done:
+        return coming.invite(turn, request, self.settings.max_members)
 
     async def _tag(self, asker: Asker, request: GroupTag) -> bytes:
         if asker.role != "server":

@@ -38,12 +38,12 @@ class RecallHandler:
         self,
         database: Database,
         committed: Committed,
-        recall_s: float,
+        recall_s: Callable[[], float],
         now_ms: Callable[[], int],
     ) -> None:
         self._database = database
         self._committed = committed
-        self._recall_ms = round(recall_s * 1000)
+        self._recall_s = recall_s
         self._now_ms = now_ms
 
     async def handle(self, asker: Asker, recall: Recall) -> bytes:
@@ -71,9 +71,10 @@ class RecallHandler:
             return
         if message.sender != asker.uid:
             raise RequestError(ErrorCode.FORBIDDEN, "seq: the message is somebody else's")
-        if self._now_ms() - message.ts > self._recall_ms:
+        recall_s = self._recall_s()
+        if self._now_ms() - message.ts > recall_s * 1000:
             raise RequestError(
-                ErrorCode.TOO_LATE, f"a message can be taken back for {self._recall_ms // 1000} s"
+                ErrorCode.TOO_LATE, f"a message can be taken back for {int(recall_s)} s"
             )
 
 

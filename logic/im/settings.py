@@ -5,6 +5,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from mesh.serving import Bounds
+from proto.settings_types import RELOADS
 
 
 class ImSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -31,6 +32,7 @@ class ImSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ] = 0.005
     at_work: Annotated[
         int,
+        RELOADS,
         Meta(
             description="Most requests about instant messages that are worked on at once. 256: they"
             " wait for a transaction that they share, so many at once cost little.",
@@ -40,6 +42,7 @@ class ImSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ] = 256
     waiting: Annotated[
         int,
+        RELOADS,
         Meta(
             description="Requests about instant messages that wait for their turn; beyond that they"
             " are answered `overloaded` at once. 2,048 are about a second of work.",
@@ -49,6 +52,7 @@ class ImSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ] = 2048
     wait_s: Annotated[
         float,
+        RELOADS,
         Meta(
             description="Seconds that such a request may wait: behind one that has waited for"
             " longer, the next is answered `overloaded`. Half a second: refused early, a client"
@@ -59,6 +63,7 @@ class ImSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ] = 0.5
     recall_s: Annotated[
         float,
+        RELOADS,
         Meta(
             description="Seconds for which one may take back a message of one's own; the owner and"
             " the admins of a group may at any time. Two minutes, as messengers do.",
@@ -68,6 +73,7 @@ class ImSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ] = 120.0
     receipts_members: Annotated[
         int,
+        RELOADS,
         Meta(
             description="Most members of a group whose members see who has read what. Each read of"
             " a message by a member is told to all others: with 100 members it is 10,000 pushes a"
@@ -78,6 +84,7 @@ class ImSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ] = 100
     typing_members: Annotated[
         int,
+        RELOADS,
         Meta(
             description="Most members of a group whose members see who types. 200: in larger ones"
             " somebody always does.",

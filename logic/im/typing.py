@@ -24,7 +24,7 @@ class TypingHandler:
         self,
         database: Database,
         signals: Signals,
-        typing_members: int,
+        typing_members: Callable[[], int],
         now_ms: Callable[[], int],
     ) -> None:
         self._database = database
@@ -47,6 +47,6 @@ class TypingHandler:
             raise error
         if kind_of(conv) is ConversationKind.DIRECT:
             return (peer(conv, uid),)
-        if standings.members[conv, uid].member_count > self._typing_members:
+        if standings.members[conv, uid].member_count > self._typing_members():
             return ()
         return [each for each in members_of(connection, [conv])[conv] if each != uid]

@@ -51,6 +51,10 @@ class HotGroups:
         if len(self._noticed) < MAX_NOTICED:
             self._noticed |= groups
 
+    def reconfigured(self, settings: HotSettings) -> None:
+        """Go by other thresholds from now on."""
+        self._settings, self._rules = settings, HotRules(settings)
+
     async def run(self) -> None:
         """Look until cancelled."""
         async with trio.open_nursery() as nursery:

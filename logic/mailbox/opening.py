@@ -49,7 +49,7 @@ class OpenHandler:
         now_ms: Callable[[], int],
         counters: MailboxCounters,
     ) -> None:
-        self._settings = settings
+        self.settings = settings
         self._now_ms = now_ms
         self._counters = counters
         self.openings: GroupCommit[Opening, OpenAnswer] = GroupCommit(
@@ -69,7 +69,7 @@ class OpenHandler:
     def _apply(self, connection: Connection, openings: Sequence[Opening]) -> list[OpenAnswer]:
         # By user: two transactions that hold the same ones do not wait for each other.
         order = sorted(range(len(openings)), key=lambda index: openings[index][0])
-        opened = partial(open_device, connection, self._settings, self._now_ms())
+        opened = partial(open_device, connection, self.settings, self._now_ms())
         answers = {index: opened(openings[index]) for index in order}
         return [answers[index] for index in range(len(openings))]
 

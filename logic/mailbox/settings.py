@@ -4,6 +4,8 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from proto.settings_types import RELOADS
+
 
 class HotSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """When a group becomes hot, and when it cools. The two are apart, so that no group goes to and
@@ -132,6 +134,7 @@ class MailboxSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     ] = 3.0
     sync_threshold: Annotated[
         int,
+        RELOADS,
         Meta(
             description="Messages that a device may have missed and still gets pushed when it"
             " comes back; beyond it, it asks for pages. 500: about a second of reading a socket.",
@@ -141,6 +144,7 @@ class MailboxSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     ] = 500
     max_devices: Annotated[
         int,
+        RELOADS,
         Meta(
             description="Devices of a user that are remembered; those without a push token that"
             " were not seen for the longest go first. 20: nobody has more.",
@@ -157,7 +161,7 @@ class MailboxSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
             le=10_000_000,
         ),
     ] = 10_000
-    hot: HotSettings = HotSettings()
+    hot: Annotated[HotSettings, RELOADS] = HotSettings()
 
     def __post_init__(self) -> None:
         """Raise `ValueError` where a group could cool as soon as it is hot."""

@@ -59,6 +59,11 @@ class Mailboxes:
         self._tails = TailsHandler(database)
         self._cursors = CursorsHandler(database, now_ms)
 
+    def reconfigured(self, settings: MailboxSettings) -> None:
+        """Take over the keys that reload."""
+        self._hot.reconfigured(settings.hot)
+        self._open.settings = settings
+
     def methods(self) -> Mapping[Method, Serve]:
         """Return what answers the access nodes."""
         return {

@@ -22,7 +22,9 @@ _D = devices.c
 class DeviceHandlers:
     """Keeps and forgets the tokens of devices."""
 
-    def __init__(self, database: Database, max_devices: int, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, database: Database, max_devices: Callable[[], int], now_ms: Callable[[], int]
+    ) -> None:
         self._database = database
         self._max_devices = max_devices
         self._now_ms = now_ms
@@ -38,7 +40,7 @@ class DeviceHandlers:
 
         def work(connection: Connection) -> None:
             set_token(connection, asker.uid, named, self._now_ms())
-            device_rows.bound_devices(connection, asker.uid, device, self._max_devices)
+            device_rows.bound_devices(connection, asker.uid, device, self._max_devices())
 
         await self._database.write(work)
         return OK

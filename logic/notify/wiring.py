@@ -24,7 +24,8 @@ class OfflinePush:
         presence = Presence(parts.routes, living)
         self._presence = PresenceHandler(presence, parts.database)
         self._watchable = WatchableHandler(parts.database)
-        self._devices = DeviceHandlers(parts.database, whole.mailbox.max_devices, parts.now_ms)
+        self._max_devices = whole.mailbox.max_devices
+        self._devices = DeviceHandlers(parts.database, lambda: self._max_devices, parts.now_ms)
         self.notifier = Notifier(
             whole.push,
             parts.database,
@@ -33,6 +34,10 @@ class OfflinePush:
             now_ms=parts.now_ms,
             random_bits=parts.random_bits,
         )
+
+    def reconfigured(self, whole: Settings) -> None:
+        """Take over the keys that reload."""
+        self._max_devices = whole.mailbox.max_devices
 
     def methods(self) -> Mapping[Method, Serve]:
         """Return what answers the access nodes."""

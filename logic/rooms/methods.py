@@ -1,5 +1,7 @@
 """What a logic node answers about rooms: each method to its handler."""
 
+from collections.abc import Callable
+
 from logic.counters import Counters
 from logic.dispatch import Handle
 from logic.living import Living
@@ -16,19 +18,19 @@ from proto.services import Method
 
 
 def room_methods(
-    settings: Settings,
+    settings: Callable[[], Settings],
     parts: Parts,
     writer: RoomWriter,
     living: Living,
     capacity: Capacity,
     counters: Counters,
 ) -> dict[Method, Handle]:
-    """Return the handlers of rooms, likes and back ends' pushes."""
+    """Return the handlers of rooms, likes and back ends' pushes; `settings` are those in effect."""
     now_ms, random_bits = parts.now_ms, parts.random_bits
     publish = PublishHandler(
         writer,
         parts.urgent_limit,
-        settings.urgent_gift_value,
+        lambda: settings().urgent_gift_value,
         capacity,
         now_ms=now_ms,
         random_bits=random_bits,
@@ -38,7 +40,7 @@ def room_methods(
         writer,
         parts.bus,
         parts.answers,
-        settings.max_uids,
+        lambda: settings().max_uids,
         capacity,
         now_ms=now_ms,
         random_bits=random_bits,

@@ -26,7 +26,7 @@ class PublishHandler:
         self,
         writer: RoomWriter,
         urgent_limit: RateLimit,
-        urgent_gift_value: int,
+        urgent_gift_value: Callable[[], int],
         capacity: Capacity,
         *,
         now_ms: Callable[[], int],
@@ -49,7 +49,7 @@ class PublishHandler:
             raise RequestError(
                 ErrorCode.BAD_FRAME, "room: differs from the request's", field="room"
             )
-        priority = priority_of(frame, header.role, self._urgent_gift_value)
+        priority = priority_of(frame, header.role, self._urgent_gift_value())
         self._capacity.admit(priority, self._now_ms())
         if priority is Priority.URGENT:
             await self._admit(header.uid)

@@ -40,7 +40,7 @@ class PushHandler:
         writer: RoomWriter,
         bus: Bus,
         answers: Answers,
-        max_uids: int,
+        max_uids: Callable[[], int],
         capacity: Capacity,
         *,
         now_ms: Callable[[], int],
@@ -66,7 +66,7 @@ class PushHandler:
                 ErrorCode.FORBIDDEN, "role: only a back end (role `server`) may push"
             )
         push = decode_push(body)
-        check(push, self._max_uids)
+        check(push, self._max_uids())
         self._capacity.admit(Priority.of(push.priority), self._now_ms())
         mid = push.mid or new_id(self._random_bits)
         if push.room:

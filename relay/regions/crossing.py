@@ -43,6 +43,11 @@ class Crossing:
             each: Admission(max_outstanding) for each in links
         }
 
+    def reconfigured(self, max_outstanding: int) -> None:
+        """Have another bound of requests from now on, for each relay of another region."""
+        for asked in self._asked.values():
+            asked.limit = max_outstanding
+
     def admits(self, hello: Hello) -> bool:
         """Say whether a relay that says `hello` may be one of another region."""
         return hello.region in self._others

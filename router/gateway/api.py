@@ -14,7 +14,7 @@ from proto.errors import ErrorCode, RequestError
 from proto.ids import RandomBits, is_uid, new_id
 from proto.priorities import Priority
 from proto.services import Method, PushBody, encode
-from proto.token_keys import Key
+from proto.token_keys import Keyring
 from proto.tokens import Claims, sign
 from router.gateway.authority import Authority
 from router.gateway.balance import Balance, for_pool
@@ -48,7 +48,7 @@ class Api:
         self,
         settings: GatewaySettings,
         authority: Authority,
-        signing: Key,
+        own: Keyring,
         mesh: Mesh,
         presence: Presence,
         balance: Balance,
@@ -56,9 +56,9 @@ class Api:
         now_s: Callable[[], float],
         random_bits: RandomBits,
     ) -> None:
-        self._settings = settings
+        self.settings = settings
         self._authority = authority
-        self._signing = signing
+        self._own = own
         self._mesh = mesh
         self._presence = presence
         self._balance = balance
@@ -84,7 +84,7 @@ class Api:
         room = request.query_params.get("room")
         pool = "" if room is None else self._rules.pool_for(checked_room(room), trio.current_time())
         nodes = for_pool(self._presence.living("access"), pool)
-        endpoints = self._balance.choose(claims.sub, nodes, self._settings.max_endpoints)
+        endpoints = self._balance.choose(claims.sub, nodes, self.settings.max_endpoints)
         if not endpoints:
             message = "No access node takes connections at the moment."
             raise RequestError(ErrorCode.UNAVAILABLE, message, retry_after_ms=RETRY_AFTER_MS)
@@ -116,7 +116,7 @@ class Api:
 
     async def status(self, request: Request) -> Response:
         """Answer each living node, and the links held and those of a full mesh."""
-        if not self._settings.open_status:
+        if not self.settings.open_status:
             self._authority.server(request)
         return answer(overview(self._presence.leases, self._rules.by_room.values()))
 
@@ -127,7 +127,7 @@ class Api:
         uid = body.uid or f"demo-{new_id(self._random_bits)}"
         hosted = (body.room,) if body.host else ()
         claims = Claims(uid, now_s + DEMO_TOKEN_S, iat=now_s, name=body.name, host=hosted)
-        return answer({"token": sign(claims, self._signing), "uid": uid})
+        return answer({"token": sign(claims, self._own.keys[0]), "uid": uid})
 
     async def _push(
         self,
@@ -159,7 +159,7 @@ class Api:
 
     @asynccontextmanager
     async def _admitted(self) -> AsyncIterator[None]:
-        if self.pending >= self._settings.max_pending:
+        if self.pending >= self.settings.max_pending:
             self.refused += 1
             raise RequestError(ErrorCode.OVERLOADED, retry_after_ms=RETRY_AFTER_MS)
         self.pending += 1

@@ -12,6 +12,7 @@ from proto.identity import NodeIdentity
 from router.gateway.api import Api
 from router.gateway.authority import Authority
 from router.gateway.balance import Balance
+from router.gateway.cross_origin import CrossOrigin
 from router.gateway.heat import HeatApi
 from router.gateway.nodes import Nodes
 from router.gateway.routes import routes
@@ -34,17 +35,27 @@ class Gateway:
         heat: HeatStore,
     ) -> None:
         own, rules = settings.gateway, View()
-        authority = Authority(load_keyring(settings.tokens), time.time)
-        signing = own_keyring(settings.tokens).keys[0]
+        self._keyring, self._own = load_keyring(settings.tokens), own_keyring(settings.tokens)
+        authority = Authority(self._keyring, time.time)
         random_bits = random.SystemRandom().getrandbits
         homes, upgrades = Homes(settings.regions, node.region), settings.provisioner.kind != "none"
         self._balance = Balance(node.region)
         self._reader = RuleReader(heat, node.node, rules)
         self.api = Api(
-            own, authority, signing, mesh, presence, self._balance, rules, time.time, random_bits
+            own, authority, self._own, mesh, presence, self._balance, rules, time.time, random_bits
         )
         heat_api = HeatApi(authority, heat, mesh, presence, rules, homes, upgrades)
-        self.routes = routes(self.api, Nodes(authority, registry), heat_api, own)
+        self._origins = CrossOrigin(own.allowed_origins)
+        self.routes = routes(self.api, Nodes(authority, registry), heat_api, self._origins, own)
+
+    def reconfigured(self, settings: Settings) -> None:
+        """Take over the keys that reload. Raises `ValueError`, and changes nothing, for token keys
+        that can't be used."""
+        keyring, own = load_keyring(settings.tokens), own_keyring(settings.tokens)
+        self._keyring.replace(keyring)
+        self._own.replace(own)
+        self.api.settings = settings.gateway
+        self._origins.allow(settings.gateway.allowed_origins)
 
     def tick(self) -> None:
         """Forget what the nodes' next reports will show; once for each renewal of their leases."""

@@ -1,22 +1,19 @@
 """The paths of the gateway."""
 
-from collections.abc import Sequence
-
-from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Route
-from starlette.types import ASGIApp
 
 from router.gateway.api import Api
+from router.gateway.cross_origin import CrossOrigin
 from router.gateway.endpoint import Endpoint, Handler, NotFound
 from router.gateway.heat import HeatApi
 from router.gateway.nodes import Nodes
 from router.gateway.pages import pages
 from router.gateway.settings import GatewaySettings
 
-PREFLIGHT_AGE_S = 600
 
-
-def routes(api: Api, nodes: Nodes, heat: HeatApi, settings: GatewaySettings) -> list[BaseRoute]:
+def routes(
+    api: Api, nodes: Nodes, heat: HeatApi, origins: CrossOrigin, settings: GatewaySettings
+) -> list[BaseRoute]:
     """Return the routes of the API and, where the settings name a folder, of the demo's pages.
 
     Raises `OSError` when that folder does not hold the pages.
@@ -25,7 +22,7 @@ def routes(api: Api, nodes: Nodes, heat: HeatApi, settings: GatewaySettings) -> 
     def endpoint(**handlers: Handler) -> Endpoint:
         return Endpoint(handlers, api.errors)
 
-    connect = _cross_origin(endpoint(GET=api.connect), settings.allowed_origins)
+    connect = origins.wrap(endpoint(GET=api.connect))
     found: list[BaseRoute] = [
         Route("/v1/connect", connect),
         Route("/v1/rooms/{room}/publish", endpoint(POST=api.publish_to_room)),
@@ -40,13 +37,3 @@ def routes(api: Api, nodes: Nodes, heat: HeatApi, settings: GatewaySettings) -> 
         found.append(Route("/v1/demo/token", endpoint(POST=api.demo_token)))
     found.append(Route("/v1/{rest:path}", NotFound(api.errors)))
     return found + (pages(settings.pages) if settings.pages else [])
-
-
-def _cross_origin(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
-    return CORSMiddleware(
-        app,
-        allow_origins=origins,
-        allow_methods=["GET"],
-        allow_headers=["Authorization"],
-        max_age=PREFLIGHT_AGE_S,
-    )

@@ -4,12 +4,15 @@ from typing import Annotated
 
 import msgspec
 
+from proto.settings_types import RELOADS
+
 
 class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The HTTP API: where clients connect, and how back ends publish."""
 
     allowed_origins: Annotated[
         tuple[str, ...],
+        RELOADS,
         msgspec.Meta(
             description="Origins of web pages that may ask /v1/connect, exact or `*`. Any by "
             "default: the answer needs a token in a header, which no browser adds by itself."
@@ -17,6 +20,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     ] = ("*",)
     max_endpoints: Annotated[
         int,
+        RELOADS,
         msgspec.Meta(
             description="Access nodes in one answer of /v1/connect. 16: enough to try when some "
             "are gone, still one packet.",
@@ -26,6 +30,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     ] = 16
     max_pending: Annotated[
         int,
+        RELOADS,
         msgspec.Meta(
             description="Publish requests waiting for logic at a time; more are answered "
             "`overloaded`. 256 of the largest are 200 MB.",
@@ -35,6 +40,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     ] = 256
     open_status: Annotated[
         bool,
+        RELOADS,
         msgspec.Meta(
             description="Whether /v1/status answers without a server's token. It names nodes and "
             "their load; on by default as the HTTP address is loopback by default."

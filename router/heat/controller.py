@@ -68,6 +68,11 @@ class Controller:
         self._ticks = 0
         self._unserved: set[str] = set()
 
+    def reconfigured(self, settings: HeatSettings) -> None:
+        """Go by other thresholds and times from now on."""
+        self._settings = settings
+        self._provisioning.answer_within_s = settings.prepare_s
+
     async def run(self) -> None:
         """Look each second, for ever."""
         async with trio.open_nursery() as nursery:

@@ -53,7 +53,7 @@ class Provisioning:
     ) -> None:
         self._provisioner = provisioner
         self._store = store
-        self._answer_within_s = answer_within_s
+        self.answer_within_s = answer_within_s
         self._counters = counters
         self._nursery: trio.Nursery | None = None
         self._busy: set[str] = set()
@@ -91,9 +91,9 @@ class Provisioning:
 
     async def _ask(self, room: str, action: Provide | Release) -> None:
         op = "provide" if isinstance(action, Provide) else "release"
-        why = f"no answer within {self._answer_within_s:g} s"
+        why = f"no answer within {self.answer_within_s:g} s"
         try:
-            with trio.move_on_after(self._answer_within_s):
+            with trio.move_on_after(self.answer_within_s):
                 self._answers[room] = await self._call(room, action)
                 return
         except (ProvisionerError, StoreUnavailableError) as error:
