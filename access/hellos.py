@@ -71,7 +71,7 @@ class Hellos:
         self._credentials = credentials
         self._expiry = expiry
         self._heartbeat_ms = heartbeat_ms
-        self._route_wait_s = route_wait_s
+        self.route_wait_s = route_wait_s
         self._new_id = new_id
 
     def hello(self, session: Session, request: Hello) -> None:
@@ -140,7 +140,7 @@ class Hellos:
     async def _prepare(
         self, session: Session, request: Hello, written: trio.Event
     ) -> tuple[list[Prepared | ErrorBody], Opened | ErrorBody | None]:
-        route_due_at = trio.current_time() + self._route_wait_s
+        route_due_at = trio.current_time() + self.route_wait_s
         spec = request.im
         if spec is None:  # the usual case needs no tasks
             outcomes = await self._joins.prepare(session, request.join)

@@ -70,6 +70,7 @@ class AccessNode:
         random_bits: RandomBits,
     ) -> None:
         self.settings = settings
+        self.keyring = load_keyring(settings.tokens)
         self.identity = identity
         self.counters = AccessCounters()
         self.cursor_counters = (CursorCounters(), CursorCounters(), CursorCounters())
@@ -159,7 +160,6 @@ class AccessNode:
         return self.settings.regions.home_of_room(room) in ("", self.identity.region)
 
     def _rooms(self, random: Callable[[], float]) -> Rooms:
-        room = self.settings.room
         around = Surroundings(
             edge=self.edge,
             alarms=self.alarms,
@@ -168,24 +168,15 @@ class AccessNode:
             rules=self.moving.rules,
             counters=self.counters,
             cursor_counters=self.cursor_counters,
-            limits=stream_limits(room),
+            limits=stream_limits(self.settings.room),
             now_ms=self._now_ms,
             random=random,
         )
-        return Rooms(
-            self.mesh,
-            around,
-            self.census,
-            self.likes,
-            linger_s=room.linger_s,
-            max_rooms=room.max_rooms,
-            join_timeout_s=room.join_s,
-            max_joining=room.max_joining,
-        )
+        return Rooms(self.mesh, around, self.census, self.likes, self.settings.room)
 
     def _sessions(self) -> Sessions:
         replies = self.replies
-        credentials = Credentials(load_keyring(self.settings.tokens), self._now_s)
+        credentials = Credentials(self.keyring, self._now_s)
         joins = Joins(self.rooms, self.census, self.mesh, replies)
         hellos = Hellos(
             self.identity.node,
@@ -236,6 +227,24 @@ class AccessNode:
             messaging=self.messaging,
             sessions=self.sessions,
         )
+
+    # -- a config that has changed
+
+    def reconfigured(self, settings: Settings) -> None:
+        """Take over the keys that reload, those of the edge excepted.
+
+        Raises `ValueError`, and changes nothing, for token keys that can't be used.
+        """
+        keyring = load_keyring(settings.tokens)
+        self.moving.reconfigured(settings)
+        self.keyring.replace(keyring)
+        self.mesh.reconfigured(settings.mesh)
+        self.settings = settings
+        self.chat.reconfigured(settings.chat_under_way, settings.chat_target_ms / 1000)
+        self.rooms.settings = settings.room
+        self.messaging.devices.max_devices = settings.im.max_devices
+        self.sessions.reconfigured(session_limits(settings.client), settings.route_wait_s)
+        self.status.max_connections = settings.edge.max_connections
 
     # -- `access.edge.interface.Handler`
 

@@ -11,6 +11,7 @@ from access.edge.interface import Connection
 from access.likes_by_home import LikesByHome
 from access.room import Room, RoomState
 from access.room_stream import Surroundings
+from access.settings import RoomSettings
 from mesh.interface import Mesh
 from proto.envelopes import Envelope
 from proto.errors import ErrorCode, RequestError
@@ -32,20 +33,13 @@ class Rooms:
         around: Surroundings,
         census: Census,
         likes: LikesByHome,
-        *,
-        linger_s: float,
-        max_rooms: int,
-        join_timeout_s: float,
-        max_joining: int,
+        settings: RoomSettings,
     ) -> None:
         self._mesh = mesh
         self._around = around
         self._census = census
         self._likes = likes
-        self._linger_s = linger_s
-        self._max_rooms = max_rooms
-        self._join_timeout_s = join_timeout_s
-        self._max_joining = max_joining
+        self.settings = settings
         self._rooms: dict[str, Room] = {}
         self._by_key: dict[bytes, Room] = {}
         self.joining = 0
@@ -130,7 +124,7 @@ class Rooms:
             self._linger_if_empty(room)
 
     def _open(self, name: str) -> Room:
-        if len(self._rooms) >= self._max_rooms:
+        if len(self._rooms) >= self.settings.max_rooms:
             raise RequestError(
                 ErrorCode.TOO_MANY_ROOMS,
                 "room: this node is in as many rooms as it may be; connect to another",
@@ -152,13 +146,13 @@ class Rooms:
         self._linger_if_empty(room)
 
     async def _wait_until_open(self, room: Room) -> None:
-        if self.joining >= self._max_joining:
+        if self.joining >= self.settings.max_joining:
             raise RequestError(
                 ErrorCode.OVERLOADED, "too many joins wait for their rooms", retry_after_ms=1000
             )
         self.joining += 1
         try:
-            with trio.fail_after(self._join_timeout_s):
+            with trio.fail_after(self.settings.join_s):
                 await room.opened()
         except trio.TooSlowError:
             raise RequestError(
@@ -169,7 +163,7 @@ class Rooms:
 
     def _linger_if_empty(self, room: Room) -> None:
         if not room.in_use and room.state is RoomState.LIVE:
-            room.closes_at = trio.current_time() + self._linger_s
+            room.closes_at = trio.current_time() + self.settings.linger_s
             self._around.alarms.at(room.closes_at, partial(self._close_if_empty, room))
 
     def _close_if_empty(self, room: Room) -> None:

@@ -30,7 +30,7 @@ from backends.one_use.redis import RedisOneUse
 from backends.redis.client import open_redis
 from backends.redis.collector import StoreCollector
 from backends.routes.redis import RedisRoutes
-from mesh.discovery import discover, follow
+from mesh.discovery import discover
 from mesh.metrics import MeshCollector
 from mesh.node import MeshNode
 from proto.close_codes import CloseCode
@@ -50,11 +50,17 @@ class Service:
     """A running access node as ops sees it."""
 
     def __init__(
-        self, node: AccessNode, server: Server, mesh: MeshNode, collectors: Iterable[Collector]
+        self,
+        node: AccessNode,
+        server: Server,
+        mesh: MeshNode,
+        renewal: Renewal | None,
+        collectors: Iterable[Collector],
     ) -> None:
         self.node = node
         self._server = server
         self._mesh = mesh
+        self._renewal = renewal
         self._collectors = tuple(collectors)
 
     def ready(self) -> bool:
@@ -80,8 +86,11 @@ class Service:
         return self._collectors
 
     def reconfigured(self, settings: Settings) -> None:
-        """Take over the relays from a config file that has changed."""
-        follow(self._mesh, settings.mesh)
+        """Take over the keys that reload, and the certificate; see `ops.roles.Service`."""
+        self.node.reconfigured(settings)
+        self._server.reconfigured(settings.edge.limits())
+        if self._renewal is not None:
+            self._renewal.ask()
 
 
 async def run(
@@ -104,7 +113,7 @@ async def run(
         task_status.started(service)
         log.info("write_path", write_path=server.write_path.name, reason=server.write_path_reason)
         await stopping.wait()
-        await drain(service.node, server, settings.drain_s)
+        await drain(service.node, server, service.node.settings.drain_s)
 
 
 @asynccontextmanager
@@ -151,7 +160,7 @@ async def _opened(
         if settings.mesh.discover:
             nursery.start_soon(discover, registry, identity.region, mesh)
         nursery.start_soon(node.run)
-        service = Service(node, server, mesh, collectors)
+        service = Service(node, server, mesh, renewal, collectors)
         serve = partial(_serve, service, server, listener)
         if settings.edge.reuse_port:
             nursery.start_soon(_serve_when_able, service, serve)

@@ -1,6 +1,6 @@
 """One client's session: what it has said, what it may do now. No I/O."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from access.edge.interface import Connection
 from access.im.state import ImState
@@ -12,9 +12,9 @@ from proto.errors import ErrorCode, RequestError
 from proto.tokens import Claims
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SessionLimits:
-    """The bounds of one connection; each is a setting of the node."""
+    """The bounds of one connection; each is a setting of the node. All connections share one."""
 
     hello_s: float
     frames_per_s: float
@@ -24,6 +24,11 @@ class SessionLimits:
     strikes_window_s: float
     max_rooms: int
     max_in_flight: int
+
+    def replace(self, other: "SessionLimits") -> None:
+        """Have the bounds of `other` from now on, for all connections."""
+        for each in fields(self):
+            setattr(self, each.name, getattr(other, each.name))
 
 
 class CloseError(Exception):

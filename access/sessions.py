@@ -81,6 +81,11 @@ class Sessions:
         self.connections = 0
         self.draining = False
 
+    def reconfigured(self, limits: SessionLimits, route_wait_s: float) -> None:
+        """Have other bounds from now on."""
+        self._limits.replace(limits)
+        self._parts.hellos.route_wait_s = route_wait_s
+
     def opened(self, connection: Connection) -> None:
         """See `Handler`."""
         now = trio.current_time()

@@ -76,6 +76,15 @@ class Server:
         self._accepting = trio.CancelScope()
         self._last_id = 0
 
+    def reconfigured(self, settings: EdgeSettings) -> None:
+        """Have other limits from now on. What a connection or a handshake has taken over when it
+        began (the size of its messages, its time) stays with it."""
+        self.settings = settings
+        self.places.most = settings.max_opening
+        self._refusals = Refusals(settings.retry_spread_s, self._rng)
+        for pace in self.paces:
+            pace.turn_s, pace.wait_s = settings.turn_s, settings.opening_wait_s
+
     # -- what the session layer calls
 
     def audience(self) -> Audience:

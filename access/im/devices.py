@@ -11,7 +11,7 @@ class Devices:
     """uid -> device name -> its one connection here."""
 
     def __init__(self, max_devices: int, counters: ImCounters) -> None:
-        self._max_devices = max_devices
+        self.max_devices = max_devices
         self._counters = counters
         self._by_uid: dict[str, dict[str, Device]] = {}
         self._count = 0
@@ -43,7 +43,7 @@ class Devices:
         as many as it may."""
         devices = self._by_uid.get(device.uid, {})
         older = devices.get(device.name)
-        if older is None and len(devices) >= self._max_devices:
+        if older is None and len(devices) >= self.max_devices:
             return False
         if older is not None:
             self._counters.replaced += 1

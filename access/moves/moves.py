@@ -41,7 +41,7 @@ class Moves:
         self._directions = directions
         self._destinations = destinations
         self._mover = mover
-        self._grace_s = grace_s
+        self.grace_s = grace_s
         self.leaving: dict[str, int] = {}
         """Members that still have to go, by room: of each room whose rule leads away from here."""
 
@@ -83,7 +83,7 @@ class Moves:
             return
         spread_s = self._spread_s(reason.room, len(new))
         for session in new:
-            self._mover.send_away(session, reason, spread_s, self._grace_s)
+            self._mover.send_away(session, reason, spread_s, self.grace_s)
 
     def _spread_s(self, room: str, count: int) -> float:
         whole_s = self._rules.spread_s(room)

@@ -47,8 +47,9 @@ class Moving:
         random_bits: RandomBits,
     ) -> None:
         self._pool = settings.pool
+        self._own = own_keyring(settings.tokens)
         self.tickets = Tickets(
-            own_keyring(settings.tokens),
+            self._own,
             settings.pool,
             one_use,
             counters,
@@ -72,6 +73,12 @@ class Moving:
             self._mover,
             grace_s=settings.move_grace_s,
         )
+
+    def reconfigured(self, settings: Settings) -> None:
+        """Take over the keys that reload. Raises `ValueError`, and changes nothing, for a secret
+        that can't be one."""
+        self._own.replace(own_keyring(settings.tokens))
+        self._moves.grace_s = settings.move_grace_s
 
     async def run(self) -> None:
         """Move members by the rules of their rooms, for ever."""

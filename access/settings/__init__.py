@@ -42,6 +42,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ] = ""
     move_grace_s: Annotated[
         float,
+        RELOADS,
         Meta(
             description="Seconds for which a client that was told to move to another node may stay"
             " beyond the moment that was set for it; then it is closed with 4010. 10: longer than a"
@@ -72,6 +73,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ] = 1.0
     route_wait_s: Annotated[
         float,
+        RELOADS,
         Meta(
             description="Seconds that a hello waits for its route to be written; with the store"
             " away the client is let in all the same.",
@@ -81,6 +83,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ] = 1.0
     drain_s: Annotated[
         float,
+        RELOADS,
         Meta(
             description="Seconds over which a stopping node moves its clients to other nodes, so"
             " that they do not all reconnect at once; who does not move, or has nowhere to go, is"
@@ -91,6 +94,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ] = 3.0
     chat_under_way: Annotated[
         int,
+        RELOADS,
         Meta(
             description="Most chat messages on their way to logic at once; beyond that clients are"
             " answered `overloaded`. 512 at 2,000 a second are a quarter of a second of work.",
@@ -100,6 +104,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ] = 512
     chat_target_ms: Annotated[
         float,
+        RELOADS,
         Meta(
             description="Milliseconds in which chat should be answered; while it takes longer, less"
             " of it is let up, so that a flood of chat leaves the machines to urgent messages. 40:"
@@ -109,7 +114,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         ),
     ] = 40.0
     edge: EdgeSettings = EdgeSettings()
-    client: ClientSettings = ClientSettings()
+    client: Annotated[ClientSettings, RELOADS] = ClientSettings()
     room: RoomSettings = RoomSettings()
     im: ImSettings = ImSettings()
     mesh: MeshSettings = field(default_factory=MeshSettings)

@@ -7,6 +7,7 @@ from msgspec import Meta, Struct, field
 from access.edge.settings import EdgeSettings as EdgeLimits
 from access.edge.settings import WritePathName
 from access.edge.tls.certificate import load
+from proto.settings_types import RELOADS
 
 KIB = 1024
 
@@ -44,8 +45,8 @@ class EdgeSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         str,
         Meta(
             description="PEM file with the certificate and its chain: the node speaks TLS (1.2 or"
-            " later) itself. Read again when it changes and on SIGHUP; open connections stay."
-            " Empty: no TLS here.",
+            " later) itself. Its content is read again on reload and when it changes; open"
+            " connections stay. Empty: no TLS here.",
         ),
     ] = ""
     tls_key: Annotated[
@@ -54,6 +55,7 @@ class EdgeSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     ] = ""
     allowed_origins: Annotated[
         list[str],
+        RELOADS,
         Meta(
             description="Origins of web pages that may connect, exactly as browsers send them, or"
             " `*` for all: the token, not the page, says who somebody is. Clients without an Origin"
@@ -62,6 +64,7 @@ class EdgeSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     ] = field(default_factory=lambda: ["*"])
     max_connections: Annotated[
         int,
+        RELOADS,
         Meta(
             description="Connections beyond which a handshake is answered 503. 100,000 need about"
             " 1 GB and an open-files limit above that number.",
@@ -71,6 +74,7 @@ class EdgeSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     ] = 100_000
     max_opening: Annotated[
         int,
+        RELOADS,
         Meta(
             description="Clients whose hello is still to come or to be answered; more wait to be"
             " accepted. One that says nothing counts for a second. 2,000 are 6,000 a second at a"
@@ -81,6 +85,7 @@ class EdgeSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     ] = 2000
     opening_turn_ms: Annotated[
         float,
+        RELOADS,
         Meta(
             description="Milliseconds that a turn of the node's loop should take at most while"
             " clients connect: longer ones open fewer. What those connected feel of a storm is a"
@@ -91,6 +96,7 @@ class EdgeSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     ] = 5.0
     opening_wait_ms: Annotated[
         int,
+        RELOADS,
         Meta(
             description="Milliseconds for which clients may wait to be accepted. When whoever"
             " comes now would wait longer, a part is answered 503. 1,000: a burst of 3,000 passes"
@@ -101,6 +107,7 @@ class EdgeSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     ] = 1000
     retry_spread_s: Annotated[
         int,
+        RELOADS,
         Meta(
             description="Clients answered 503 are told to come back in 1 to this many seconds, at"
             " random (Retry-After). 10: 20,000 come back at 2,000 a second.",
@@ -110,6 +117,7 @@ class EdgeSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     ] = 10
     handshake_s: Annotated[
         float,
+        RELOADS,
         Meta(
             description="Seconds for the whole handshake, so that one that trickles in is cut.",
             ge=0.1,
@@ -118,6 +126,7 @@ class EdgeSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     ] = 5.0
     max_message_bytes: Annotated[
         int,
+        RELOADS,
         Meta(
             description="Bytes of a client's message; 16 KiB hold the longest text in any script.",
             ge=KIB,
@@ -134,6 +143,7 @@ class EdgeSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     ] = True
     max_queued_bytes: Annotated[
         int,
+        RELOADS,
         Meta(
             description="Unread bytes of one client beyond which bulk, then normal messages are"
             " thinned, and then the connection closed. 256 KiB are about two seconds at 1 Mbit/s.",
@@ -152,6 +162,7 @@ class EdgeSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     ] = 16 * KIB
     stall_s: Annotated[
         float,
+        RELOADS,
         Meta(
             description="Seconds after which a client whose socket takes nothing at all is closed"
             " with 4008. What it misses is thinned meanwhile, but still in the room log (60 s) when"

@@ -4,6 +4,8 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from proto.settings_types import RELOADS
+
 KIB = 1024
 
 
@@ -120,6 +122,7 @@ class ImSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ] = 1.0
     max_devices: Annotated[
         int,
+        RELOADS,
         Meta(
             description="Devices of one user that may be connected to this node: more than a person"
             " has.",

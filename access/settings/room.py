@@ -4,6 +4,8 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from proto.settings_types import RELOADS
+
 KIB = 1024
 
 
@@ -12,6 +14,7 @@ class RoomSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
     max_rooms: Annotated[
         int,
+        RELOADS,
         Meta(
             description="Rooms open at once on this node; an idle one costs about 10 kB, a busy one"
             " up to three rings.",
@@ -21,6 +24,7 @@ class RoomSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     ] = 50_000
     linger_s: Annotated[
         float,
+        RELOADS,
         Meta(
             description="Seconds that a room stays open after its last member left: reloads and"
             " reconnects come back within them.",
@@ -30,6 +34,7 @@ class RoomSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     ] = 5.0
     join_s: Annotated[
         float,
+        RELOADS,
         Meta(
             description="Seconds that a join waits for its room to open: the mesh's confirmation"
             " (5) and one repeated request (4).",
@@ -39,6 +44,7 @@ class RoomSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     ] = 9.0
     max_joining: Annotated[
         int,
+        RELOADS,
         Meta(
             description="Joins that may wait for rooms to open; beyond it `overloaded`. What a node"
             " takes in one second of handshakes.",

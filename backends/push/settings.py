@@ -14,7 +14,8 @@ class FcmSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
         str,
         Meta(
             description="JSON key file of a service account that may send (role `Firebase Cloud"
-            " Messaging API Admin`). Its content is read again on reload. Empty, the default: not used."
+            " Messaging API Admin`). Its content is read again on reload. Empty, the default: not"
+            " used."
         ),
     ] = ""
     endpoint: Annotated[

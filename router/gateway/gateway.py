@@ -12,7 +12,6 @@ from proto.identity import NodeIdentity
 from router.gateway.api import Api
 from router.gateway.authority import Authority
 from router.gateway.balance import Balance
-from router.gateway.cross_origin import CrossOrigin
 from router.gateway.heat import HeatApi
 from router.gateway.nodes import Nodes
 from router.gateway.routes import routes
@@ -45,8 +44,7 @@ class Gateway:
             own, authority, self._own, mesh, presence, self._balance, rules, time.time, random_bits
         )
         heat_api = HeatApi(authority, heat, mesh, presence, rules, homes, upgrades)
-        self._origins = CrossOrigin(own.allowed_origins)
-        self.routes = routes(self.api, Nodes(authority, registry), heat_api, self._origins, own)
+        self.routes = routes(self.api, Nodes(authority, registry), heat_api, own)
 
     def reconfigured(self, settings: Settings) -> None:
         """Take over the keys that reload. Raises `ValueError`, and changes nothing, for token keys
@@ -55,7 +53,6 @@ class Gateway:
         self._keyring.replace(keyring)
         self._own.replace(own)
         self.api.settings = settings.gateway
-        self._origins.allow(settings.gateway.allowed_origins)
 
     def tick(self) -> None:
         """Forget what the nodes' next reports will show; once for each renewal of their leases."""

@@ -11,9 +11,7 @@ from router.gateway.pages import pages
 from router.gateway.settings import GatewaySettings
 
 
-def routes(
-    api: Api, nodes: Nodes, heat: HeatApi, origins: CrossOrigin, settings: GatewaySettings
-) -> list[BaseRoute]:
+def routes(api: Api, nodes: Nodes, heat: HeatApi, settings: GatewaySettings) -> list[BaseRoute]:
     """Return the routes of the API and, where the settings name a folder, of the demo's pages.
 
     Raises `OSError` when that folder does not hold the pages.
@@ -22,7 +20,7 @@ def routes(
     def endpoint(**handlers: Handler) -> Endpoint:
         return Endpoint(handlers, api.errors)
 
-    connect = origins.wrap(endpoint(GET=api.connect))
+    connect = CrossOrigin(endpoint(GET=api.connect), lambda: api.settings.allowed_origins)
     found: list[BaseRoute] = [
         Route("/v1/connect", connect),
         Route("/v1/rooms/{room}/publish", endpoint(POST=api.publish_to_room)),

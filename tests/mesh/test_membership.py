@@ -12,7 +12,7 @@ from backends.leases.memory import MemoryRegistry
 from backends.links.memory import MemoryNetwork
 from mesh.addresses import BadAddressError
 from mesh.connection import SETTLE_S
-from mesh.discovery import discover, follow
+from mesh.discovery import discover
 from mesh.node import MeshNode
 from mesh.settings import MeshSettings
 from mesh.uplinks import LINGER_S
@@ -89,7 +89,7 @@ async def test_what_is_no_address_changes_nothing(autojump_clock: Any, cluster: 
     node, _ = cluster.node("access-1", "access")
     await until(lambda: len(node.up) == 3)
     with pytest.raises(BadAddressError, match="'nonsense' is neither one URL"):
-        follow(node, MeshSettings(relays=["tcp://relay-1:10", "nonsense"]))
+        node.set_relays(["tcp://relay-1:10", "nonsense"])
     await trio.sleep(3 * LINGER_S)
     assert len(node.up) == 3
 
@@ -141,7 +141,7 @@ async def test_relays_of_the_region_are_found_by_their_leases(
     await leases.lives(2, region="far")
     await leases.lives(3, lanes="nonsense")
     await until(lambda: list(finder.up) == ["relay-1"])
-    follow(finder, MeshSettings(relays=ADDRESSES, discover=True))
+    finder.reconfigured(MeshSettings(relays=ADDRESSES, discover=True))
     await leases.lives(3)
     await until(lambda: sorted(finder.up) == ["relay-1", "relay-3"])
 

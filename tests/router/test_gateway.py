@@ -87,7 +87,7 @@ async def gateway(
     api = Api(
         own,
         authority,
-        hs256(SECRET),
+        Keyring([hs256(SECRET)]),
         mesh,
         presence,
         Balance("local"),

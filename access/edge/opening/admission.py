@@ -65,8 +65,8 @@ class Pace:
     def __init__(self, turn_s: float, wait_s: float) -> None:
         self.per_turn = float(FIRST)
         """How many open at a turn now, while no round is being written."""
-        self._turn_s = turn_s
-        self._wait_s = wait_s
+        self.turn_s = turn_s
+        self.wait_s = wait_s
         self._began: float | None = None
         self._standing_since: float | None = None
         self._window_began = 0.0
@@ -92,7 +92,7 @@ class Pace:
         self._began = None if busy else worked
         most = LEAST if busy else int(self.per_turn)
         filling = queue is not None and queue.filling
-        late = shut or filling or self._waits_s(now, queue) >= self._wait_s
+        late = shut or filling or self._waits_s(now, queue) >= self.wait_s
         refusals = most * (REFUSALS_PER_OPENING if filling or not busy else 1) if late else 0
         opens = 0 if shut else max(0, min(most, free))
         self._served += opens + refusals
@@ -122,7 +122,7 @@ class Pace:
         return queue.waiting / max(self._per_s, 1.0) if self._per_s is not None else 0.0
 
     def _adapt(self, took: float) -> None:
-        if took > self._turn_s:
+        if took > self.turn_s:
             self.per_turn = max(float(LEAST), self.per_turn * CUT)
         else:
             self.per_turn = min(float(MOST), self.per_turn + 1)
@@ -132,7 +132,7 @@ class Places:
     """Those who are opening: accepted, and their hello not answered yet."""
 
     def __init__(self, most: int) -> None:
-        self._most = most
+        self.most = most
         self._since: dict[Hashable, float] = {}
 
     def __len__(self) -> int:
@@ -141,7 +141,7 @@ class Places:
     @property
     def free(self) -> int:
         """Return how many more may begin."""
-        return self._most - len(self._since)
+        return self.most - len(self._since)
 
     def expire(self, now: float) -> None:
         """Take their places from those who have said nothing for `HOLD_S`.

@@ -1,7 +1,6 @@
 """Keeps up with certificate files that are replaced while the node runs."""
 
 import os
-import signal
 import ssl
 
 import structlog
@@ -25,6 +24,7 @@ class Renewal:
 
     def __init__(self, cert_file: str, key_file: str) -> None:
         self._files = (cert_file, key_file)
+        self._asked = trio.Event()
         self._tried = self._marks()
         self.current: Certificate = load(cert_file, key_file)
         self.failures = 0
@@ -35,12 +35,15 @@ class Renewal:
         return self.current.context
 
     async def run(self) -> None:
-        """Look on SIGHUP and each minute until cancelled; must run in the main thread."""
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._look_on_signal)
-            while True:
-                await trio.sleep(LOOK_S)
-                await self.look()
+        """Look each minute, and load when asked to, until cancelled."""
+        while True:
+            with trio.move_on_after(LOOK_S):
+                await self._asked.wait()
+            await (self.reload() if self._asked.is_set() else self.look())
+
+    def ask(self) -> None:
+        """Have the files loaded at once, changed or not: the config is read anew."""
+        self._asked.set()
 
     async def look(self) -> None:
         """Load the files if they are not those of the last look."""
@@ -49,6 +52,7 @@ class Renewal:
 
     async def reload(self) -> None:
         """Load the files; the old certificate stays in use if they are of no use."""
+        self._asked = trio.Event()
         self._tried = await trio.to_thread.run_sync(self._marks)
         try:
             self.current = await trio.to_thread.run_sync(load, *self._files)
@@ -57,11 +61,6 @@ class Renewal:
             log.error("certificate_refused", reason=str(error), in_use_until=self._until())
         else:
             log.info("certificate_loaded", file=self._files[0], until=self._until())
-
-    async def _look_on_signal(self) -> None:
-        with trio.open_signal_receiver(signal.SIGHUP) as signals:
-            async for _ in signals:
-                await self.reload()
 
     def _until(self) -> int:
         return int(self.current.expires_s)

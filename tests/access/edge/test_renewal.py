@@ -1,7 +1,5 @@
 """The certificate of the TLS edge, and files that are replaced while it runs."""
 
-import os
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -107,14 +105,14 @@ async def test_files_are_looked_at_each_minute(
             await trio.sleep(LOOK_S)
 
 
-async def test_sighup_loads_at_once(
+async def test_a_reload_of_the_config_loads_at_once(
     renewal: Renewal, tls_files: Files, nursery: trio.Nursery
 ) -> None:
     before = renewal.current
     nursery.start_soon(renewal.run)
     await trio.testing.wait_all_tasks_blocked()
     tls_files.renew()
-    os.kill(os.getpid(), signal.SIGHUP)
+    renewal.ask()
     with trio.fail_after(5):
         while renewal.current is before:
             await trio.sleep(0)

@@ -14,7 +14,7 @@ MAX_DEVICES = 20
 class Devices:
     def __init__(self, database) -> None:
         self.database = database
-        self.handlers = DeviceHandlers(database, MAX_DEVICES, lambda: 1000).handlers()
+        self.handlers = DeviceHandlers(database, lambda: MAX_DEVICES, lambda: 1000).handlers()
 
     async def set(self, uid: str, device: str, token: str, provider: str = "fcm") -> None:
         asker = Asker(uid, uid.title(), "viewer", device, "t")
