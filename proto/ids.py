@@ -19,10 +19,14 @@ POOL_PATTERN = r"^[a-z0-9][a-z0-9\-]{0,62}\Z"
 MESSAGE_ID_PATTERN = r"^[A-Za-z0-9_\-]{1,64}\Z"
 """A client's own id of a message (`mid`): a retry with the same one gets the first answer."""
 
+SESSION_ID_PATTERN = r"^[A-Za-z0-9_.:\-]{1,64}\Z"
+"""Logins (`sid` of a token), ours or another issuer's."""
+
 _NODE = re.compile(NODE_PATTERN)
 _POOL = re.compile(POOL_PATTERN)
 _ROOM = re.compile(ROOM_PATTERN)
 _UID = re.compile(UID_PATTERN)
+_SESSION_ID = re.compile(SESSION_ID_PATTERN)
 
 RandomBits = Callable[[int], int]
 """`random.Random.getrandbits`, or a seeded one: where ids get their randomness from."""
@@ -36,6 +40,11 @@ def is_room(name: str) -> bool:
 def is_uid(name: str) -> bool:
     """Say whether `name` can be a user id."""
     return _UID.match(name) is not None
+
+
+def is_session_id(name: str) -> bool:
+    """Say whether `name` can be a login's id."""
+    return _SESSION_ID.match(name) is not None
 
 
 def is_node(name: str) -> bool:

@@ -1,6 +1,7 @@
 """What nodes ask logic: the methods of a REQUEST, with the types of their bodies.
 
-Bodies are MessagePack (those about instant messages are in `proto.im_services`), except where they
+Bodies are MessagePack (those about instant messages are in `proto.im_services`, those about
+accounts and revocations in `proto.auth_services`), except where they
 pass through unread: `publish` and `im` take the client's own JSON frame and answer with the JSON of
 its `ok`.
 """
@@ -15,6 +16,10 @@ SERVICE_LOGIC = b"logic"
 SERVICE_IM = b"im"
 """The key of a REQUEST about instant messages: any logic instance may answer it, in places of its
 own, since many of them share a transaction that each of them waits for."""
+
+SERVICE_AUTH = b"auth"
+"""The key of a REQUEST about an account: in places of its own, since a password takes long to check
+and must hold nothing else up."""
 
 
 class Method(StrEnum):
@@ -60,15 +65,24 @@ class Method(StrEnum):
     """`RoutesBody`: connections elsewhere of users who are at home here. Safe to repeat."""
     WATCHABLE = "watchable"
     """`WatchableBody` -> `WatchableAnswer`: whose presence users may be told. Safe to repeat."""
+    AUTH = "auth"
+    """`AuthBody`: accounts and logins; the answer is JSON. Where it was done and the answer is
+    lost, a repeated registration conflicts, so it is not repeated."""
+    REVOKE = "revoke"
+    """`RevokeBody`: end what a user, or a login, was given; the answer is JSON. Safe to repeat."""
+    REVOCATIONS = "revocations"
+    """`RevocationsBody` -> `Changes`: what was revoked, for other regions. Safe to repeat."""
 
     @property
     def idempotent(self) -> bool:
         """Whether it may be repeated elsewhere without looking at the body."""
-        return self not in (Method.PUBLISH, Method.PUSH, Method.MODERATE)
+        return self not in (Method.PUBLISH, Method.PUSH, Method.MODERATE, Method.AUTH)
 
     @property
     def service(self) -> bytes:
         """The key of its requests."""
+        if self is Method.AUTH:
+            return SERVICE_AUTH
         return SERVICE_IM if self in _OF_IM else SERVICE_LOGIC
 
 
