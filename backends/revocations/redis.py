@@ -51,10 +51,6 @@ def _arguments(revocations: Sequence[Revocation]) -> Iterator[Argument]:
 
 def _read(reply: Reply) -> Iterator[tuple[int, Revocation]]:
     for version, subject, entry in zip(reply[::3], reply[1::3], reply[2::3], strict=True):
-        kind, _, name = subject.decode().partition(":")
         before_ms, until_ms, uid = entry.decode().split(" ", 2)
-        sid = name if kind == "sid" else ""
-        yield (
-            int(version),
-            Revocation(uid or ("" if sid else name), sid, int(before_ms), int(until_ms)),
-        )
+        sid = subject.decode().removeprefix("sid:") if subject.startswith(b"sid:") else ""
+        yield int(version), Revocation(uid, sid, int(before_ms), int(until_ms))

@@ -11,10 +11,10 @@ for _, subject in ipairs(redis.call('ZRANGEBYSCORE', untils, '-inf', now, 'LIMIT
   redis.call('ZREM', untils, subject)
 end
 
--- At least the time: after a loss of the data no version comes again.
+-- At least the time in microseconds: after a loss of the data no version comes again.
 local time = redis.call('TIME')
 local version = math.max(tonumber(redis.call('GET', versions) or 0),
-  time[1] * 1000 + math.floor(time[2] / 1000))
+  time[1] * 1000000 + time[2])
 for i = 2, #ARGV, 4 do
   local subject, before, till, uid = ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2]), ARGV[i + 3]
   local known = redis.call('HGET', entries, subject)
