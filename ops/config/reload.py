@@ -30,9 +30,8 @@ def reload(running: NodeConfig, new: NodeConfig) -> Reload:
     Where what can be taken over does not fit to what can't, nothing is: all that differs waits.
     """
     old, given = _nested(running), _nested(new)
-    changed = [
-        key for key in _keys(running) if value_at(old, key.path) != value_at(given, key.path)
-    ]
+    keys = keys_of(tables_of(running.role)).values()
+    changed = [key for key in keys if value_at(old, key.path) != value_at(given, key.path)]
     taken = [key for key in changed if key.reloads]
     for key in taken:
         _put(old, key.path, value_at(given, key.path))
