@@ -2,9 +2,7 @@
 
 import json
 import os
-import random
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,13 +16,12 @@ from typing import IO, Any, Literal
 
 import trio
 
+from bench.ports import free_port_base
 from proto.tokens import Claims, mint
 
 START_LIMIT_S = 60.0
 STOP_LIMIT_S = 30.0
 TOKEN_LIFE_S = 3600
-PORT_SPAN = 120
-"""Ports that one cluster may use, from its port base on."""
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -119,29 +116,6 @@ async def running_cluster(
         finally:
             with trio.CancelScope(shield=True):
                 await trio.to_thread.run_sync(_stop, cluster)
-
-
-def free_port_base(span: int = PORT_SPAN) -> int:
-    """Return a port base from which `span` ports are free now.
-
-    At random, so that measurements beside each other do not take the same. Below the ports that
-    the system gives to outgoing connections, which come and go by the thousand here.
-    """
-    for _ in range(200):
-        base = random.randrange(12_000, 32_000 - span)
-        if all(map(_is_free, range(base, base + span))):
-            return base
-    raise ClusterError("no free port base between 12000 and 32000")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 def pin_apart() -> tuple[set[int] | None, set[int] | None]:

@@ -16,8 +16,6 @@ the relay and over a direct link. Prints
 """
 
 import json
-import random
-import socket
 import statistics
 import subprocess
 import sys
@@ -30,6 +28,7 @@ from typing import IO, Any
 import click
 
 from bench.hop_child import BATCH
+from bench.ports import free_port_base
 
 WANTED_PER_S = 250_000
 SIZE_BYTES = 200
@@ -176,18 +175,6 @@ def _quantiles(values: list[float]) -> dict[str, float]:
 
 
 def free_lanes() -> str:
-    """Return three addresses with free ports, out of the range that outgoing connections use."""
-    while True:
-        first = random.randrange(20_000, 30_000, 3)
-        ports = [first, first + 1, first + 2]
-        if all(map(_is_free, ports)):
-            return ",".join(f"tcp://127.0.0.1:{port}" for port in ports)
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
+    """Return the addresses of a relay's lanes, at free ports."""
+    first = free_port_base(3)
+    return ",".join(f"tcp://127.0.0.1:{port}" for port in range(first, first + 3))

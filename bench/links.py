@@ -30,7 +30,8 @@ from typing import IO, Any
 
 import click
 
-from bench.hop import Child, free_lanes
+from bench.hop import Child
+from bench.ports import free_port_base
 from simulation.deployment import Deployment
 from simulation.links import links
 
@@ -177,11 +178,10 @@ def _running(tiers: Sequence[tuple[str, dict[str, Any]]]) -> Iterator[list[Links
 
 
 def _addresses(count: int) -> list[str]:
-    """Return `count` different addresses of three free ports."""
-    found: set[str] = set()
-    while len(found) < count:
-        found.add(free_lanes())
-    return sorted(found)
+    """Return `count` addresses of three free ports."""
+    base = free_port_base(3 * count)
+    ports = [f"tcp://127.0.0.1:{port}" for port in range(base, base + 3 * count)]
+    return [",".join(ports[first : first + 3]) for first in range(0, 3 * count, 3)]
 
 
 def _raised_limit() -> int:

@@ -42,6 +42,15 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("in_memory")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """A plain `pytest` takes all cores. Some of the tests begin sooner in one process, which a
+    debugger can stop; and those that are marked may measure time."""
+    chosen = config.args_source is not pytest.Config.ArgsSource.TESTPATHS or config.option.keyword
+    marked = not config.option.markexpr.startswith("not ")
+    return 0 if chosen or marked else None
+
+
 class RedisServer:
     """A Valkey (or Redis) server in its own folder, on a unix socket, that syncs every write."""
 

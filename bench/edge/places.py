@@ -4,7 +4,7 @@ import json
 import secrets
 from pathlib import Path
 
-from bench.cluster import free_port_base
+from bench.ports import free_port_base
 
 _PORTS = 6
 

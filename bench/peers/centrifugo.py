@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench import wire
-from bench.cluster import free_port_base
 from bench.load.child import Cores
 from bench.load.script import Script, Step
 from bench.load.target import Published, Target
 from bench.peers.pacing import paced
 from bench.peers.running import Dialect, running
+from bench.ports import free_port_base
 
 PROGRAM = "centrifugo"
 CHANNEL = "bench"

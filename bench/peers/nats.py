@@ -4,12 +4,12 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from bench.cluster import free_port_base
 from bench.load.child import Cores
 from bench.load.script import Script, Step
 from bench.load.target import Published, Target
 from bench.peers.pacing import paced
 from bench.peers.running import Dialect, running
+from bench.ports import free_port_base
 
 PROGRAM = "nats-server"
 SUBJECT = b"bench"

@@ -8,7 +8,7 @@ from itertools import count
 from pathlib import Path
 
 from backends.redis.server import Redis, config_text, socket_path
-from bench.cluster import free_port_base
+from bench.ports import free_port_base
 from bench.regions.description import Description, Host
 from bench.regions.place import LANES, Link, PlaceError, three_urls
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from bench.cluster import free_port_base
 from bench.load.child import Child, Cores
+from bench.ports import free_port_base
 
 START_LIMIT_S = 10.0
 CONFIG = """

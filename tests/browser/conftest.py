@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench.cluster import free_port_base
+from bench.ports import free_port_base
 
 if TYPE_CHECKING:
     from playwright import sync_api as playwright

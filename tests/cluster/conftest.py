@@ -20,12 +20,19 @@ import pytest
 import redis
 import trio
 
-from bench.cluster import free_port_base
+from bench.ports import free_port_base
 from tests.cluster.independent_client import Connection, Frame, greeted
 
 PATIENCE_S = 30.0
 CHAT_EVERY_S = 0.05
+CLUSTERS = {"cluster", "hasty"}
+"""The fixtures with a cluster that takes seconds to start."""
 _rooms = count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have the tests of a cluster in front: the first worker does them all, with one cluster."""
+    items.sort(key=lambda item: not CLUSTERS.intersection(getattr(item, "fixturenames", ())))
 
 
 class Cluster:

@@ -1,17 +1,17 @@
 """Nodes of each role that come and go beside a running cluster: nobody is started again for it."""
 
 import json
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trio
 
+from bench.ports import free_port_base
 from tests.cluster.conftest import PATIENCE_S, Cluster, unharmed
 from tests.cluster.independent_client import greeted
 
@@ -28,19 +28,6 @@ def cluster(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Cluster]
     running.by_file = request.param == "file"  # type: ignore[attr-defined]
     yield running
     running.stop()
-
-
-def free_lanes() -> str:
-    """Return an address whose three ports were free a moment ago."""
-    for port in range(20_000, 32_000, 37):
-        try:
-            for each in range(port, port + 3):
-                with closing(socket.create_server(("127.0.0.1", each))):
-                    pass
-        except OSError:
-            continue
-        return f"tcp://127.0.0.1:{port}"
-    raise AssertionError("no three free ports")
 
 
 @asynccontextmanager
@@ -109,7 +96,7 @@ async def drained(cluster: Cluster, name: str, process: "subprocess.Popen[str]")
 
 @pytest.mark.parametrize("cluster", ["file", "discover"], indirect=True)
 async def test_relays_come_and_go_and_nobody_is_started_again(cluster: Cluster, room: str) -> None:
-    before, address = cluster.record, free_lanes()
+    before, address = cluster.record, f"tcp://127.0.0.1:{free_port_base(3)}"
     old = [cluster.lane_url(number, 0) for number in (1, 2)]
     async with unharmed(cluster, room):
         async with one_more(cluster, "relay", "relay-3", relay__listen=address) as process:

@@ -17,7 +17,7 @@ import pytest
 import trio
 import trustme
 
-from bench.cluster import free_port_base
+from bench.ports import free_port_base
 from tests.cluster.conftest import PATIENCE_S, Cluster
 from tests.cluster.independent_client import Connection, connected
 

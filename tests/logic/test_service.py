@@ -10,6 +10,7 @@ import trio
 
 from backends.bus.connect import open_bus
 from backends.bus.settings import BusSettings
+from backends.database.settings import DatabaseSettings
 from backends.likes.redis import RedisLikes
 from backends.redis.client import open_redis
 from backends.redis.settings import StoreSettings
@@ -27,7 +28,9 @@ WITHIN_S = 20
 
 
 def settings_for(server) -> Settings:
+    """Settings with bus, store and database in the server's own folder."""
     return Settings(
+        database=DatabaseSettings(url=f"sqlite:///{server.folder}/relaymesh.db"),
         mesh=MeshSettings(relays=["tcp://127.0.0.1:1"]),
         bus=BusSettings(url=server.url),
         store=StoreSettings(url=server.url),

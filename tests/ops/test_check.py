@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from bench.cluster import free_port_base
+from bench.ports import free_port_base
 from ops.check import command
 from ops.check.report import Check, Report, percentile
 

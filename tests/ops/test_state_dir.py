@@ -14,7 +14,7 @@ from backends.bus.rocketmq.admin import Admin, NoBrokerError
 from backends.bus.settings import BusSettings
 from backends.database.settings import DatabaseSettings
 from backends.redis.server import Redis
-from bench.cluster import free_port_base
+from bench.ports import free_port_base
 from ops.cluster.broker import require_broker, require_client
 from ops.cluster.free_ports import require_free_ports
 from ops.cluster.node_tables import Shared, node_tables

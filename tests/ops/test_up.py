@@ -18,7 +18,7 @@ from click.testing import CliRunner
 
 from backends.http.signature import SIGNATURE, TIMESTAMP, sign
 from backends.provisioner.webhook import signed_content
-from bench.cluster import free_port_base
+from bench.ports import free_port_base
 from ops.cluster.plan import POOLS_OFFSET, SPAN
 from ops.cluster.state_dir import command_line
 from ops.command import relaymesh
