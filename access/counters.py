@@ -43,6 +43,8 @@ class AccessCounters:
         """Error replies, by code."""
         self.closes: Counter[int] = Counter()
         """Connections that ended, by close code."""
+        self.removed: Counter[str] = Counter()
+        """Members sent out of rooms, by `reason`: `kicked`, `banned`."""
         self.upstream_fetches = 0
         self.upstream_fetches_joined = 0
         """Fetches that another one in flight answered too."""

@@ -127,6 +127,7 @@ class Hellos:
                 self._joins.release(session, outcome)
             return
         # From here on without a pause: nothing may be pushed between the answer and the seats.
+        outcomes = [self._joins.settled(session, outcome) for outcome in outcomes]
         body = self._body(session, request, outcomes, opened)
         self._replies.ok(session, request.id, encode_json(body))
         for outcome in outcomes:

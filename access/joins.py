@@ -47,7 +47,8 @@ class Joins:
         spec = JoinSpec(room=request.room, since=request.since, history=request.history)
 
         async def work() -> None:
-            (outcome,) = await self.prepare(session, [spec])
+            (prepared,) = await self.prepare(session, [spec])
+            outcome = self.settled(session, prepared)
             if isinstance(outcome, ErrorBody):
                 self._replies.error(session, request.id, outcome)
             elif session.gone:
@@ -108,8 +109,21 @@ class Joins:
             session.end_join(spec.room)
             raise
 
+    def settled(self, session: Session, outcome: Prepared | ErrorBody) -> Prepared | ErrorBody:
+        """Return `outcome`, or `banned` where the room does not let the session in (now, which may
+        be a while after it was prepared)."""
+        if isinstance(outcome, ErrorBody):
+            return outcome
+        room, claims = outcome[0], session.who()
+        try:
+            room.standing.admit(claims.sub, claims.role_in(room.name))
+        except RequestError as error:
+            self.release(session, outcome)
+            return error.body
+        return outcome
+
     def answer(self, session: Session, prepared: Prepared) -> JoinAnswer:
-        """Return what the join answers; `enter` must follow without a pause."""
+        """Return what the join answers, settled; `enter` must follow without a pause."""
         room, starts = prepared
         online, likes = room.totals()
         carriers = self._mesh.carriers(room.name)
@@ -120,7 +134,7 @@ class Joins:
             online=max(online, len(room.seats) + (session.connection.id not in room.seats)),
             likes=likes,
             carrier=carriers[0] if carriers else "",
-            role=session.who().role_in(room.name),
+            role=room.standing.role(session.who().sub, session.who().role_in(room.name)),
         )
 
     def enter(self, session: Session, prepared: Prepared) -> None:

@@ -60,6 +60,7 @@ BY_NAME = (
     ("requests", "op", "Frames of clients by `op`."),
     ("errors", "code", "Error replies by code."),
     ("closes", "code", "Connections that ended, by close code."),
+    ("removed", "reason", "Members sent out of rooms, by reason."),
 )
 
 

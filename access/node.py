@@ -21,6 +21,7 @@ from access.like_reports import ReportsByHome
 from access.likes_by_home import LikesByHome
 from access.limits import session_limits, stream_limits
 from access.mesh_routes import MeshRoutes
+from access.moderation.requests import Moderations
 from access.moves.moving import Moving
 from access.publishes import Fetches, Likings, Publishes
 from access.refreshes import Refreshes
@@ -199,6 +200,7 @@ class AccessNode:
             publishes=Publishes(self.mesh, replies, self.chat),
             likings=Likings(self.likes, self.counters, replies),
             fetches=Fetches(self.upstream, replies),
+            moderations=Moderations(self.mesh, replies),
             messaging=self.messaging,
             replies=replies,
             users=self.users,

@@ -14,6 +14,7 @@ from mesh.interface import Mesh
 from proto.client_requests import MAX_FETCH, Chat, Fetch, Like, Publish, Speech
 from proto.errors import ErrorBody, ErrorCode, RequestError
 from proto.priorities import Priority
+from proto.roles import HOST, rank
 from proto.server_frames import encode_json
 from proto.services import FetchBody, Method
 
@@ -39,8 +40,9 @@ class Publishes:
         """Publish `text`, the client's own frame; answers later. Raises `not_joined`, `forbidden`
         or `overloaded`."""
         claims = session.who()
-        role = claims.role_in(session.room(request.room).name)
-        if isinstance(request, Speech) and role == "viewer":
+        room = session.room(request.room)
+        role = room.standing.role(claims.sub, claims.role_in(room.name))
+        if isinstance(request, Speech) and rank(role) < rank(HOST):
             raise RequestError(
                 ErrorCode.FORBIDDEN, "op: only a host of the room may speak", field="op"
             )
@@ -95,9 +97,10 @@ class Likings:
         self._replies = replies
 
     def like(self, session: Session, request: Like) -> None:
-        """Count likes; answers later. Raises `not_joined` or `overloaded`."""
-        session.who()
+        """Count likes; answers later. Raises `not_joined`, `muted` or `overloaded`."""
+        claims = session.who()
         room = session.room(request.room)
+        room.standing.hear(claims.sub, claims.role_in(room.name))
 
         def answer(error: ErrorBody | None) -> None:
             session.end_request()

@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping
 from enum import Enum
+from functools import partial
+from typing import Protocol
 
 import structlog
 import trio
 
 from access.catch_up import CatchUp, Seat
 from access.edge.interface import Connection
+from access.moderation.following import Following
+from access.moderation.standing import RoomStanding
 from access.room_stream import RoomStream, Surroundings
 from access.starts import Starts, find_starts, positions
 from access.totals import Totals
@@ -15,6 +19,7 @@ from mesh.interface import Mesh
 from proto.client_requests import Position
 from proto.errors import RequestError
 from proto.headers import HeadsHeader, RoomHeader
+from proto.moderation import ModerationPush
 from proto.priorities import Priority
 
 log = structlog.get_logger()
@@ -32,6 +37,16 @@ class RoomState(Enum):
     CLOSED = "closed"
 
 
+class Removals(Protocol):
+    """Sends members out: see `access.moderation.removals`."""
+
+    def by_push(self, room: "Room", push: ModerationPush, /) -> None:
+        """Remove whom `push` says."""
+
+    def by_standing(self, room: "Room", /) -> None:
+        """Remove all who are banned."""
+
+
 class Room:
     """Members, three streams, and the way from opening to closed.
 
@@ -39,7 +54,7 @@ class Room:
     `enter`. Between the first and the last of these hold it with `holds` += 1.
     """
 
-    def __init__(self, name: str, mesh: Mesh, around: Surroundings) -> None:
+    def __init__(self, name: str, mesh: Mesh, around: Surroundings, removals: Removals) -> None:
         self.name = name
         self.state = RoomState.OPENING
         self.seats: dict[int, Seat] = {}
@@ -56,6 +71,15 @@ class Room:
         self._done = trio.Event()
         self._error: RequestError | None = None
         self._totals = Totals()
+        self.standing = RoomStanding(around.now_ms)
+        self._following = Following(
+            name,
+            self.standing,
+            around.upstream,
+            around.tasks,
+            partial(removals.by_push, self),
+            partial(removals.by_standing, self),
+        )
 
     @property
     def in_use(self) -> bool:
@@ -104,20 +128,24 @@ class Room:
         self.state = RoomState.CLOSED
         self._mesh.unwant(self.name)
         self._around.rules.forget(self.name)
+        self._following.close()
         for stream in self.streams:
             stream.close()
 
     def _start(self, heads: HeadsHeader) -> None:
         self._totals = Totals(heads.likes, heads.online)
-        self.streams = [
-            RoomStream(self.name, priority, self._around, heads.epoch, heads.seqs[priority])
-            for priority in Priority
-        ]
+        self.standing.replace(heads.standing)
+        self.streams = [self._stream(priority, heads) for priority in Priority]
         self.state = RoomState.LIVE
         early, self._early = self._early, []
         for priority, header, frame in early:
             self.receive(priority, header, frame)
         log.info("room_opened", room=self.name, epoch=heads.epoch, heads=list(heads.seqs))
+
+    def _stream(self, priority: Priority, heads: HeadsHeader) -> RoomStream:
+        observe = self._following.observe if priority is Priority.URGENT else None
+        seq = heads.seqs[priority]
+        return RoomStream(self.name, priority, self._around, heads.epoch, seq, observe)
 
     # -- what the mesh brings
 

@@ -55,14 +55,23 @@ class Surroundings:
     random: Callable[[], float]
 
 
+Observe = Callable[[list[Output]], None]
+
+
 class RoomStream:
-    """Takes what the mesh brings and hands rounds to the fan-out.
+    """Takes what the mesh brings and hands rounds to the fan-out; `observe` sees it first.
 
     `epoch` and `seq` are the last number handed over: a member that enters now gets what follows.
     """
 
     def __init__(
-        self, room: str, priority: Priority, around: Surroundings, epoch: str, seq: int
+        self,
+        room: str,
+        priority: Priority,
+        around: Surroundings,
+        epoch: str,
+        seq: int,
+        observe: Observe | None = None,
     ) -> None:
         self.room = room
         self.priority = priority
@@ -73,6 +82,7 @@ class RoomStream:
         self.moved = trio.Event()
         """Set, and replaced, whenever `epoch` or `seq` change."""
         self._around = around
+        self._observe = observe
         limits = around.limits[priority]
         self.cursor = Cursor(limits.repair, epoch, seq, around.cursor_counters[priority])
         self.ring = Ring(limits.ring_frames, limits.ring_bytes, seq)
@@ -105,6 +115,8 @@ class RoomStream:
 
     def _take(self, outputs: list[Output]) -> None:
         if outputs:
+            if self._observe is not None:
+                self._observe(outputs)
             self._keep(outputs)
             before = self._joiner.dropped
             self._joiner.add(outputs)

@@ -9,6 +9,7 @@ import trio
 from access.census import Census
 from access.edge.interface import Connection
 from access.likes_by_home import LikesByHome
+from access.moderation.removals import Removals
 from access.room import Room, RoomState
 from access.room_stream import Surroundings
 from access.settings import RoomSettings
@@ -40,6 +41,7 @@ class Rooms:
         self._census = census
         self._likes = likes
         self.settings = settings
+        self._removals = Removals(self.left, around.counters)
         self._rooms: dict[str, Room] = {}
         self._by_key: dict[bytes, Room] = {}
         self.joining = 0
@@ -132,7 +134,7 @@ class Rooms:
                 retry_after_ms=5000,
             )
         room = self._rooms[name] = self._by_key[name.encode()] = Room(
-            name, self._mesh, self._around
+            name, self._mesh, self._around, self._removals
         )
         self._around.tasks.start(self._open_or_forget, room)
         return room

@@ -13,6 +13,7 @@ from access.edge.interface import Connection
 from access.hellos import Hellos
 from access.im.messaging import Messaging
 from access.joins import Joins
+from access.moderation.requests import Moderations
 from access.publishes import Fetches, Likings, Publishes
 from access.refreshes import Refreshes
 from access.replies import Replies
@@ -37,6 +38,7 @@ from proto.client_requests import (
 )
 from proto.close_codes import CloseCode
 from proto.errors import RequestError
+from proto.moderation import Moderate
 from proto.requests.devices import Watch
 from proto.requests.messages import Ack
 
@@ -53,6 +55,7 @@ class Parts:
     publishes: Publishes
     likings: Likings
     fetches: Fetches
+    moderations: Moderations
     messaging: Messaging
     replies: Replies
     users: Users
@@ -136,8 +139,8 @@ class Sessions:
     def _dispatch(self, session: Session, request: Request, text: bytes) -> None:
         parts = self._parts
         match request:
-            case Chat() | Gift() | Speech():
-                parts.publishes.publish(session, request, text, self._trace(session, request))
+            case Chat() | Gift() | Speech() | Moderate():
+                self._passed_on(session, request, text)
             case Like():
                 parts.likings.like(session, request)
             case Ping():
@@ -159,6 +162,13 @@ class Sessions:
         else:
             self._parts.refreshes.refresh(session, request)
 
+    def _passed_on(self, session: Session, request: Publish | Moderate, text: bytes) -> None:
+        trace = self._trace(session, request)
+        if isinstance(request, Moderate):
+            self._parts.moderations.moderate(session, request, text, trace)
+        else:
+            self._parts.publishes.publish(session, request, text, trace)
+
     def _message(self, session: Session, request: Ack | Watch | ImRequest, text: bytes) -> None:
         messaging = self._parts.messaging
         if not isinstance(request, Ack):
@@ -172,7 +182,7 @@ class Sessions:
             session.bad_frame(trio.current_time())
             raise
 
-    def _trace(self, session: Session, request: Publish) -> str:
+    def _trace(self, session: Session, request: Publish | Moderate) -> str:
         """Return the trace under which the message goes on, and log where it began."""
         trace, op = self._new_trace(), client_requests.OP_OF[type(request)]
         log.debug("client_frame", trace=trace, op=op, connection=session.connection.id)

@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 from backends.errors import StoreUnavailableError
 from backends.leases.interface import NodeLease
 from backends.push.connect import reconfigure_providers
+from backends.token_keys.files import load_receipt_keyring
 from logic.counters import Counters
 from logic.dispatch import Dispatch
 from logic.instant_messages import InstantMessages
@@ -78,6 +79,7 @@ class Logic:
             counters=self.counters,
         )
         self.capacity = Capacity(settings.messages_per_s)
+        self.receipts = load_receipt_keyring(settings.receipts)
         self.im = InstantMessages(settings, parts, self.outgoing, self._living)
         self.dispatch = self._dispatch(settings.regions)
         handle = self.dispatch.handle
@@ -125,10 +127,11 @@ class Logic:
 
     def reconfigured(self, settings: Settings) -> None:
         """Take over the keys that reload; see `ops.roles.Service`."""
-        push = settings.push
+        push, receipts = settings.push, load_receipt_keyring(settings.receipts)
         reconfigure_providers(self._parts.providers, push.fcm, push.webhook)
         self._mesh.reconfigured(settings.mesh)
         self._settings = settings
+        self.receipts.replace(receipts)
         self._parts.urgent_limit.rate = settings.urgent_rate()
         self.capacity.per_s = settings.messages_per_s
         self.outgoing.reconfigured(settings.outgoing_records)
@@ -163,6 +166,7 @@ class Logic:
     def _dispatch(self, regions: Regions) -> Dispatch:
         rooms = room_methods(
             lambda: self._settings,
+            self.receipts,
             self._parts,
             self._writer,
             self._living,

@@ -8,6 +8,7 @@ from backends.bus.interface import Bus
 from backends.database.database import Database
 from backends.leases.interface import Duties, Registry
 from backends.likes.interface import Census, ChangedRooms, Likes
+from backends.moderation.interface import Moderation
 from backends.push.interface import Provider
 from backends.rate_limit.interface import RateLimit
 from backends.room_log.interface import RoomLog
@@ -21,6 +22,7 @@ class Parts:
 
     bus: Bus
     room_log: RoomLog
+    moderation: Moderation
     registry: Registry
     duties: Duties
     likes: Likes

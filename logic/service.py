@@ -17,6 +17,7 @@ from backends.leases.redis import RedisDuties, RedisRegistry
 from backends.likes.redis import RedisCensus, RedisChangedRooms, RedisLikes
 from backends.links.interface import Links
 from backends.links.nng import NngLinks
+from backends.moderation.redis import RedisModeration
 from backends.push.connect import open_providers
 from backends.push.interface import Provider
 from backends.rate_limit.redis import RedisRateLimit
@@ -43,8 +44,8 @@ async def run(
 ) -> None:
     """Run a logic node until `stopping`, or until it is ordered to drain; then drain it.
 
-    Raises `ValueError` for an address that can't be one, and for a push provider that is set up
-    wrongly. A bus, store or relay that is away is waited for.
+    Raises `ValueError` for an address that can't be one, a key file that is none, and for a push
+    provider that is set up wrongly. A bus, store or relay that is away is waited for.
     """
     async with _opened(settings, node, NngLinks(), stopping) as (logic, mesh):
         task_status.started(logic)
@@ -106,6 +107,7 @@ def parts_of(
         room_log=RedisRoomLog(
             redis, settings.room_log, urgent=urgent, now_ms=now_ms, random_bits=random_bits
         ),
+        moderation=RedisModeration(redis, now_ms=now_ms),
         registry=ObeyingRegistry(RedisRegistry(redis, settings.store.lease_s), stopping),
         duties=RedisDuties(redis),
         likes=RedisLikes(redis),

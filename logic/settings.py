@@ -16,6 +16,7 @@ from logic.mailbox.settings import MailboxSettings
 from logic.notify.settings import PushSettings
 from mesh.serving import Bounds
 from mesh.settings import MeshSettings
+from proto.receipt_settings import ReceiptSettings
 from proto.regions import ONE_REGION, Regions
 from proto.settings_types import RELOADS
 
@@ -137,6 +138,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             le=1,
         ),
     ] = 0.1
+    receipts: Annotated[ReceiptSettings, RELOADS]
     mesh: MeshSettings = MeshSettings()
     bus: BusSettings = BusSettings()
     store: StoreSettings = StoreSettings()

@@ -72,6 +72,24 @@ class ModerateOk(msgspec.Struct, frozen=True):
     mid: str
 
 
+class ModerationPush(msgspec.Struct, frozen=True):
+    """The fields of a `moderation` push: `by` did `action`, as `by_role`, to `uid` ("": to the
+    room). `until_ms` in Unix milliseconds, 0 for good; `interval_ms` of `slow`, `role` of
+    `grant`."""
+
+    action: Action
+    uid: str
+    by: str
+    by_role: str
+    until_ms: int
+    interval_ms: int
+    role: str
+    reason: str
+    mid: str
+    ts: int
+    trace: str
+
+
 class StateBody(msgspec.Struct, frozen=True, array_like=True):
     """Ask for the state of the room named in the request header: up to `limit` entries behind
     `cursor` (from the answer before; empty begins)."""
@@ -141,5 +159,6 @@ class Standing(msgspec.Struct, frozen=True, array_like=True):
     """The role, and until when (Unix milliseconds, 0: for good)."""
 
 
+decode_push = msgspec.json.Decoder(ModerationPush).decode
 decode_moderate = msgspec.json.Decoder(Moderate).decode
 decode_state_body = msgspec.msgpack.Decoder(StateBody).decode

@@ -72,6 +72,21 @@ def reset(room: str, priority: Priority, epoch: str, seq: int) -> bytes:
     )
 
 
+class Removed(msgspec.Struct, frozen=True, tag_field="push", tag="removed"):
+    """The client is in `room` no more: `reason` is `kicked` or `banned` (until `until_ms`, Unix
+    milliseconds, 0 for good), `message` what the moderator has said about it."""
+
+    room: str
+    reason: str
+    until_ms: int
+    message: str
+
+
+def removed(room: str, reason: str, until_ms: int, message: str) -> bytes:
+    """Return the push that tells a client that it was sent out of a room."""
+    return encode_json(Removed(room, reason, until_ms, message))
+
+
 class Destination(msgspec.Struct, frozen=True):
     """Where a client is told to move; `node` is one of those that may be reached there."""
 

@@ -15,6 +15,7 @@ class Shared(NamedTuple):
     description: Description
     place: Place
     token_secret: str
+    receipt_secret: str
     relays: dict[str, list[Host]]
     sets: dict[str, Table]
 
@@ -102,4 +103,5 @@ def _logic(host: Host, shared: Shared, own: Own) -> Table:
         "store": {"url": own.store_url},
         "bus": _bus(own),
         "database": {"url": own.database_url},
+        "receipts": {"secret": shared.receipt_secret},
     }

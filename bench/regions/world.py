@@ -49,6 +49,7 @@ class World:
             description,
             place,
             secrets.token_urlsafe(32),
+            secrets.token_urlsafe(32),
             {name: all_of[: description.relays] for name, all_of in relays.items()},
             sets or {},
         )

@@ -3,9 +3,11 @@
 import msgspec
 
 from backends.likes.interface import Census, Likes
+from backends.moderation.interface import Moderation
 from backends.room_log.interface import RoomLog
 from logic.counters import Counters
 from logic.living import Living
+from logic.moderation.state import standing_of
 from proto.errors import ErrorCode, RequestError
 from proto.headers import RequestHeader
 from proto.ids import is_room
@@ -17,12 +19,21 @@ MAX_ANSWER_BYTES = 512 * 1024
 
 
 class HeadsHandler:
-    """Serves `Method.HEADS`: the heads, and the totals to show until the next push of each."""
+    """Serves `Method.HEADS`: the heads, and what holds until the next push of each: the totals,
+    and how the room is moderated (read after the heads, so that no later change is missed)."""
 
-    def __init__(self, room_log: RoomLog, likes: Likes, census: Census, living: Living) -> None:
+    def __init__(
+        self,
+        room_log: RoomLog,
+        likes: Likes,
+        census: Census,
+        moderation: Moderation,
+        living: Living,
+    ) -> None:
         self._room_log = room_log
         self._likes = likes
         self._census = census
+        self._moderation = moderation
         self._living = living
 
     async def handle(self, header: RequestHeader, _body: bytes) -> bytes:
@@ -31,7 +42,8 @@ class HeadsHandler:
         heads = await self._room_log.heads(room)
         likes = await self._likes.total(room)
         online = await self._census.online(room, self._living.lives)
-        return encode(msgspec.structs.replace(heads, likes=likes, online=online))
+        standing = standing_of(await self._moderation.entries(room))
+        return encode(msgspec.structs.replace(heads, likes=likes, online=online, standing=standing))
 
 
 class FetchHandler:

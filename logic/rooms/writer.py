@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from backends.room_log.interface import Appended, RoomLog
+from backends.room_log.interface import Appended, RoomLog, Terms
 from logic.counters import Counters
 from logic.outgoing import Outgoing
 from proto.priorities import Priority
@@ -27,6 +27,8 @@ class RoomMessage:
     mid: str
     ts_ms: int
     trace: str
+    terms: Terms | None = None
+    """On which it is kept; `None` for what the cluster itself and back ends say."""
 
 
 class RoomWriter:
@@ -38,7 +40,10 @@ class RoomWriter:
         self._counters = counters
 
     async def write(self, message: RoomMessage) -> Appended:
-        """Keep `message` and see to it that it goes out; raises `StoreUnavailableError`."""
+        """Keep `message` and see to it that it goes out.
+
+        Raises `RequestError` where its terms do not hold, and `StoreUnavailableError`.
+        """
         push = room_push(message.kind, message.room, message.priority, message.fields)
         stands = await self._room_log.append(
             message.room,
@@ -47,6 +52,7 @@ class RoomWriter:
             uid=message.uid,
             mid=message.mid,
             ts_ms=message.ts_ms,
+            terms=message.terms,
         )
         if stands.again:
             # Put on the bus by whoever was first or, if that one died, told of by the heads.
@@ -63,6 +69,13 @@ class RoomWriter:
             again=stands.again,
         )
         return stands
+
+    async def recall(self, room: str, uid: str, mid: str) -> Appended | None:
+        """Return where the message of `uid` with `mid` stands, if there was one a while ago;
+        raises `StoreUnavailableError`."""
+        found = await self._room_log.recall(room, uid, mid)
+        self._counters.repeated += found is not None
+        return found
 
 
 def _record(message: RoomMessage, push: bytes, stands: Appended) -> Record:

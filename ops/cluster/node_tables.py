@@ -18,6 +18,7 @@ class Shared(NamedTuple):
 
     log_level: str
     token_secret: str
+    receipt_secret: str
     mesh: Table
     store: Table
     bus: Table
@@ -34,6 +35,7 @@ class Shared(NamedTuple):
         return cls(
             log_level=options.log_level,
             token_secret=secrets["token_secret"],
+            receipt_secret=secrets["receipt_secret"],
             mesh={"relays": [f"tcp://{node.address(LANES[0])}" for node in plan.of("relay")]},
             store={"url": urls["redis-store"]},
             bus=_bus(options, state, urls),
@@ -94,7 +96,7 @@ def _router(_: Node, shared: Shared) -> Table:
         "store": shared.store,
         "bus": shared.bus,
         "tokens": {"secret": shared.token_secret},
-        "gateway": pages,
+        "gateway": pages | {"demo_receipt_secret": shared.receipt_secret},
         "provisioner": shared.provisioner,
     }
 
@@ -105,4 +107,5 @@ def _logic(_: Node, shared: Shared) -> Table:
         "store": shared.store,
         "bus": shared.bus,
         "database": shared.database,
+        "receipts": {"secret": shared.receipt_secret},
     }

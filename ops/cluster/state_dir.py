@@ -17,7 +17,13 @@ LAYOUT = "1"
 """Version of the folder's layout; a folder of another version is refused."""
 
 ID_BYTES = 6
-SECRET_NAMES = ("token_secret", "store_password", "bus_password", "pools_secret")
+SECRET_NAMES = (
+    "token_secret",
+    "receipt_secret",
+    "store_password",
+    "bus_password",
+    "pools_secret",
+)
 
 
 class StateDir:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 import trio
 import trio.testing
 
@@ -27,6 +28,7 @@ from proto.errors import ErrorCode, RequestError
 from proto.headers import HeadsHeader, RoomHeader, UsersHeader, encode_header
 from proto.heat import Rule
 from proto.identity import NodeIdentity
+from proto.moderation import Standing
 from proto.priorities import Priority
 from proto.rendezvous import ranked
 from proto.server_frames import encode_json, numbered, room_push
@@ -99,6 +101,8 @@ class FakeMesh:
     wanted_once: set[str] = field(default_factory=set)
     rules: dict[str, Rule] = field(default_factory=dict)
     """What holds for rooms, as routers and logic know it."""
+    standings: dict[str, Standing] = field(default_factory=dict)
+    """How rooms are moderated, as logic knows it."""
     asked: list[Asked] = field(default_factory=list)
     rtt_s: float = 0.001
     down: RequestError | None = None
@@ -169,7 +173,9 @@ class FakeMesh:
         if method is Method.HEADS:
             seqs = (len(log.frames[0]), len(log.frames[1]), len(log.frames[2]))
             rule = self.rules.get(facts["room"])
-            return encode_header(HeadsHeader(log.epoch, seqs, log.likes, log.online, rule))
+            heads = HeadsHeader(log.epoch, seqs, log.likes, log.online, rule)
+            standing = self.standings.get(facts["room"])
+            return encode_header(msgspec.structs.replace(heads, standing=standing))
         if method is Method.FETCH:
             return services.encode(log.fetch(services.decode_fetch(body)))
         if method is Method.PUBLISH:
@@ -185,6 +191,8 @@ class FakeMesh:
     def _note(self, method: Method, body: bytes) -> bytes:
         if method is Method.ROUTES:
             return b""
+        if method is Method.MODERATE:
+            return b'{"asked":%b}' % body
         assert method is Method.CENSUS
         self.census += services.decode_census(body).rooms
         return b""

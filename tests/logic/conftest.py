@@ -17,6 +17,7 @@ from backends.database.database import Database
 from backends.errors import StoreUnavailableError
 from backends.leases.memory import MemoryDuties, MemoryRegistry
 from backends.likes.memory import MemoryCensus, MemoryChangedRooms, MemoryLikes
+from backends.moderation.memory import MemoryModeration
 from backends.rate_limit.interface import Rate
 from backends.rate_limit.memory import MemoryRateLimit
 from backends.room_log.memory import MemoryRoomLog
@@ -31,9 +32,11 @@ from proto.packs import unpack
 from proto.records import Record
 from proto.services import Method, encode
 from proto.topics import Topic
+from tests import gifts
 
 START_MS = 1_790_000_000_000
 IDENTITY = NodeIdentity(node="logic-1", region="local", incarnation="l1", http_url="http://l")
+IN_JSON = (Method.PUBLISH, Method.PUSH, Method.MODERATE, Method.MODERATION)
 
 
 class FakeMesh:
@@ -84,13 +87,16 @@ class World:
         self.mesh = FakeMesh()
         bits = random.Random(3).getrandbits
         self.likes = Gate(MemoryLikes())
-        self.room_log = Gate(MemoryRoomLog(Retention(), now_ms=now_ms, random_bits=bits))
+        self.moderation = MemoryModeration(now_ms)
+        facts: Any = {"now_ms": now_ms, "random_bits": bits, "moderation": self.moderation}
+        self.room_log = Gate(MemoryRoomLog(Retention(), **facts))
         self.registry = MemoryRegistry(trio.current_time)
         self.census = MemoryCensus(now_ms)
         self.changed = MemoryChangedRooms()
         self.parts = Parts(
             bus=bus,
             room_log=self.room_log,
+            moderation=self.moderation,
             registry=self.registry,
             duties=MemoryDuties(trio.current_time),
             likes=self.likes,
@@ -106,6 +112,7 @@ class World:
         )
 
     def logic(self, identity: NodeIdentity = IDENTITY, **settings: Any) -> Logic:
+        settings = {"receipts": gifts.SETTINGS} | settings
         return Logic(Settings(**settings), identity, self.parts, self.mesh)
 
     def records(self, topic: Topic) -> list[Record]:
@@ -146,12 +153,12 @@ def ask(world: World) -> Any:
         fields = {"uid": "ann", "name": "Ann", "role": "viewer", "room": "a", "trace": "t1"}
         fields |= header
         asked = RequestHeader(1, "access-1", "i1", method, 2000, **fields)
-        if method is Method.PUBLISH and not isinstance(body, bytes):
+        if method in (Method.PUBLISH, Method.MODERATE) and not isinstance(body, bytes):
             body = msgspec.json.encode({"id": 1, "room": "a"} | body)
         elif not isinstance(body, bytes):
             body = encode(body)
         answer = await logic.dispatch.handle(asked, body)
-        return msgspec.json.decode(answer) if method in (Method.PUBLISH, Method.PUSH) else answer
+        return msgspec.json.decode(answer) if method in IN_JSON else answer
 
     return ask
 

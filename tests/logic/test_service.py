@@ -23,6 +23,7 @@ from proto.headers import RequestHeader
 from proto.identity import NodeIdentity
 from proto.services import FetchBody, LikeCount, LikesBody, Method, decode_fetch_answer, encode
 from proto.topics import Topic
+from tests import gifts
 
 WITHIN_S = 20
 
@@ -31,6 +32,7 @@ def settings_for(server) -> Settings:
     """Settings with bus, store and database in the server's own folder."""
     return Settings(
         database=DatabaseSettings(url=f"sqlite:///{server.folder}/relaymesh.db"),
+        receipts=gifts.SETTINGS,
         mesh=MeshSettings(relays=["tcp://127.0.0.1:1"]),
         bus=BusSettings(url=server.url),
         store=StoreSettings(url=server.url),

@@ -8,9 +8,11 @@ import trio
 
 from proto.priorities import Priority
 from proto.services import Method, PushBody, encode
+from tests.gifts import receipt_for
 from tests.simulation.harness import Cluster
 from tests.simulation.ledger import Ledger
 from tests.simulation.members import Member
+from tests.simulation.store import now_ms
 
 ROOMS = ("lobby", "den")
 UNANSWERED_S = 60.0
@@ -52,7 +54,9 @@ async def _talk(cluster: Cluster, member: Member, stopping: trio.Event) -> None:
         elif dice < 0.75:
             await member.say("speech", room, text=f"{rng.random()}")
         elif dice < 0.85:
-            await member.say("gift", room, gift="rose", value=rng.choice((1, 5000)))
+            rose = {"gift": "rose", "value": rng.choice((1, 5000))}
+            receipt = receipt_for(now_ms() / 1000, member.uid, room, **rose)
+            await member.say("gift", room, receipt=receipt, **rose)
         elif dice < 0.98:
             await member.like(room, rng.randint(1, 9))
         else:

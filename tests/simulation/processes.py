@@ -34,6 +34,7 @@ from router.heat.settings import HeatSettings
 from router.router import Parts as RouterParts
 from router.router import Router
 from router.settings import Settings as RouterSettings
+from tests import gifts
 from tests.conftest import run_inline
 from tests.simulation.edge import LiveEdge
 from tests.simulation.store import Broker, Client, Store, now_ms
@@ -47,8 +48,8 @@ HEAT = HeatSettings(
 COSTS = Costs(round_trip_us=0)
 """Lookups next to free, so that with a few nodes already some pushes go precisely."""
 LOGIC_PARTS = (
-    "room_log", "registry", "duties", "likes", "census", "changed", "urgent_limit", "answers",
-    "routes",
+    "room_log", "moderation", "registry", "duties", "likes", "census", "changed", "urgent_limit",
+    "answers", "routes",
 )  # fmt: skip
 
 
@@ -183,7 +184,9 @@ async def run_logic(outside: Outside, process: Process) -> None:
             random_bits=random_bits,
             **clients,
         )
-        process.logic = Logic(LogicSettings(bus=BUS), process.identity, parts, mesh)
+        process.logic = Logic(
+            LogicSettings(bus=BUS, receipts=gifts.SETTINGS), process.identity, parts, mesh
+        )
         nursery.start_soon(process.logic.run, trio.Event())
 
 

@@ -13,6 +13,7 @@ from backends.errors import StoreUnavailableError
 from backends.heat.memory import MemoryHeat
 from backends.leases.memory import MemoryDuties, MemoryRegistry
 from backends.likes.memory import MemoryCensus, MemoryChangedRooms, MemoryLikes
+from backends.moderation.memory import MemoryModeration
 from backends.one_use.memory import MemoryOneUse
 from backends.rate_limit.interface import Rate
 from backends.rate_limit.memory import MemoryRateLimit
@@ -35,7 +36,13 @@ class Store:
     def __init__(self, rng: random.Random, retention: Retention) -> None:
         self.rng = rng
         self.away = False
-        self.room_log = MemoryRoomLog(retention, now_ms=now_ms, random_bits=rng.getrandbits)
+        self.moderation = MemoryModeration(now_ms)
+        self.room_log = MemoryRoomLog(
+            retention,
+            now_ms=now_ms,
+            random_bits=rng.getrandbits,
+            moderation=self.moderation,
+        )
         self.heat = MemoryHeat(self.room_log)
         self.routes = MemoryRoutes()
         self.registry = MemoryRegistry(trio.current_time)

@@ -1,4 +1,4 @@
-"""One suite for how rooms are moderated, in memory and in Redis, and for what the log makes of it."""
+"""How rooms are moderated, in memory and in Redis, and what the room log makes of it."""
 
 import random
 

@@ -8,6 +8,7 @@ from proto.errors import ErrorCode, RequestError
 from proto.priorities import Priority
 from proto.services import Method
 from proto.topics import Topic
+from tests.gifts import receipt_for
 
 START_MS = 1_790_000_000_000
 TEXT = 'é"\\\n\u2028😀</script>\x7f'
@@ -76,7 +77,8 @@ async def test_what_the_log_keeps_is_what_the_bus_carries(autojump_clock, ask, w
 
 async def test_a_gift_names_what_was_given(autojump_clock, ask, world, running):
     logic, _ = await running()
-    gift = {"op": "gift", "gift": "rocket", "value": 500, "count": 2}
+    paid = {"gift": "rocket", "value": 500, "count": 2}
+    gift = {"op": "gift", "receipt": receipt_for(START_MS / 1000, **paid)} | paid
     ok = await ask(logic, Method.PUBLISH, gift)
     assert ok["priority"] == "urgent"
     assert ok["mid"]
@@ -109,9 +111,9 @@ async def test_urgent_is_limited_per_uid_over_all_instances(autojump_clock, ask,
     one, two = world.logic(), world.logic()
     for i in range(10):
         await ask(one if i % 2 else two, Method.PUBLISH, {"op": "speech", "text": "x"}, role="host")
-    error = await refused(
-        ask, one, Method.PUBLISH, {"op": "gift", "gift": "g", "value": 5000}, role="viewer"
-    )
+    receipt = receipt_for(START_MS / 1000, gift="g", value=5000)
+    gift = {"op": "gift", "gift": "g", "value": 5000, "receipt": receipt}
+    error = await refused(ask, one, Method.PUBLISH, gift, role="viewer")
     assert (error.code, error.retry_after_ms) == (ErrorCode.RATE_LIMITED, 200)
     assert one.counters.rate_limited == 1
     await ask(one, Method.PUBLISH, {"op": "chat", "text": "not urgent"})

@@ -1,0 +1,1 @@
+"""Moderation of rooms: who may what, and the gifts' receipts."""
