@@ -1,6 +1,7 @@
 """What keys a config may have, read from the settings Structs."""
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Annotated, Any, NamedTuple, get_origin, get_type_hints
 
 import msgspec
@@ -38,7 +39,7 @@ def tables_of(role: str) -> Tables:
 
 def keys_of(tables: Tables) -> dict[Path, Key]:
     """Return every key of `tables` by its path; nested Structs are nested tables."""
-    return {key.path: key for name, struct in tables.items() for key in _keys((name,), struct)}
+    return {key.path: key for name, struct in tables.items() for key in _keys_of(name, struct)}
 
 
 def table_paths(tables: Tables) -> dict[Path, str]:
@@ -83,6 +84,13 @@ def inner_tables(struct: type[msgspec.Struct]) -> dict[str, type[msgspec.Struct]
 def role_names() -> frozenset[str]:
     """Return the names of all tables that some role's config has."""
     return frozenset({"node", "log", *ROLES})
+
+
+@cache
+def _keys_of(name: str, struct: type[msgspec.Struct]) -> tuple[Key, ...]:
+    """Once for each table: reading annotations takes tens of milliseconds, and a node that reloads
+    has clients to serve."""
+    return tuple(_keys((name,), struct))
 
 
 def _keys(path: Path, struct: type[msgspec.Struct], *, reloads: bool = False) -> Iterator[Key]:

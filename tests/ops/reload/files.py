@@ -1,0 +1,26 @@
+"""Key files as a config names them."""
+
+import json
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from jwt.algorithms import OKPAlgorithm
+
+
+def pem(folder: Path, name: str) -> str:
+    """A public Ed25519 key, whose id is `name`."""
+    file = folder / f"{name}.pem"
+    public = Ed25519PrivateKey.generate().public_key()
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    file.write_bytes(public.public_bytes(serialization.Encoding.PEM, form))
+    return str(file)
+
+
+def jwks(folder: Path, kid: str) -> str:
+    """A set of one such key."""
+    public = Ed25519PrivateKey.generate().public_key()
+    key = {**OKPAlgorithm.to_jwk(public, as_dict=True), "kid": kid, "use": "sig"}
+    file = folder / f"{kid}.json"
+    file.write_text(json.dumps({"keys": [key]}))
+    return str(file)
