@@ -66,6 +66,7 @@ ACCESS = {
     "access.drain_s": lambda it: it.node.settings.drain_s,
     "access.chat_under_way": lambda it: it.node.chat._most,
     "access.chat_target_ms": lambda it: it.node.chat._target_s * 1000,
+    "access.client.expiry_warning_s": lambda it: it.node.expiry.warning_s,
     "access.client.": lambda it: it.node.sessions._limits,
     "access.room.": lambda it: it.node.rooms.settings,
     "access.im.max_devices": lambda it: it.node.messaging.devices.max_devices,
@@ -134,11 +135,15 @@ LOOKS: dict[str, Looks] = {"access": ACCESS, "relay": RELAY, "router": ROUTER, "
 
 
 def gone_by(role: str, key: str, service: Any) -> Any:
-    """Return what `service` goes by for `key`; raises where nothing here says where to look."""
+    """Return what `service` goes by for `key`."""
     looks, table, name = LOOKS[role], *key.rpartition(".")[::2]
     if key in looks:
         return looks[key](service)
-    return getattr(looks[f"{table}."](service), name)
+    try:
+        return getattr(looks[f"{table}."](service), name)
+    except (KeyError, AttributeError):
+        message = f"{key} reloads: have `reconfigured` hand it on, and say here how"
+        raise AssertionError(message) from None
 
 
 def _lanes(it: Any, priority: Priority) -> set[int]:
