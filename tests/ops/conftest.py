@@ -1,9 +1,12 @@
+import logging
 import sys
+from collections.abc import Iterable
 from types import ModuleType
 from typing import Annotated, Literal
 
 import msgspec
 import pytest
+import structlog
 from msgspec import Meta
 
 from proto.settings_types import Secret
@@ -35,3 +38,13 @@ def relay_settings(monkeypatch: pytest.MonkeyPatch) -> type[Settings]:
     module.Settings = Settings  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "relay.settings", module)
     return Settings
+
+
+@pytest.fixture
+def restore_logging() -> Iterable[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()

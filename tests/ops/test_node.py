@@ -191,16 +191,6 @@ async def test_a_role_that_ends_by_itself_is_a_failure(free_port: int) -> None:
     assert one_line(caught.value) == "the relay role ended by itself"
 
 
-@pytest.fixture
-def restore_logging() -> Iterable[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
-
-
 @pytest.mark.usefixtures("restore_logging")
 def test_json_lines_say_node_role_and_trace_whoever_wrote_them() -> None:
     stream = io.StringIO()
