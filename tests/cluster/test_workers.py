@@ -36,20 +36,21 @@ class Group:
         self.http = f"http://127.0.0.1:{self.port + 1}"
         self.url = f"ws://127.0.0.1:{self.port}/v1"
         config = (cluster.state_dir / "configs" / "access-1.toml").read_text()
-        file = folder / "group.toml"
-        file.write_text(config)
+        # Here, not as a flag: flags stay as they are while the node runs.
+        config = config.replace("[access.edge]\n", "[access.edge]\nmax_connections = 900\n")
+        self.file = folder / "group.toml"
+        self.file.write_text(config)
         told = {
             "node.id": "group",
             "node.http": self.http.removeprefix("http://"),
             "access.edge.port": self.port,
             "access.workers": WORKERS,
-            "access.edge.max_connections": 900,
             "access.edge.allowed_origins": "*",
             **{f"access.edge.{key}": value for key, value in more.items()},
         }
         flags = [f"--set={key}={value}" for key, value in told.items()]
         self.log = (folder / "log").open("w+b")
-        command = [sys.executable, "-P", "-m", "ops", "access", "--config", str(file), *flags]
+        command = [sys.executable, "-P", "-m", "ops", "access", "--config", str(self.file), *flags]
         self.process = subprocess.Popen(command, stderr=self.log)
 
     async def workers(self) -> list[dict[str, Any]]:
@@ -223,6 +224,27 @@ async def test_a_hangup_of_the_parent_renews_the_certificate_of_all_workers(
             while before & (after := {certificate_at(group.port) for _ in range(CLIENTS)}):
                 await trio.sleep(0.05)
         assert len(after) == 1
+        assert await group.until_ready() == pids
+
+
+async def test_a_hangup_of_the_parent_reaches_all_workers_and_each_takes_its_part(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    with running(cluster, tmp_path) as group:
+        pids = await group.until_ready()
+        told = group.file.read_text().replace("max_connections = 900", "max_connections = 1000")
+        group.file.write_text(f"{told}\n[access]\npool = 'p1'\n")
+        group.process.send_signal(signal.SIGHUP)
+        limits: dict[str, int] = {}
+        with trio.fail_after(PATIENCE_S):
+            while sorted(limits.values()) != [333, 333, 334]:
+                for worker in await group.workers():
+                    _, body = await cluster.http("GET", f"{worker['http']}/statusz")
+                    shown = json.loads(body)
+                    limits[worker["node"]] = shown["max_connections"]
+        assert shown["config"]["restart_needed"] == ["access.pool"]
+        _, body = await cluster.http("GET", f"{group.http}/statusz")
+        assert json.loads(body)["config"]["restart_needed"] == ["access.pool"]
         assert await group.until_ready() == pids
 
 
