@@ -244,6 +244,7 @@ class AccessNode:
         self.settings = settings
         self.chat.reconfigured(settings.chat_under_way, settings.chat_target_ms / 1000)
         self.rooms.settings = settings.room
+        self.expiry.warning_s = settings.client.expiry_warning_s
         self.messaging.devices.max_devices = settings.im.max_devices
         self.expiry.warning_s = settings.client.expiry_warning_s
         self.sessions.reconfigured(session_limits(settings.client), settings.route_wait_s)

@@ -103,6 +103,11 @@ class FakeCluster:
         for connection in list(self.connections):
             await connection.ws.aclose(code)
 
+    async def warn_all(self) -> None:
+        """Tell all that their tokens near their end."""
+        for connection in list(self.connections):
+            await connection.send({"push": "expiring", "expires_ms": 1})
+
     async def publish(self, name: str, kind: str, /, **fields: Any) -> Frame:
         """Publish as somebody else would, to all members."""
         room = self.room(name)

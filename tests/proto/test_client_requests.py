@@ -152,6 +152,7 @@ GOOD: list[tuple[dict[str, Any], Request]] = [
 ]
 REQUIRED = {
     "hello": ["token"],
+    "refresh": ["token"],
     "join": ["room"],
     "leave": ["room"],
     "chat": ["room", "text"],

@@ -1,18 +1,20 @@
-/** Tokens of the demo. One lasts for hours; the same one keeps the same uid over reconnects. */
+/** Tokens of the demo. One lasts for hours; who gets the next one keeps the uid. */
 
-const EARLY_MS = 60_000;
+/** A token is not used for its last minutes: the client asks for another a minute before its end. */
+const EARLY_MS = 120_000;
 const tokens = new Map();
 
 /** Returns a token for `visitor`: `{name, room?, host?, uid?}`. */
 export async function demoToken(visitor) {
-  const body = JSON.stringify(visitor);
-  const kept = tokens.get(body);
+  const who = JSON.stringify(visitor);
+  const kept = tokens.get(who);
   if (kept && kept.until > Date.now()) return kept.token;
+  const body = JSON.stringify({ uid: kept?.uid, ...visitor });
   const headers = { "Content-Type": "application/json" };
   const answer = await fetch("/v1/demo/token", { method: "POST", headers, body });
-  const { token, detail } = await answer.json();
+  const { token, uid, detail } = await answer.json();
   if (!answer.ok) throw new Error(detail ?? answer.statusText);
-  tokens.set(body, { token, until: expiryOf(token) - EARLY_MS });
+  tokens.set(who, { token, uid, until: expiryOf(token) - EARLY_MS });
   return token;
 }
 

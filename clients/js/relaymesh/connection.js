@@ -5,6 +5,7 @@ import { askGateway, EndpointChoice } from "./endpoints.js";
 import { Closed, MAY_RETRY, Refused } from "./errors.js";
 import { framesOf } from "./frames.js";
 import { letGo, Mover, orderOf } from "./moves.js";
+import { Renewal } from "./renewal.js";
 
 const SUBPROTOCOL = "relaymesh.v1.json";
 /** Close codes after which a client must not come back by itself (proto/close_codes.py). */
@@ -43,6 +44,7 @@ export class Connection {
   #at = { url: "", token: "" };
   #node = "";
   #mover;
+  #renewal;
   #followed = null;
   #resume = "";
   #leftAt = 0;
@@ -63,6 +65,7 @@ export class Connection {
     this.#owner = owner;
     const holds = ({ room }) => this.#socket !== null && (!room || owner.wants(room));
     this.#mover = new Mover(holds, (socket, order) => this.#move(socket, order));
+    this.#renewal = new Renewal(options.token, (token) => this.#refresh(token));
     globalThis.addEventListener?.("online", this.#wake);
     globalThis.addEventListener?.("offline", this.#sleep);
     queueMicrotask(() => this.#connect());
@@ -86,6 +89,7 @@ export class Connection {
     globalThis.removeEventListener?.("offline", this.#sleep);
     clearTimeout(this.#retryTimer);
     this.#mover.stop();
+    this.#renewal.stop();
     const socket = this.#socket;
     this.#socket = null;
     this.ready = false;
@@ -201,9 +205,17 @@ export class Connection {
     for (const frame of framesOf(text)) {
       if ("reply" in frame && frame.reply === this.#hello) this.#greeted(frame, now);
       else if (frame.push === "move") this.#told(frame);
+      else if (frame.push === "expiring") this.#renewal.told();
       else this.#owner.took(frame, now);
     }
     this.#owner.tick();
+  }
+
+  #refresh(token) {
+    if (token === this.#at.token) return false;
+    this.#at.token = token;
+    this.send(JSON.stringify({ op: "refresh", id: this.#owner.nextId(), token }));
+    return true;
   }
 
   #told(frame) {
@@ -250,6 +262,7 @@ export class Connection {
 
   #cut(now) {
     this.#mover.stop();
+    this.#renewal.stop();
     this.#choice.failed(this.#at.url);
     if (this.ready && now - this.#openedAt > SETTLED_MS) this.#backoff.settle();
     this.#socket = null;

@@ -18,6 +18,7 @@ from relaymesh_client.gateway import EndpointSource
 from relaymesh_client.lines import Line, Way
 from relaymesh_client.listeners import Listeners, Wants
 from relaymesh_client.protocol import Protocol
+from relaymesh_client.renewing import Renewer
 from relaymesh_client.websocket import GOODBYE_S, TokenSource
 
 MOVED_ON = 1000
@@ -51,6 +52,7 @@ class Driver:
         self._to_time = Bell()
         self._connection: Any = None
         self._follower = Follower(protocol, token, self._dial)
+        self._renewer = Renewer(protocol, token, self.flush)
         self._nursery: trio.Nursery
 
     async def run(self) -> None:
@@ -100,6 +102,8 @@ class Driver:
             self.connected.set()
         if protocol.order is not None:
             self._follower.told.ring()
+        if protocol.token_ends:
+            self._renewer.told.ring()
         self._to_write.ring()
         self._to_time.ring()
 
@@ -149,6 +153,7 @@ class Driver:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._write, connection)
             nursery.start_soon(self._follower.run, nursery.cancel_scope)
+            nursery.start_soon(self._renewer.run, way.token)
             self.protocol.opened(way.token, now=began, followed=way.followed)
             self.flush()
             await self._read(connection)

@@ -26,6 +26,7 @@ from relaymesh_client.stream import Outcome, Stream
 REPEAT_WITHIN_S = 240.0
 """A `mid` is known to the server for 5 minutes: nothing is repeated for longer than this."""
 LIKE_ANSWER_S = 10.0
+REFRESH_ANSWER_S = 10.0
 
 
 class Protocol:
@@ -50,6 +51,8 @@ class Protocol:
         """What the last accepted `hello` was answered with."""
         self.order: Order | None = None
         """To where this connection was told to move."""
+        self.token_ends = False
+        """The server has said that the present token nears its end: `refresh` it."""
         self.uncertain_likes = 0
         """Likes that were sent and may or may not have been counted."""
         self.refused_likes = 0
@@ -61,6 +64,7 @@ class Protocol:
         self._repairs = Repairs(self._outbox, random)
         self._likes = LikeMerger()
         self._liking: dict[int, tuple[str, int]] = {}
+        self._refreshing = 0
         self._directs = Directs()
         self._keepalive = Keepalive()
 
@@ -120,6 +124,15 @@ class Protocol:
         self._likes.add(room, count, now)
         self.tick(now)
 
+    def refresh(self, token: str, *, now: float) -> None:
+        """Show another token of the same user. What becomes of it nobody is told: where it is not
+        accepted the server ends the connection in the end."""
+        self.token_ends = False
+        self._refreshing = self._outbox.add(
+            "refresh", {"token": token}, now=now, give_up_s=REFRESH_ANSWER_S, repeat=False
+        )
+        self.tick(now)
+
     def unconfirmed_likes(self, room: str) -> int:
         """Return the likes of `room` that are not yet known to be counted."""
         sent = sum(count for liked, count in self._liking.values() if liked == room)
@@ -132,7 +145,7 @@ class Protocol:
 
         `followed` is the order to move that led here.
         """
-        self.must_drop, self.order = False, None
+        self.must_drop, self.order, self.token_ends = False, None, False
         self._greeting.begin(token, followed)
         self._say_hello(now)
 
@@ -155,6 +168,8 @@ class Protocol:
                 self._reply(frame, now)
             elif frame.get("push") == "direct":
                 self.events += self._directs.take(frame)
+            elif frame.get("push") == "expiring":
+                self.token_ends = True
             elif frame.get("push") == "move":
                 self.order = order_of(frame, now) or self.order
             elif not self.im.push(frame, now):
@@ -163,7 +178,7 @@ class Protocol:
 
     def closed(self, code: int | None, reason: str, *, now: float, reconnecting: bool) -> None:
         """The connection ended with close `code`, or broke (`None`)."""
-        self.ready, self.order = False, None
+        self.ready, self.order, self.token_ends = False, None, False
         self._greeting.ended(now)
         self.outgoing.clear()
         self._keepalive.closed()
@@ -260,6 +275,8 @@ class Protocol:
             repaired = self._repairs.take(answer, now)
             if repaired is not None:
                 self.events += repaired
+            elif answer.id == self._refreshing:
+                self._refreshing = 0
             elif answer.id in self._liking:
                 self._liked(self._liking.pop(answer.id)[1], answer.error)
             elif not self.im.answered(answer, now):
