@@ -24,6 +24,7 @@ from proto.tokens import Claims
 CLOSE_CODES = {
     ErrorCode.TOKEN_INVALID: CloseCode.TOKEN_INVALID,
     ErrorCode.TOKEN_EXPIRED: CloseCode.TOKEN_EXPIRED,
+    ErrorCode.TOKEN_REVOKED: CloseCode.REVOKED,
 }
 
 
@@ -78,7 +79,7 @@ class Hellos:
         """Take a hello; answers later.
 
         Raises `hello_twice`, `token_invalid` for a bad `resume` (another hello may follow), or
-        `CloseError` for a bad token.
+        `CloseError` for a token that is bad or was revoked.
         """
         if session.claims is not None or session.greeting:
             raise RequestError(ErrorCode.HELLO_TWICE, field="op")
@@ -98,6 +99,7 @@ class Hellos:
         except RequestError as error:
             self._replies.error(session, request.id, error.body)
             raise CloseError(CLOSE_CODES[error.body.code], error.body.message) from None
+        return claims
 
     async def _resume(
         self, session: Session, request: Hello, claims: Claims, resume: Resume
@@ -106,6 +108,8 @@ class Hellos:
             await self._tickets.use(resume)
         finally:
             session.greeting = False
+        # It may have been revoked since; who is let in is found by the next revocation.
+        self._credentials.check(claims)
         if not session.gone:
             session.pinned = resume.room
             await self._let_in(session, request, claims)()

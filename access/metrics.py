@@ -82,6 +82,9 @@ class AccessCollector(Collector):
             yield _by_priority(PREFIX + name, text, getattr(counters, name))
         for name, label, text in BY_NAME:
             yield _by_name(PREFIX + name, label, text, getattr(counters, name))
+        yield CounterMetricFamily(
+            PREFIX + "revoked", "Connections closed by a revocation.", node.revoking.closed
+        )
         yield self._drops()
         yield from self._gauges()
         yield from im_metrics.collect(node.messaging)

@@ -26,6 +26,7 @@ from access.moves.moving import Moving
 from access.publishes import Fetches, Likings, Publishes
 from access.refreshes import Refreshes
 from access.replies import Replies
+from access.revoking import Revoking
 from access.room import Room
 from access.room_stream import Surroundings
 from access.rooms import Rooms
@@ -39,6 +40,9 @@ from access.upstream import Upstream
 from access.users import Deliveries, SeenOnce, Users
 from backends.leases.interface import NodeLease, Registry
 from backends.one_use.interface import OneUse
+from backends.revocations.following import Following
+from backends.revocations.interface import Revocations
+from backends.revocations.known import Known
 from backends.routes.interface import RouteWriter
 from backends.token_keys.files import load_keyring
 from mesh.concurrency import Concurrency
@@ -66,6 +70,7 @@ class AccessNode:
         routes: RouteWriter,
         registry: Registry,
         one_use: OneUse,
+        revocations: Revocations,
         now_ms: Callable[[], int],
         random: Callable[[], float],
         random_bits: RandomBits,
@@ -101,6 +106,9 @@ class AccessNode:
         self.census_reports = CensusReports(
             self.census, self.rooms, self.mesh, self.counters, self._new_id, settings.regions
         )
+        self.revoked = Known()
+        self.revoking = Revoking(self.users, self.revoked)
+        self._following = Following(revocations, self.revoked, now_ms, self.revoking.learned)
         self.replies = Replies(self.counters, self.tasks)
         self.messaging = Messaging(
             settings.im,
@@ -177,7 +185,7 @@ class AccessNode:
 
     def _sessions(self) -> Sessions:
         replies = self.replies
-        credentials = Credentials(self.keyring, self._now_s)
+        credentials = Credentials(self.keyring, self.revoked, self._now_s)
         joins = Joins(self.rooms, self.census, self.mesh, replies)
         hellos = Hellos(
             self.identity.node,
@@ -278,6 +286,7 @@ class AccessNode:
             nursery.start_soon(self.alarms.run)
             nursery.start_soon(self.expiry.run)
             nursery.start_soon(self.routes.run)
+            nursery.start_soon(self._following.run)
             nursery.start_soon(self.lease.run, self.settings.lease_s)
             nursery.start_soon(self.like_reports.run)
             nursery.start_soon(self.messaging.run)

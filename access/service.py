@@ -29,6 +29,7 @@ from backends.links.nng import NngLinks
 from backends.one_use.redis import RedisOneUse
 from backends.redis.client import open_redis
 from backends.redis.collector import StoreCollector
+from backends.revocations.redis import RedisRevocations
 from backends.routes.redis import RedisRoutes
 from mesh.discovery import discover
 from mesh.metrics import MeshCollector
@@ -138,6 +139,7 @@ async def _opened(
             routes=RedisRoutes(redis),
             registry=registry,
             one_use=RedisOneUse(redis, random.getrandbits),
+            revocations=RedisRevocations(redis, now_ms=_now_ms),
             now_ms=_now_ms,
             random=random.random,
             random_bits=random.getrandbits,

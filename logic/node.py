@@ -11,6 +11,7 @@ from backends.errors import StoreUnavailableError
 from backends.leases.interface import NodeLease
 from backends.push.connect import reconfigure_providers
 from backends.token_keys.files import load_receipt_keyring
+from logic.auth.wiring import Auth
 from logic.counters import Counters
 from logic.dispatch import Dispatch
 from logic.instant_messages import InstantMessages
@@ -36,7 +37,7 @@ from proto.envelopes import Envelope, Kind
 from proto.identity import NodeIdentity
 from proto.priorities import Priority
 from proto.regions import Regions
-from proto.services import SERVICE_IM, SERVICE_LOGIC, Method
+from proto.services import SERVICE_AUTH, SERVICE_IM, SERVICE_LOGIC, Method
 
 LEASE_INTERVAL_S = 1.0
 """A third of a lease's time: one renewal may be lost."""
@@ -81,11 +82,13 @@ class Logic:
         self.capacity = Capacity(settings.messages_per_s)
         self.receipts = load_receipt_keyring(settings.receipts)
         self.im = InstantMessages(settings, parts, self.outgoing, self._living)
+        self.auth = Auth(settings, parts, mesh, own)
         self.dispatch = self._dispatch(settings.regions)
         handle = self.dispatch.handle
         self.serving = {
             SERVICE_LOGIC: Serving(mesh, handle, settings.bounds()),
             SERVICE_IM: Serving(mesh, handle, settings.im.bounds()),
+            SERVICE_AUTH: Serving(mesh, handle, self.auth.bounds()),
         }
 
     def receive(self, relay: str, envelope: Envelope) -> None:
@@ -123,7 +126,14 @@ class Logic:
         own = LogicCollector(self.counters, self.outgoing, self.dispatch, self.capacity)
         serving = ServingCollector(self.serving)
         lives = LivesCollector(self.elsewhere)
-        return [own, serving, lives, *self.im.collectors(), *self._collectors]
+        return [
+            own,
+            serving,
+            lives,
+            *self.im.collectors(),
+            *self.auth.collectors(),
+            *self._collectors,
+        ]
 
     def reconfigured(self, settings: Settings) -> None:
         """Take over the keys that reload; see `ops.roles.Service`."""
@@ -153,6 +163,7 @@ class Logic:
                 background.start_soon(self._consumer.run)
                 background.start_soon(self._totals.run)
                 background.start_soon(self.im.run)
+                background.start_soon(self.auth.run)
                 await stopping.wait()
                 self._stopping = True
                 background.cancel_scope.cancel()
@@ -179,7 +190,7 @@ class Logic:
             Method.LIVES: LivesHandler(self._living).handle,
             Method.ROUTES: RoutesHandler(self._parts.routes, regions).handle,
         }
-        return Dispatch({**here, **between, **self.im.methods()})
+        return Dispatch({**here, **between, **self.im.methods(), **self.auth.methods()})
 
     async def _keep_lease(self) -> None:
         while True:

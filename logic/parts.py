@@ -10,7 +10,8 @@ from backends.leases.interface import Duties, Registry
 from backends.likes.interface import Census, ChangedRooms, Likes
 from backends.moderation.interface import Moderation
 from backends.push.interface import Provider
-from backends.rate_limit.interface import RateLimit
+from backends.rate_limit.interface import RateLimit, RateLimits
+from backends.revocations.interface import Revocations
 from backends.room_log.interface import RoomLog
 from backends.routes.interface import Routes
 from proto.ids import RandomBits
@@ -33,5 +34,7 @@ class Parts:
     database: Database
     routes: Routes
     providers: Mapping[str, Provider]
+    revocations: Revocations
+    rate_limits: RateLimits
     now_ms: Callable[[], int]
     random_bits: RandomBits

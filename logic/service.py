@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 
 import trio
 
@@ -23,6 +24,7 @@ from backends.push.interface import Provider
 from backends.rate_limit.redis import RedisRateLimit
 from backends.redis.client import RedisClient, open_redis
 from backends.redis.collector import StoreCollector
+from backends.revocations.redis import RedisRevocations
 from backends.room_log.redis import RedisRoomLog
 from backends.routes.redis import RedisRoutes
 from logic.node import Logic
@@ -118,6 +120,8 @@ def parts_of(
         database=database,
         routes=RedisRoutes(redis),
         providers=providers,
+        revocations=RedisRevocations(urgent, now_ms=now_ms),
+        rate_limits=partial(RedisRateLimit, urgent, now_ms=now_ms),
         now_ms=now_ms,
         random_bits=random_bits,
     )

@@ -9,6 +9,8 @@ from backends.database.settings import DatabaseSettings
 from backends.rate_limit.interface import Rate
 from backends.redis.settings import StoreSettings
 from backends.room_log.retention import Retention
+from logic.auth.keys import load_keys
+from logic.auth.settings import AuthSettings
 from logic.contacts.settings import ContactSettings
 from logic.groups.settings import GroupSettings
 from logic.im.settings import ImSettings
@@ -150,6 +152,12 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     contacts: Annotated[ContactSettings, RELOADS] = ContactSettings()
     groups: Annotated[GroupSettings, RELOADS] = GroupSettings()
     push: PushSettings = PushSettings()
+    auth: AuthSettings = AuthSettings()
+
+    def __post_init__(self) -> None:
+        """Raise `ValueError` that names the key whose value is of no use."""
+        if self.auth.kind == "accounts":
+            load_keys(self.auth)
 
     def urgent_rate(self) -> Rate:
         """Return how many urgent messages one user may send."""

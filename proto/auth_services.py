@@ -45,7 +45,7 @@ class LogOutEverywhere(Asked, frozen=True, tag="logout_everywhere"):
     """End all logins of the header's uid."""
 
 
-class Logins(Asked, frozen=True, tag="logins"):
+class ListLogins(Asked, frozen=True, tag="logins"):
     """List the logins of the header's uid; `sid` is the asker's."""
 
     sid: str
@@ -64,7 +64,14 @@ class PublicKeys(Asked, frozen=True, tag="keys"):
 
 
 AuthBody = (
-    Register | LogIn | Refresh | LogOut | LogOutEverywhere | Logins | ChangePassword | PublicKeys
+    Register
+    | LogIn
+    | Refresh
+    | LogOut
+    | LogOutEverywhere
+    | ListLogins
+    | ChangePassword
+    | PublicKeys
 )
 
 

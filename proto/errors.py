@@ -17,6 +17,7 @@ class ErrorCode(StrEnum):
     TOKEN_INVALID = "token_invalid"
     TOKEN_EXPIRED = "token_expired"
     TOKEN_REVOKED = "token_revoked"
+    WRONG_PASSWORD = "wrong_password"
     FORBIDDEN = "forbidden"
     BANNED = "banned"
     RECEIPT_INVALID = "receipt_invalid"
@@ -67,6 +68,7 @@ CATALOGUE: dict[ErrorCode, ErrorEntry] = {
     ErrorCode.TOKEN_REVOKED: ErrorEntry(
         "The token was revoked, by a logout or by an operator; log in again.", 401, False
     ),
+    ErrorCode.WRONG_PASSWORD: ErrorEntry("The name or the password is wrong.", 401, False),
     ErrorCode.FORBIDDEN: ErrorEntry(
         "The role of the token, or the scopes of the API key, do not permit this.", 403, False
     ),

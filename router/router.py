@@ -18,6 +18,7 @@ from backends.leases.interface import Duties, NodeLease, Registry
 from backends.likes.interface import Census
 from backends.provisioner.connect import reconfigure_provisioner
 from backends.provisioner.interface import Provisioner
+from backends.revocations.interface import Revocations
 from backends.room_log.interface import RoomLog
 from backends.routes.interface import Routes
 from mesh.interface import Mesh
@@ -56,6 +57,7 @@ class Parts:
     heat: HeatStore
     census: Census
     duties: Duties
+    revocations: Revocations
     provisioner: Provisioner | None = None
     collectors: Sequence[Collector] = ()
     lane_depths: Callable[[], dict[str, int]] = dict
@@ -97,6 +99,7 @@ class Router:
             mesh=parts.mesh,
             registry=parts.registry,
             heat=parts.heat,
+            revocations=parts.revocations,
         )
         self._deliverer = self._make_deliverer()
         self._consumers = self._make_consumers()

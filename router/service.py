@@ -19,6 +19,7 @@ from backends.provisioner.connect import open_provisioner
 from backends.provisioner.interface import Provisioner
 from backends.redis.client import RedisClient, open_redis
 from backends.redis.collector import StoreCollector
+from backends.revocations.redis import RedisRevocations
 from backends.room_log.redis import RedisRoomLog
 from backends.routes.redis import RedisRoutes
 from mesh.discovery import discover
@@ -77,6 +78,7 @@ async def _opened(
             heat=RedisHeat(redis, random_bits=bits),
             census=RedisCensus(redis, now_ms=_now_ms),
             duties=RedisDuties(redis),
+            revocations=RedisRevocations(redis, now_ms=_now_ms),
             provisioner=provisioner,
             collectors=(MeshCollector(mesh), BusCollector(bus.counters), StoreCollector(redis)),
             lane_depths=partial(lane_depths, mesh),

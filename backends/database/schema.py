@@ -246,3 +246,37 @@ answers = Table(
     sqlite_with_rowid=False,
 )
 """First answers to what must not be done twice and makes no message of its own: `group_create`."""
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("uid", _UID, primary_key=True),
+    Column("name", String(64), nullable=False),
+    Column("name_key", _key(64), nullable=False),
+    Column("password", String(256), nullable=False),
+    Column("tokens_from", BigInteger, nullable=False, default=0),
+    Column("created", BigInteger, nullable=False),
+    Index("accounts_by_name", "name_key", unique=True),
+    sqlite_with_rowid=False,
+)
+"""Who may log in. `name_key` is the name as it is compared, `password` an argon2 hash with its
+parameters; tokens issued up to `tokens_from` were revoked."""
+
+logins = Table(
+    "logins",
+    metadata,
+    Column("uid", _UID, primary_key=True),
+    Column("sid", _key(64), primary_key=True),
+    Column("device", _DEVICE, nullable=False),
+    Column("family", LargeBinary(32), nullable=False),
+    Column("token", LargeBinary(32), nullable=False),
+    Column("previous", LargeBinary(32), nullable=False),
+    Column("rotated", BigInteger, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("seen", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    Index("logins_by_family", "family", unique=True),
+    sqlite_with_rowid=False,
+)
+"""One login on one device: SHA-256 of its family of refresh tokens, of the one that is good, and of
+the one before it, which was used for the first time at `rotated`."""

@@ -1,5 +1,6 @@
 """Rate limits that hold across all instances of a service."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -22,3 +23,7 @@ class RateLimit(Protocol):
 
         Raises `StoreUnavailableError`.
         """
+
+
+RateLimits = Callable[[str, Rate], RateLimit]
+"""Makes the limit of a name."""

@@ -108,4 +108,5 @@ def _logic(_: Node, shared: Shared) -> Table:
         "bus": shared.bus,
         "database": shared.database,
         "receipts": {"secret": shared.receipt_secret},
+        "auth": {"kind": "accounts", "secret": shared.token_secret},
     }

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from starlette.requests import Request
 
+from backends.revocations.known import Known
 from proto.errors import ErrorCode, RequestError
 from proto.token_keys import Keyring
 from proto.tokens import Claims, verify
@@ -12,10 +13,11 @@ NowS = Callable[[], float]
 
 
 class Authority:
-    """Verifies tokens against the cluster's keys."""
+    """Verifies tokens against the cluster's keys, and what was revoked."""
 
-    def __init__(self, keyring: Keyring, now_s: NowS) -> None:
+    def __init__(self, keyring: Keyring, now_s: NowS, revoked: Known) -> None:
         self._keyring = keyring
+        self._revoked = revoked
         self._now_s = now_s
 
     def claims(self, request: Request) -> Claims:
@@ -24,7 +26,9 @@ class Authority:
         if scheme.lower() != "bearer" or not token.strip():
             message = "Send the header Authorization: Bearer TOKEN."
             raise RequestError(ErrorCode.TOKEN_INVALID, message, field="authorization")
-        return verify(token.strip(), self._keyring, self._now_s())
+        claims = verify(token.strip(), self._keyring, self._now_s())
+        self._revoked.check(claims)
+        return claims
 
     def server(self, request: Request) -> Claims:
         """As `claims`, for role `server` alone; raises `RequestError` `forbidden` for others."""

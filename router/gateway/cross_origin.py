@@ -9,11 +9,18 @@ PREFLIGHT_AGE_S = 600
 
 
 class CrossOrigin:
-    """`app` as pages of other origins may ask it; `origins` returns those that are allowed now."""
+    """`app` as pages of other origins may ask it, by these methods; `origins` returns those that are
+    allowed now."""
 
-    def __init__(self, app: ASGIApp, origins: Callable[[], Sequence[str]]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        origins: Callable[[], Sequence[str]],
+        methods: Sequence[str] = ("GET",),
+    ) -> None:
         self._app = app
         self._origins = origins
+        self._methods = methods
         self._allowed: Sequence[str] | None = None
         self._cors = app
 
@@ -28,7 +35,7 @@ class CrossOrigin:
         return CORSMiddleware(
             self._app,
             allow_origins=origins,
-            allow_methods=["GET"],
-            allow_headers=["Authorization"],
+            allow_methods=self._methods,
+            allow_headers=["Authorization", "Content-Type"],
             max_age=PREFLIGHT_AGE_S,
         )

@@ -3,13 +3,19 @@
 import random
 import time
 
+import trio
+
 from backends.heat.interface import HeatStore
 from backends.leases.interface import Registry
+from backends.revocations.following import Following
+from backends.revocations.interface import Revocations
+from backends.revocations.known import Known
 from backends.token_keys.files import load_keyring, own_keyring
 from mesh.homes import Homes
 from mesh.interface import Mesh
 from proto.identity import NodeIdentity
 from router.gateway.api import Api
+from router.gateway.auth import AuthApi
 from router.gateway.authority import Authority
 from router.gateway.balance import Balance
 from router.gateway.heat import HeatApi
@@ -21,7 +27,7 @@ from router.settings import Settings
 
 
 class Gateway:
-    """`routes` are its HTTP; `run` keeps its view of the rules new."""
+    """`routes` are its HTTP; `run` keeps what it knows of rules and revocations new."""
 
     def __init__(
         self,
@@ -32,10 +38,13 @@ class Gateway:
         mesh: Mesh,
         registry: Registry,
         heat: HeatStore,
+        revocations: Revocations,
     ) -> None:
         own, rules = settings.gateway, View()
         self._keyring, self._own = load_keyring(settings.tokens), own_keyring(settings.tokens)
-        authority = Authority(self._keyring, time.time)
+        revoked = Known()
+        self._following = Following(revocations, revoked, _now_ms)
+        authority = Authority(self._keyring, time.time, revoked)
         random_bits = random.SystemRandom().getrandbits
         homes, upgrades = Homes(settings.regions, node.region), settings.provisioner.kind != "none"
         self._balance = Balance(node.region)
@@ -44,7 +53,8 @@ class Gateway:
             own, authority, self._own, mesh, presence, self._balance, rules, time.time, random_bits
         )
         heat_api = HeatApi(authority, heat, mesh, presence, rules, homes, upgrades)
-        self.routes = routes(self.api, Nodes(authority, registry), heat_api, own)
+        auth_api = AuthApi(authority, mesh)
+        self.routes = routes(self.api, Nodes(authority, registry), heat_api, auth_api, own)
 
     def reconfigured(self, settings: Settings) -> None:
         """Take over the keys that reload. Raises `ValueError`, and changes nothing, for token keys
@@ -59,5 +69,11 @@ class Gateway:
         self._balance.tick()
 
     async def run(self) -> None:
-        """Read the rules, for ever."""
-        await self._reader.run()
+        """Read the rules, and what was revoked, for ever."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._reader.run)
+            nursery.start_soon(self._following.run)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
