@@ -99,7 +99,6 @@ class Hellos:
         except RequestError as error:
             self._replies.error(session, request.id, error.body)
             raise CloseError(CLOSE_CODES[error.body.code], error.body.message) from None
-        return claims
 
     async def _resume(
         self, session: Session, request: Hello, claims: Claims, resume: Resume

@@ -9,8 +9,8 @@ PREFLIGHT_AGE_S = 600
 
 
 class CrossOrigin:
-    """`app` as pages of other origins may ask it, by these methods; `origins` returns those that are
-    allowed now."""
+    """`app` as pages of other origins may ask it, by these `methods`; `origins` returns those that
+    are allowed now."""
 
     def __init__(
         self,

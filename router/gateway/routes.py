@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from starlette.routing import BaseRoute, Route
 
 from router.gateway.api import Api
-from router.gateway.cross_origin import CrossOrigin
 from router.gateway.auth import AuthApi
+from router.gateway.cross_origin import CrossOrigin
 from router.gateway.endpoint import Endpoint, Handler, NotFound
 from router.gateway.heat import HeatApi
 from router.gateway.nodes import Nodes

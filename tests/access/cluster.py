@@ -18,6 +18,7 @@ from access.settings import Settings
 from backends.errors import StoreUnavailableError
 from backends.leases.memory import MemoryRegistry
 from backends.one_use.memory import MemoryOneUse
+from backends.revocations.memory import MemoryRevocations
 from backends.routes.memory import MemoryRoutes
 from mesh.interface import Receive
 from proto import envelopes, services
@@ -269,11 +270,20 @@ class Store:
         self.routes = MemoryRoutes()
         self.registry = MemoryRegistry(trio.current_time)
         self.one_use = MemoryOneUse(trio.current_time)
+        self.revocations = MemoryRevocations(lambda: NOW_MS)
         self.away = False
 
     def check(self) -> None:
         if self.away:
             raise StoreUnavailableError("away")
+
+    async def revoke(self, revocations: Any) -> None:
+        self.check()
+        await self.revocations.revoke(revocations)
+
+    async def since(self, version: int) -> Any:
+        self.check()
+        return await self.revocations.since(version)
 
     async def add(self, routes: Any) -> None:
         self.check()
@@ -394,6 +404,7 @@ class World:
             routes=self.store,
             registry=self.store,
             one_use=self.store,
+            revocations=self.store,
             now_ms=lambda: self.now_ms,
             random=self._draw,
             random_bits=random.Random(7).getrandbits,

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -20,6 +21,7 @@ from backends.likes.memory import MemoryCensus, MemoryChangedRooms, MemoryLikes
 from backends.moderation.memory import MemoryModeration
 from backends.rate_limit.interface import Rate
 from backends.rate_limit.memory import MemoryRateLimit
+from backends.revocations.memory import MemoryRevocations
 from backends.room_log.memory import MemoryRoomLog
 from backends.room_log.retention import Retention
 from backends.routes.memory import MemoryRoutes
@@ -107,6 +109,8 @@ class World:
             database=database,
             routes=MemoryRoutes(),
             providers={},
+            revocations=MemoryRevocations(now_ms),
+            rate_limits=partial(MemoryRateLimit, now_ms=now_ms),
             now_ms=now_ms,
             random_bits=bits,
         )

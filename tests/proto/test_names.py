@@ -91,6 +91,7 @@ def test_only_what_may_say_something_twice_is_not_idempotent() -> None:
         services.Method.PUBLISH,
         services.Method.PUSH,
         services.Method.MODERATE,
+        services.Method.AUTH,
     }
 
 

@@ -11,6 +11,7 @@ import trio
 from starlette.applications import Starlette
 
 from backends.errors import StoreUnavailableError
+from backends.revocations.known import Known
 from mesh.homes import Homes
 from proto.errors import CATALOGUE, ErrorCode, RequestError
 from proto.priorities import Priority
@@ -19,6 +20,7 @@ from proto.services import Method, decode_push
 from proto.token_keys import Keyring, hs256
 from proto.tokens import Claims, mint, verify
 from router.gateway.api import Api
+from router.gateway.auth import AuthApi
 from router.gateway.authority import Authority
 from router.gateway.balance import Balance
 from router.gateway.bodies import MAX_BODY_BYTES, MAX_DATA_BYTES
@@ -58,6 +60,7 @@ class Gateway:
         registry: FixedRegistry,
         heat: FixedHeat,
         rules: View,
+        revoked: Known,
     ) -> None:
         self.client = client
         self.mesh = mesh
@@ -65,6 +68,7 @@ class Gateway:
         self.registry = registry
         self.heat = heat
         self.rules = rules
+        self.revoked = revoked
 
     async def push(self, path: str, body: Any, **kwargs: Any) -> httpx.Response:
         headers = kwargs.pop("headers", token("server"))
@@ -76,7 +80,8 @@ async def gateway(
     *leases: Any, heat: FixedHeat | None = None, provisioner: str = "webhook", **settings: Any
 ) -> AsyncIterator[Gateway]:
     own = GatewaySettings(**settings)
-    authority = Authority(Keyring([hs256(SECRET)]), lambda: NOW_S)
+    revoked = Known()
+    authority = Authority(Keyring([hs256(SECRET)]), lambda: NOW_S, revoked)
     registry = FixedRegistry(*leases)
     presence = Presence(registry)
     await presence.refresh()
@@ -104,9 +109,11 @@ async def gateway(
         Homes(Regions(names=("local", "us"), im="local", rooms=HOMES), "local"),
         provisioner != "none",
     )
-    transport = httpx.ASGITransport(Starlette(routes=routes(api, nodes, heat_api, own)))
+    transport = httpx.ASGITransport(
+        Starlette(routes=routes(api, nodes, heat_api, AuthApi(authority, mesh), own))
+    )
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
-        yield Gateway(client, mesh, api, registry, heat, rules)
+        yield Gateway(client, mesh, api, registry, heat, rules, revoked)
 
 
 def problem(response: httpx.Response) -> tuple[int, str, str]:

@@ -12,6 +12,7 @@ from backends.heat.memory import MemoryHeat
 from backends.leases.interface import NodeLease, Orders
 from backends.leases.memory import MemoryDuties
 from backends.likes.memory import MemoryCensus
+from backends.revocations.memory import MemoryRevocations
 from backends.room_log.memory import MemoryRoomLog
 from backends.room_log.retention import Retention
 from backends.routes.memory import MemoryRoutes
@@ -53,6 +54,7 @@ def _parts(nursery: trio.Nursery, registry: FixedRegistry, **rest: Any) -> Parts
         heat,
         census,
         duties,
+        MemoryRevocations(lambda: 0),
         **rest,
     )
 

@@ -4,6 +4,7 @@ import random
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import trio
@@ -16,6 +17,7 @@ from backends.database.database import Database
 from backends.database.settings import DatabaseSettings
 from backends.links.memory import MemoryNetwork
 from backends.provisioner.memory import MemoryPools
+from backends.rate_limit.memory import MemoryRateLimit
 from backends.room_log.retention import Retention
 from logic.node import Logic
 from logic.parts import Parts as LogicParts
@@ -134,6 +136,8 @@ async def run_access(outside: Outside, process: Process) -> None:
             routes=outside.store_client(process, "routes"),
             registry=outside.store_client(process, "registry"),
             one_use=outside.store_client(process, "one_use"),
+            # Straight: four times a second and node, and no simulation revokes anything.
+            revocations=outside.store.revocations,
             now_ms=now_ms,
             random=rng.random,
             random_bits=rng.getrandbits,
@@ -159,6 +163,7 @@ async def run_router(outside: Outside, process: Process) -> None:
             # Straight: each router renews sixteen of them a second, which would cost more than the
             # rest of the simulation. tests/router/heat has them fail.
             outside.store.duties,
+            outside.store.revocations,
             outside.pools,
         )
         tokens = TokenSettings(secret=SECRET)
@@ -180,6 +185,8 @@ async def run_logic(outside: Outside, process: Process) -> None:
             bus=bus,
             database=outside.database,
             providers={},
+            revocations=outside.store.revocations,
+            rate_limits=partial(MemoryRateLimit, now_ms=now_ms),
             now_ms=now_ms,
             random_bits=random_bits,
             **clients,

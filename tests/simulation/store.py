@@ -17,6 +17,7 @@ from backends.moderation.memory import MemoryModeration
 from backends.one_use.memory import MemoryOneUse
 from backends.rate_limit.interface import Rate
 from backends.rate_limit.memory import MemoryRateLimit
+from backends.revocations.memory import MemoryRevocations
 from backends.room_log.memory import MemoryRoomLog
 from backends.room_log.retention import Retention
 from backends.routes.memory import MemoryRoutes
@@ -53,6 +54,7 @@ class Store:
         self.changed = MemoryChangedRooms()
         self.urgent_limit = MemoryRateLimit(Rate(50, 50), now_ms)
         self.answers = MemoryAnswers()
+        self.revocations = MemoryRevocations(now_ms)
 
     async def call(self, method: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any) -> Any:
         await self._travel()

@@ -79,6 +79,7 @@ class Cluster:
             routes=self.store,
             registry=self.store,
             one_use=self.store,
+            revocations=self.store,
             now_ms=lambda: NOW_MS,
             random=random.random,
             random_bits=random.getrandbits,
