@@ -12,6 +12,7 @@ RETRY_BY_ERROR: dict[str, bool] = {
     "token_invalid": False,
     "token_expired": False,
     "token_revoked": False,
+    "wrong_password": False,
     "forbidden": False,
     "banned": False,
     "receipt_invalid": False,
