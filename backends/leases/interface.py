@@ -24,6 +24,18 @@ class NodeLease:
         return pool if isinstance(pool, str) else ""
 
 
+LOST_KEPT_S = 300.0
+"""For how long a node is known as lost after its last sign of life."""
+
+
+class Lost(NamedTuple):
+    """A node whose lease has run out, as it last said itself: it did not resign."""
+
+    lease: NodeLease
+    silent_s: float
+    """Since it last renewed."""
+
+
 class Orders(NamedTuple):
     """What a node that renews is told to do."""
 
@@ -50,6 +62,10 @@ class Registry(Protocol):
     async def living_in(self, pool: str, most: int) -> list[NodeLease]:
         """Return at most `most` access nodes of `pool` whose lease runs, chosen at random where
         there are more ("": ordinary nodes). What it costs grows with `most`, not with the nodes."""
+
+    async def lost(self) -> list[Lost]:
+        """Return the nodes that were last heard of within `LOST_KEPT_S`, and whose lease has run
+        out: those that resigned are not among them."""
 
     async def settled(self) -> bool:
         """Say whether absence means anything: false for one lease time after the store has lost

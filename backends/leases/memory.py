@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from random import Random
 
-from backends.leases.interface import NodeLease, Orders
+from backends.leases.interface import LOST_KEPT_S, Lost, NodeLease, Orders
 
 
 class MemoryRegistry:
@@ -50,6 +50,16 @@ class MemoryRegistry:
         """See `Registry`."""
         found = [lease for lease in await self.living("access") if lease.pool == pool]
         return self._random.sample(found, min(most, len(found)))
+
+    async def lost(self) -> list[Lost]:
+        """See `Registry`."""
+        now_s = self._now_s()
+        silent = [
+            Lost(lease, now_s - until_s + self._ttl_s)
+            for until_s, lease in self._leases.values()
+            if until_s <= now_s
+        ]
+        return [each for each in silent if each.silent_s < LOST_KEPT_S]
 
     async def settled(self) -> bool:
         """See `Registry`."""

@@ -3,7 +3,7 @@
 import structlog
 import trio
 
-from backends.leases.interface import NodeLease, Orders, Registry
+from backends.leases.interface import Lost, NodeLease, Orders, Registry
 
 log = structlog.get_logger()
 
@@ -41,6 +41,10 @@ class ObeyingRegistry:
     async def living_in(self, pool: str, most: int) -> list[NodeLease]:
         """See `Registry`."""
         return await self._registry.living_in(pool, most)
+
+    async def lost(self) -> list[Lost]:
+        """See `Registry`."""
+        return await self._registry.lost()
 
     async def settled(self) -> bool:
         """See `Registry`."""

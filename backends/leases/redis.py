@@ -2,7 +2,7 @@
 
 import msgspec
 
-from backends.leases.interface import NodeLease, Orders
+from backends.leases.interface import LOST_KEPT_S, Lost, NodeLease, Orders
 from backends.redis.client import RedisClient
 from backends.redis.scripts import Command, script
 
@@ -10,6 +10,7 @@ _RENEW = script("lease_renew")
 _RESIGN = script("lease_resign")
 _DRAIN = script("lease_drain")
 _FORGET = script("lease_forget")
+_LOST = script("lease_lost")
 _HOLD = script("duty_hold")
 _RELEASE = script("duty_release")
 
@@ -22,7 +23,10 @@ _POOLS = "rm:{nodes}:pools"
 _TO_DRAIN = "rm:{nodes}:to-drain"
 _PULSE = "rm:{nodes}:pulse"
 _SETTLING = "rm:{nodes}:settling"
+_HEARD = "rm:{nodes}:heard"
+"""Nodes that were heard of of late; beside it `:NODE`, what their lease was then."""
 
+_LOST_KEPT_MS = round(LOST_KEPT_S * 1000)
 ORDERS_KEPT_S = 3600
 """A node obeys within a second; this only bounds what is kept for nodes that died before it."""
 
@@ -47,10 +51,11 @@ class RedisRegistry:
         value = f"{lease.incarnation} ".encode() + _encode(lease)
         keys = [
             *(_lease_key(lease.node), _INDEX, _PULSE, _SETTLING, _TO_DRAIN),
-            *(_index_of(lease.role), _POOLS),
+            *(_index_of(lease.role), _POOLS, _HEARD),
         ]
         pool = [lease.pool] if lease.role == "access" else []
-        command = _RENEW.command(keys, lease.node, value, self._ttl_ms, self._ttl_ms // 2, *pool)
+        times_ms = (self._ttl_ms, self._ttl_ms // 2, _LOST_KEPT_MS)
+        command = _RENEW.command(keys, lease.node, value, *times_ms, *pool)
         return Orders(drain=bool(await self._redis.call(_INDEX, command)))
 
     async def order_drain(self, node: str) -> str | None:
@@ -61,7 +66,7 @@ class RedisRegistry:
 
     async def resign(self, node: str, incarnation: str) -> None:
         """See `Registry`."""
-        keys = [_lease_key(node), _INDEX, _TO_DRAIN, _POOLS, *_ROLE_INDEXES]
+        keys = [_lease_key(node), _INDEX, _TO_DRAIN, _POOLS, _HEARD, *_ROLE_INDEXES]
         await self._redis.call(_INDEX, _RESIGN.command(keys, node, incarnation))
 
     async def living(self, role: str = "") -> list[NodeLease]:
@@ -79,6 +84,12 @@ class RedisRegistry:
             leases, dead = await self._read(("SRANDMEMBER", index, most), index)
             found.update((lease.node, lease) for lease in leases if lease.pool == pool)
         return list(found.values())[:most]
+
+    async def lost(self) -> list[Lost]:
+        """See `Registry`."""
+        command = _LOST.command([_HEARD], _lease_key(""), _LOST_KEPT_MS)
+        found = await self._redis.call(_INDEX, command)
+        return [Lost(_lease(value), silent_ms / 1000) for value, silent_ms in found]
 
     async def settled(self) -> bool:
         """See `Registry`."""

@@ -1,7 +1,7 @@
 import pytest
 import trio
 
-from backends.leases.interface import NodeLease, Orders
+from backends.leases.interface import LOST_KEPT_S, NodeLease, Orders
 from backends.leases.memory import MemoryDuties, MemoryRegistry
 from backends.leases.obeying import ObeyingRegistry
 from backends.leases.redis import RedisDuties, RedisRegistry
@@ -206,3 +206,22 @@ async def test_only_the_holder_gives_a_duty_up(duties):
     assert await duties.hold("totals-1", "b", 3) is None
     await duties.release("totals-1", "a")
     assert await duties.hold("totals-1", "b", 3) is not None
+
+
+async def test_who_stops_renewing_is_lost_and_who_resigns_is_not(registry, store_world):
+    for name in ("access-1", "access-2", "access-3"):
+        await registry.renew(lease(name, connections=3))
+    await registry.resign("access-2", "i1")
+    await keep_alive(registry, store_world, 5, lease("access-3"))
+    ((lost, silent_s),) = await registry.lost()
+    assert (lost, round(silent_s)) == (lease("access-1", connections=3), 5)
+    await registry.renew(lease("access-1", "i2"))
+    assert await registry.lost() == []
+
+
+async def test_who_was_lost_long_ago_is_forgotten(registry, store_world):
+    await registry.renew(lease())
+    await store_world.advance(LOST_KEPT_S - 1)
+    assert [each.lease.node for each in await registry.lost()] == ["access-1"]
+    await store_world.advance(2)
+    assert await registry.lost() == []
