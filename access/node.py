@@ -6,6 +6,7 @@ from functools import partial
 import trio
 
 from access.alarms import Alarms
+from access.announcements import Announcements
 from access.census import Census
 from access.census_reports import CensusReports
 from access.counters import AccessCounters
@@ -16,6 +17,7 @@ from access.hellos import Hellos
 from access.im.messaging import Messaging
 from access.inbound import Inbound
 from access.joins import Joins
+from access.kicks import Kicks
 from access.lease_keeper import LeaseKeeper
 from access.like_reports import ReportsByHome
 from access.likes_by_home import LikesByHome
@@ -127,7 +129,11 @@ class AccessNode:
         )
         self.sessions = self._sessions()
         deliveries = Deliveries(self.users, self.messaging, self.counters, SeenOnce())
-        self._inbound = Inbound(self.rooms, self.messaging, deliveries, self.counters)
+        self.announcements = Announcements(self.users, self.counters, SeenOnce())
+        kicks = Kicks(self.users, self.counters, SeenOnce())
+        self._inbound = Inbound(
+            self.rooms, self.messaging, deliveries, self.announcements, kicks, self.counters
+        )
         self.status = self._status()
 
     def _route_writer(self, routes: RouteWriter) -> RouteWriter:
@@ -287,6 +293,7 @@ class AccessNode:
             nursery.start_soon(self.expiry.run)
             nursery.start_soon(self.routes.run)
             nursery.start_soon(self._following.run)
+            nursery.start_soon(self.announcements.run)
             nursery.start_soon(self.lease.run, self.settings.lease_s)
             nursery.start_soon(self.like_reports.run)
             nursery.start_soon(self.messaging.run)

@@ -55,6 +55,10 @@ class Kind(IntEnum):
     """Router to relay: one body for uids on several access nodes; leaves as USERS. []"""
     USERS = 13
     """Router to relay to one access node, or to all of them. [node, or empty: every one]"""
+    EVERYBODY = 14
+    """Router to relay to every access node: one body for all who are connected. []"""
+    KICK = 15
+    """Router to relay to every access node: close the connections of a user. []"""
     REQUEST = 20
     """Node to relay to one instance of a service. [service, such as `logic`]"""
     REPLY = 21

@@ -100,6 +100,25 @@ class SpreadHeader(msgspec.Struct, frozen=True, array_like=True):
     regions: dict[str, str] = {}
 
 
+class EverybodyHeader(msgspec.Struct, frozen=True, array_like=True):
+    """A message to all who are connected; `id` names it for deduplication."""
+
+    id: str
+    ts_ms: int
+    trace: str = ""
+
+
+class KickHeader(msgspec.Struct, frozen=True, array_like=True):
+    """Close the connections of `uid`, those of all devices or those of `device`, and tell the
+    client the `reason`; `id` names the kick for deduplication."""
+
+    id: str
+    uid: str
+    device: str = ""
+    reason: str = ""
+    trace: str = ""
+
+
 class RequestHeader(msgspec.Struct, frozen=True, array_like=True):
     """A request upwards. `request` is unique in the asking process, `budget_ms` what is left of
     its time. `uid`, `name` and `role` come from the verified token: `role` is the sender's role in
@@ -142,5 +161,7 @@ decode_room = msgspec.msgpack.Decoder(RoomHeader).decode
 decode_heads = msgspec.msgpack.Decoder(HeadsHeader).decode
 decode_users = msgspec.msgpack.Decoder(UsersHeader).decode
 decode_spread = msgspec.msgpack.Decoder(SpreadHeader).decode
+decode_everybody = msgspec.msgpack.Decoder(EverybodyHeader).decode
+decode_kick = msgspec.msgpack.Decoder(KickHeader).decode
 decode_request = msgspec.msgpack.Decoder(RequestHeader).decode
 decode_reply = msgspec.msgpack.Decoder(ReplyHeader).decode

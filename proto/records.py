@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-RecordKind = Literal["room", "users", "likes", "conversation"]
+RecordKind = Literal["room", "users", "everybody", "likes", "conversation"]
 
 
 class RecordHeader(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -21,6 +21,7 @@ class RecordHeader(msgspec.Struct, frozen=True, omit_defaults=True):
       On a hot topic `pool` says whose, and `fence` under which rule it was numbered.
     - `users`: `uids` are the receivers, at most `MAX_UIDS_PER_RECORD` of them; `priority` is set.
       With `seqs` the body is a message for their mailboxes, in which it has these numbers.
+    - `everybody`: `priority` is set; all who are connected get it.
     - `conversation`: `room` is the conversation's id and `seq` its new message; no body.
     - `likes`: `room`, and in the body the counts (see `proto.likes`).
     """

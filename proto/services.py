@@ -28,7 +28,7 @@ class Method(StrEnum):
     PUBLISH = "publish"
     """A client's chat, gift or speech: body and answer are JSON. Safe to repeat with a `mid`."""
     PUSH = "push"
-    """A back end's message to a room or to users (`PushBody`): answer is JSON."""
+    """A back end's message to a room, to users or to everybody (`PushBody`): answer is JSON."""
     MODERATE = "moderate"
     """A moderator's request: body is the JSON of `proto.moderation.Moderate`, answer that of a
     `ModerateOk`. Safe to repeat with a `mid`."""
@@ -189,9 +189,10 @@ class RoutesBody(msgspec.Struct, frozen=True, array_like=True):
 
 
 class PushBody(msgspec.Struct, frozen=True, array_like=True):
-    """A back end's message: to `room`, or to `uids`. `data` is JSON and goes to clients as it is.
+    """A back end's message: to `room`, to `uids`, or to `everybody`.
 
-    `mid` deduplicates; `priority` is a label, since a back end may choose it.
+    `data` is JSON and goes to clients as it is. `mid` deduplicates; `priority` is a label,
+    since a back end may choose it.
     """
 
     mid: str
@@ -199,6 +200,7 @@ class PushBody(msgspec.Struct, frozen=True, array_like=True):
     data: bytes
     room: str = ""
     uids: list[str] = []
+    everybody: bool = False
 
 
 encode = msgspec.msgpack.Encoder().encode

@@ -58,6 +58,8 @@ class Forwarding:
             int(Kind.HEADS): self._heads,
             int(Kind.USERS): users.users,
             int(Kind.SPREAD): users.spread,
+            int(Kind.EVERYBODY): users.everybody,
+            int(Kind.KICK): users.everybody,
             int(Kind.REQUEST): self._request,
             int(Kind.REPLY): self._requests.reply,
             int(Kind.INTEREST): control.interest,

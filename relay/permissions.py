@@ -4,13 +4,16 @@ from proto.envelopes import Kind
 from proto.headers import NodeRole
 
 _ALL = frozenset((Kind.PING, Kind.LEAVING))
-_FAN_OUT = frozenset((Kind.ROOM, Kind.HEADS, Kind.SPREAD, Kind.USERS))
+_TO_ALL = frozenset((Kind.EVERYBODY, Kind.KICK))
+_FAN_OUT = _TO_ALL | {Kind.ROOM, Kind.HEADS, Kind.SPREAD, Kind.USERS}
 
 MAY_SEND: dict[NodeRole, frozenset[int]] = {
     "access": _ALL | {Kind.INTEREST, Kind.REQUEST},
     "router": _ALL | _FAN_OUT | {Kind.REQUEST},
     "logic": _ALL | {Kind.REPLY, Kind.REQUEST},
-    "relay": _ALL | {Kind.INTEREST, Kind.REQUEST, Kind.ROOM, Kind.HEADS, Kind.USERS, Kind.REPLY},
+    "relay": _ALL
+    | _TO_ALL
+    | {Kind.INTEREST, Kind.REQUEST, Kind.ROOM, Kind.HEADS, Kind.USERS, Kind.REPLY},
     "probe": _ALL | _FAN_OUT | {Kind.INTEREST, Kind.REQUEST, Kind.REPLY},
 }
 """A relay is one of another region; probes are measuring tools and may do everything."""

@@ -1,4 +1,5 @@
-"""Messages to users: to the nodes that they are connected to, here and in other regions. Pure."""
+"""Messages to users and to everybody: to the nodes that they are connected to, here and in other
+regions. Pure."""
 
 from collections.abc import Mapping
 
@@ -26,6 +27,10 @@ class Users:
             node = envelope.key.decode()
             self._delivery.to_node(node, envelope.priority, envelope.raw, touched)
             return
+        self.everybody(peer, envelope, touched)
+
+    def everybody(self, peer: Peer, envelope: Envelope, touched: Touched) -> None:
+        """Send to every node with clients, here and, unless it came from there, elsewhere."""
         for receiver in self._receivers:
             self._delivery.put(receiver, envelope.priority, envelope.raw, touched)
         if peer.role != "relay":

@@ -23,10 +23,11 @@ log = structlog.get_logger()
 
 
 class Taken(NamedTuple):
-    """A delivery with its records sorted: what to send, what is open already, what is poison."""
+    """A delivery with its records sorted: what to send at once and what to look up,
+    what is open already, what is poison."""
 
     delivery: Delivery
-    rooms: list[Record]
+    at_once: list[Record]
     users: list[Record]
     again: list[str]
     flaws: list[str]
@@ -36,9 +37,9 @@ class Consumer:
     """One topic's way from the bus to the mesh. Each topic has a consumer and a task of its own,
     so that a lane that pushes back holds no other.
 
-    Rooms are sent as they are received, so that each stays in order. Users' records, which may need
-    a lookup, follow in the background. The bus bounds how many deliveries are open
-    (`bus.in_flight`), and hands out no more while these wait for the relays.
+    Rooms, and what is for everybody, are sent as they are received, so that each stays in order.
+    Users' records, which may need a lookup, follow in the background. The bus bounds how many
+    deliveries are open (`bus.in_flight`), and hands out no more while these wait for the relays.
     """
 
     def __init__(
@@ -83,10 +84,16 @@ class Consumer:
         self._counters.in_flight[self._topic] += 1
         taken = self._sort(delivery)
         done = trio.Event()
-        self._open.update((record.header.id, done) for record in (*taken.rooms, *taken.users))
-        for record in taken.rooms:
-            await self._deliverer.room(record)
+        self._open.update((record.header.id, done) for record in (*taken.at_once, *taken.users))
+        for record in taken.at_once:
+            await self._forward(record)
         background.start_soon(self._finish, taken, done)
+
+    async def _forward(self, record: Record) -> None:
+        if record.header.kind == "room":
+            await self._deliverer.room(record)
+        else:
+            await self._deliverer.everybody(record)
 
     def _sort(self, delivery: Delivery) -> Taken:
         taken = Taken(delivery, [], [], [], [])
@@ -98,13 +105,13 @@ class Consumer:
                 self._counters.duplicates[self._topic] += 1
                 taken.again.append(record.header.id)
             else:
-                (taken.rooms if record.header.kind == "room" else taken.users).append(record)
+                (taken.users if record.header.kind == "users" else taken.at_once).append(record)
         return taken
 
     async def _finish(self, taken: Taken, done: trio.Event) -> None:
         if taken.users:
             await self._deliverer.users(taken.users)
-        for record in (*taken.rooms, *taken.users):
+        for record in (*taken.at_once, *taken.users):
             del self._open[record.header.id]
         done.set()
         # What came again while its first delivery is open must not be settled before that.

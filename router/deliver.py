@@ -1,4 +1,4 @@
-"""Delivers records: rooms over their carrier, users by the plan."""
+"""Delivers records: rooms over their carrier, users by the plan, to everybody over any relay."""
 
 from collections.abc import Callable, Sequence
 
@@ -45,6 +45,12 @@ class Deliverer:
         priority = Priority.of(record.header.priority)
         await self._dispatch.send(record.header.room, priority, envelopes.room(record))
         self._note(record, Mode.ROOM, 1)
+
+    async def everybody(self, record: Record) -> None:
+        """Send a record for all who are connected to a relay, which reaches every node."""
+        priority = Priority.of(record.header.priority)
+        await self._dispatch.send(record.header.id, priority, envelopes.everybody(record))
+        self._note(record, Mode.EVERYBODY, 1)
 
     async def users(self, records: Sequence[Record]) -> None:
         """Send users' records, each the cheaper way; those to be looked up share one lookup."""

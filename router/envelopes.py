@@ -5,7 +5,14 @@ from types import MappingProxyType
 
 from proto.conversations import is_hot_stream
 from proto.envelopes import MAX_HEADER_BYTES, Kind, encode
-from proto.headers import HeadsHeader, RoomHeader, SpreadHeader, UsersHeader, encode_header
+from proto.headers import (
+    EverybodyHeader,
+    HeadsHeader,
+    RoomHeader,
+    SpreadHeader,
+    UsersHeader,
+    encode_header,
+)
 from proto.ids import is_room, is_uid
 from proto.priorities import BY_LABEL, Priority
 from proto.records import MAX_RECORD_BODY_BYTES, MAX_UIDS_PER_RECORD, Record, RecordHeader
@@ -36,6 +43,8 @@ def flaw(record: Record) -> str | None:
         return None if fine else "room is missing or no room's name"
     if header.kind == "users":
         return _flaw_of_uids(header.uids) or _flaw_of_seqs(header)
+    if header.kind == "everybody":
+        return None
     return f"kind {header.kind!r} is not for routers"
 
 
@@ -45,6 +54,13 @@ def room(record: Record) -> bytes:
     packed = encode_header(RoomHeader(header.epoch, header.seq, header.ts_ms, header.trace))
     priority = Priority.of(header.priority)
     return encode(Kind.ROOM, priority, header.room.encode(), packed, record.body)
+
+
+def everybody(record: Record) -> bytes:
+    """Return the EVERYBODY envelope of a record that all who are connected get."""
+    header = record.header
+    packed = encode_header(EverybodyHeader(header.id, header.ts_ms, header.trace))
+    return encode(Kind.EVERYBODY, Priority.of(header.priority), b"", packed, record.body)
 
 
 def heads(room_name: str, header: HeadsHeader, priority: Priority) -> bytes:

@@ -30,6 +30,7 @@ class Mode(StrEnum):
     ROOM = "room"
     PRECISE = "precise"
     BROADCAST = "broadcast"
+    EVERYBODY = "everybody"
 
 
 class Load(NamedTuple):

@@ -1,6 +1,7 @@
-"""A back end's message: to a room as a notice, or to users as direct pushes."""
+"""A back end's message: to a room as a notice, to users or to everybody as direct pushes."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 import msgspec
 
@@ -9,7 +10,7 @@ from backends.bus.interface import Bus
 from logic.counters import Counters
 from logic.rooms.capacity import Capacity
 from logic.rooms.push_fields import NoticeFields, publish_ok
-from logic.rooms.push_rules import UserPush, check
+from logic.rooms.push_rules import UserPush, check, everybody_record
 from logic.rooms.writer import RoomMessage, RoomWriter
 from proto.errors import ErrorCode, RequestError
 from proto.headers import RequestHeader
@@ -28,11 +29,19 @@ class PushOk(msgspec.Struct):
     uids: int
 
 
+class PushAllOk(msgspec.Struct):
+    """The `ok` of a push to everybody."""
+
+    mid: str
+    ts: int
+
+
 class PushHandler:
     """Serves `Method.PUSH`, for back ends alone.
 
-    A push to users is answered after the bus keeps it, since nothing else does; a repeated `mid`
-    gets the first answer. Should two attempts overlap, both go out with the same `mid`.
+    A push to users or to everybody is answered after the bus keeps it, since nothing else does; a
+    repeated `mid` gets the first answer. Should two attempts overlap, both go out with the same
+    `mid`.
     """
 
     def __init__(
@@ -71,7 +80,9 @@ class PushHandler:
         mid = push.mid or new_id(self._random_bits)
         if push.room:
             return await self._to_room(push, mid, header)
-        return await self._to_users(push, mid, header)
+        if push.everybody:
+            return await self._once(mid, header, partial(self._to_everybody, push, mid, header))
+        return await self._once(mid, header, partial(self._to_users, push, mid, header))
 
     async def _to_room(self, push: PushBody, mid: str, header: RequestHeader) -> bytes:
         ts_ms = self._now_ms()
@@ -87,14 +98,26 @@ class PushHandler:
         )
         return publish_ok(push.room, mid, await self._writer.write(message))
 
-    async def _to_users(self, push: PushBody, mid: str, header: RequestHeader) -> bytes:
+    async def _once(
+        self, mid: str, header: RequestHeader, work: Callable[[], Awaitable[bytes]]
+    ) -> bytes:
+        """Return what `work` answers, or answered to the same `mid` before."""
         first = await self._answers.recall(header.uid, mid)
         if first is not None:
             self._counters.repeated += 1
             return first
+        answer = await work()
+        await self._answers.remember(header.uid, mid, answer)
+        return answer
+
+    async def _to_everybody(self, push: PushBody, mid: str, header: RequestHeader) -> bytes:
+        ts_ms = self._now_ms()
+        record = everybody_record(UserPush(header.uid, mid, ts_ms, header.trace, push))
+        await self._bus.publish(Topic.of(Priority.of(push.priority)), [record])
+        return encode_json(PushAllOk(mid, ts_ms))
+
+    async def _to_users(self, push: PushBody, mid: str, header: RequestHeader) -> bytes:
         user_push = UserPush(header.uid, mid, self._now_ms(), header.trace, push)
         await self._bus.publish(Topic.of(Priority.of(push.priority)), user_push.records())
         self._counters.direct_pushed += len(push.uids)
-        answer = encode_json(PushOk(mid, user_push.ts_ms, len(push.uids)))
-        await self._answers.remember(header.uid, mid, answer)
-        return answer
+        return encode_json(PushOk(mid, user_push.ts_ms, len(push.uids)))

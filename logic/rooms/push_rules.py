@@ -50,14 +50,26 @@ class UserPush:
         return Record(header, body)
 
 
+def everybody_record(message: UserPush) -> Record:
+    """Return the record of a message that all who are connected get."""
+    header = RecordHeader(
+        id=f"{message.sender}/{message.mid}",
+        kind="everybody",
+        ts_ms=message.ts_ms,
+        trace=message.trace,
+        priority=message.push.priority,
+    )
+    return Record(header, direct_push(message.mid, message.ts_ms, message.trace, message.push.data))
+
+
 def check(push: PushBody, max_uids: int) -> None:
     """Raise `RequestError` that names the field, unless `push` may be sent."""
     if push.mid and not _MESSAGE_ID.match(push.mid):
         raise _bad("mid", f"must match {MESSAGE_ID_PATTERN}")
     if push.priority not in BY_LABEL:
         raise _bad("priority", f"must be one of {', '.join(BY_LABEL)}")
-    if bool(push.room) == bool(push.uids):
-        raise _bad("room", "either `room` or `uids` must name the receivers")
+    if (bool(push.room), bool(push.uids), push.everybody).count(True) != 1:
+        raise _bad("room", "one of `room`, `uids` and `everybody` must name the receivers")
     if push.room and not is_room(push.room):
         raise _bad("room", "is no name of a room")
     _check_uids(push.uids, max_uids)

@@ -9,10 +9,12 @@ from backends.bus.memory import MemoryBroker, MemoryBus
 from backends.bus.settings import BusSettings
 from backends.errors import StoreUnavailableError
 from backends.heat.memory import MemoryHeat
+from backends.idempotency.memory import MemoryIdempotency
 from backends.leases.interface import NodeLease, Orders
 from backends.leases.memory import MemoryDuties
 from backends.likes.memory import MemoryCensus
 from backends.revocations.memory import MemoryRevocations
+from backends.rate_limit.memory import MemoryRateLimit
 from backends.room_log.memory import MemoryRoomLog
 from backends.room_log.retention import Retention
 from backends.routes.memory import MemoryRoutes
@@ -55,6 +57,8 @@ def _parts(nursery: trio.Nursery, registry: FixedRegistry, **rest: Any) -> Parts
         census,
         duties,
         MemoryRevocations(lambda: 0),
+        MemoryIdempotency(trio.current_time),
+        lambda rate: MemoryRateLimit(rate, lambda: 0),
         **rest,
     )
 
@@ -88,7 +92,12 @@ async def test_a_router_keeps_its_lease_routes_and_resigns(autojump_clock: objec
         assert last.status["ready"] is True
         assert (last.status["links"], last.status["lane_depths"]) == (2, {"urgent": 4})
         assert registry.resigned == [("router-1", "i9")]
-        assert router.status()["routed"] == {"room": 1, "precise": 0, "broadcast": 0}
+        assert router.status()["routed"] == {
+            "room": 1,
+            "precise": 0,
+            "broadcast": 0,
+            "everybody": 0,
+        }
         lines = set(_samples(router))
         assert 'relaymesh_router_consumed_total{topic="urgent"} 1.0' in lines
         assert 'relaymesh_router_routed_total{mode="room"} 1.0' in lines
