@@ -75,6 +75,34 @@ AuthBody = (
 )
 
 
+class Tokens(msgspec.Struct, frozen=True):
+    """The answer to who has logged in or refreshed; times are Unix milliseconds."""
+
+    uid: str
+    name: str
+    sid: str
+    access_token: str
+    access_expires_ms: int
+    refresh_token: str
+    refresh_expires_ms: int
+
+
+class LoginRow(msgspec.Struct, frozen=True):
+    """A login as its owner sees it: `seen_ms` is when it was begun or refreshed last."""
+
+    sid: str
+    device: str
+    created_ms: int
+    seen_ms: int
+    own: bool
+
+
+class LoginRows(msgspec.Struct, frozen=True):
+    """All logins of a user."""
+
+    logins: list[LoginRow]
+
+
 class RevokeBody(msgspec.Struct, frozen=True, array_like=True):
     """Revoke all that `uid` was given up to now or, with a `sid`, that login alone."""
 

@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 
 from proto.topics import Topic
 from router.counters import LATENCY_BOUNDS_MS, Counters, Latency
-from router.gateway.api import Api
+from router.gateway.gateway import Gateway
 
 _BY_TOPIC = (
     ("consumed", "Records taken from the bus."),
@@ -37,18 +37,19 @@ _TOTALS = (
 )
 _OF_GATEWAY = (
     ("connects", "Answers to clients that asked where to connect."),
-    ("lapses", "Clients refused because the rules of hot rooms were not known."),
     ("pushes", "Messages of back ends that logic has published."),
-    ("refused", "Messages of back ends refused because too many waited."),
+    ("refused", "Calls of back ends refused because too many waited."),
+    ("limited", "Calls refused since their API key had called too often."),
+    ("replayed", "Calls answered with the first answer of their idempotency key."),
 )
 
 
 class RouterCollector(Collector):
     """Reads the counters when it is scraped; the hot path only adds to plain numbers."""
 
-    def __init__(self, counters: Counters, api: Api) -> None:
+    def __init__(self, counters: Counters, gateway: Gateway) -> None:
         self._counters = counters
-        self._api = api
+        self._gateway = gateway
 
     def collect(self) -> Iterator[Metric]:
         """Yield every metric of the router and its gateway."""
@@ -59,13 +60,7 @@ class RouterCollector(Collector):
             yield _labelled(f"relaymesh_router_{name}", text, "mode", getattr(counters, name))
         for name, text in _TOTALS:
             yield CounterMetricFamily(f"relaymesh_router_{name}", text, getattr(counters, name))
-        for name, text in _OF_GATEWAY:
-            yield CounterMetricFamily(f"relaymesh_gateway_{name}", text, getattr(self._api, name))
-        text = "Requests of the HTTP API that were refused, by the code of their error."
-        yield _labelled("relaymesh_gateway_errors", text, "code", self._api.errors)
-        yield GaugeMetricFamily(
-            "relaymesh_gateway_pending", "Messages waiting for logic.", self._api.pending
-        )
+        yield from _of_gateway(self._gateway)
         yield _gauge(
             "relaymesh_router_bus_lag", "Records or packs that wait on the bus.", counters.lag
         )
@@ -73,6 +68,20 @@ class RouterCollector(Collector):
             "relaymesh_router_in_flight", "Deliveries not settled yet.", counters.in_flight
         )
         yield _histogram(counters)
+
+
+def _of_gateway(gateway: Gateway) -> Iterator[Metric]:
+    counters = gateway.counters
+    for name, text in _OF_GATEWAY:
+        yield CounterMetricFamily(f"relaymesh_gateway_{name}", text, getattr(counters, name))
+    text = "Clients refused because the rules of hot rooms were not known."
+    yield CounterMetricFamily("relaymesh_gateway_lapses", text, gateway.lapses)
+    text = "Requests of the HTTP API that were refused, by the code of their error."
+    yield _labelled("relaymesh_gateway_errors", text, "code", counters.errors)
+    text = "Calls of the HTTP API that succeeded, by operation."
+    yield _labelled("relaymesh_gateway_calls", text, "operation", counters.calls)
+    text = "Calls that wait for the cluster."
+    yield GaugeMetricFamily("relaymesh_gateway_pending", text, counters.pending)
 
 
 def _labelled(name: str, text: str, label: str, values: dict[str, int]) -> Metric:

@@ -14,6 +14,7 @@ from backends.bus.interface import Bus
 from backends.bus.seen import Seen
 from backends.errors import StoreUnavailableError
 from backends.heat.interface import HeatStore
+from backends.idempotency.interface import Idempotency
 from backends.leases.interface import Duties, NodeLease, Registry
 from backends.likes.interface import Census
 from backends.provisioner.connect import reconfigure_provisioner
@@ -29,7 +30,8 @@ from router.consume import Consumer
 from router.counters import TOPICS, Counters
 from router.deliver import Deliverer
 from router.dispatch import Dispatch
-from router.gateway.gateway import Gateway
+from router.gateway.gateway import Gateway, Surroundings
+from router.gateway.limits import LimitOf
 from router.heads import ALL_RELAYS_KEY, Heads
 from router.heat.counters import HeatCounters
 from router.heat.metrics import HeatCollector
@@ -58,6 +60,8 @@ class Parts:
     census: Census
     duties: Duties
     revocations: Revocations
+    idempotency: Idempotency
+    limit_of: LimitOf
     provisioner: Provisioner | None = None
     collectors: Sequence[Collector] = ()
     lane_depths: Callable[[], dict[str, int]] = dict
@@ -96,10 +100,14 @@ class Router:
             settings,
             node,
             self.presence,
-            mesh=parts.mesh,
-            registry=parts.registry,
-            heat=parts.heat,
-            revocations=parts.revocations,
+            Surroundings(
+                mesh=parts.mesh,
+                registry=parts.registry,
+                heat=parts.heat,
+                revocations=parts.revocations,
+                idempotency=parts.idempotency,
+                limit_of=parts.limit_of,
+            ),
         )
         self._deliverer = self._make_deliverer()
         self._consumers = self._make_consumers()
@@ -125,7 +133,7 @@ class Router:
 
     def collectors(self) -> Iterable[Collector]:
         """Return the collectors of the router and the gateway."""
-        own = (RouterCollector(self.counters, self._gateway.api), LivesCollector(self.elsewhere))
+        own = (RouterCollector(self.counters, self._gateway), LivesCollector(self.elsewhere))
         return [*own, HeatCollector(self.heat_counters), *self._parts.collectors]
 
     def routes(self) -> Sequence[BaseRoute]:

@@ -11,12 +11,14 @@ import trio
 from backends.bus.collector import BusCollector
 from backends.bus.connect import open_bus
 from backends.heat.redis import RedisHeat
+from backends.idempotency.redis import RedisIdempotency
 from backends.leases.obeying import ObeyingRegistry
 from backends.leases.redis import RedisDuties, RedisRegistry
 from backends.likes.redis import RedisCensus
 from backends.links.nng import NngLinks
 from backends.provisioner.connect import open_provisioner
 from backends.provisioner.interface import Provisioner
+from backends.rate_limit.redis import RedisRateLimit
 from backends.redis.client import RedisClient, open_redis
 from backends.redis.collector import StoreCollector
 from backends.revocations.redis import RedisRevocations
@@ -79,6 +81,8 @@ async def _opened(
             census=RedisCensus(redis, now_ms=_now_ms),
             duties=RedisDuties(redis),
             revocations=RedisRevocations(redis, now_ms=_now_ms),
+            idempotency=RedisIdempotency(redis),
+            limit_of=lambda rate: RedisRateLimit(redis, "calls", rate, now_ms=_now_ms),
             provisioner=provisioner,
             collectors=(MeshCollector(mesh), BusCollector(bus.counters), StoreCollector(redis)),
             lane_depths=partial(lane_depths, mesh),

@@ -14,6 +14,7 @@ from proto.regions import ONE_REGION, Regions
 from proto.settings_types import RELOADS
 from proto.token_settings import TokenSettings
 from router.costs import Costs
+from router.gateway.keys.file import load_keys
 from router.gateway.settings import GatewaySettings
 from router.heat.settings import HeatSettings
 
@@ -52,3 +53,4 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     def __post_init__(self) -> None:
         """Raise `ValueError` that names the key whose value is of no use."""
         load_keyring(self.tokens)
+        load_keys(self.gateway.api_keys_file)

@@ -13,10 +13,10 @@ from backends.database.accounts import (
     change_password,
 )
 from backends.database.database import Database
-from logic.auth.logins import Logins, Tokens
+from logic.auth.logins import Logins
 from logic.auth.passwords import Passwords
 from logic.auth.throttle import Throttle
-from proto.auth_services import ChangePassword, LogIn, Register
+from proto.auth_services import ChangePassword, LogIn, Register, Tokens
 from proto.errors import ErrorCode, RequestError
 from proto.ids import MESSAGE_ID_PATTERN, RandomBits, new_id
 

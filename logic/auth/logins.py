@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-import msgspec
 import structlog
 from sqlalchemy import Connection
 
@@ -21,32 +20,11 @@ from logic.auth.issuer import Issuer
 from logic.auth.refresh_tokens import RefreshToken, Use, judge, parse, rotated
 from logic.auth.revoking import Revoking
 from logic.auth.settings import AuthSettings
+from proto.auth_services import LoginRow, Tokens
 from proto.errors import ErrorCode, RequestError
 from proto.ids import RandomBits, new_id
 
 log = structlog.get_logger()
-
-
-class Tokens(msgspec.Struct, frozen=True):
-    """The answer to who has logged in or refreshed; times are Unix milliseconds."""
-
-    uid: str
-    name: str
-    sid: str
-    access_token: str
-    access_expires_ms: int
-    refresh_token: str
-    refresh_expires_ms: int
-
-
-class LoginRow(msgspec.Struct, frozen=True):
-    """A login as its owner sees it: `seen_ms` is when it was begun or refreshed last."""
-
-    sid: str
-    device: str
-    created_ms: int
-    seen_ms: int
-    own: bool
 
 
 class _Used(NamedTuple):

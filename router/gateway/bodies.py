@@ -1,13 +1,14 @@
 """What back ends send to the gateway: bodies of requests, checked field by field."""
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, TypeVar
 
 import msgspec
 
 from proto.errors import ErrorCode, RequestError
 from proto.heat import Wish
-from proto.ids import MESSAGE_ID_PATTERN, ROOM_PATTERN, UID_PATTERN, is_room
+from proto.ids import MESSAGE_ID_PATTERN, ROOM_PATTERN, UID_PATTERN
 from proto.priorities import BY_LABEL
 
 MAX_BODY_BYTES = 64 * 1024
@@ -19,12 +20,18 @@ MAX_UIDS = 10_000
 MAX_DATA_BYTES = 32 * 1024
 """Of `data`: in base64, beside 1,000 uids of 64 characters, it fits a RocketMQ body of 128 KiB."""
 
+MAX_PRESENCE_UIDS = 1000
+MAX_MESSAGES_PAGE = 200
+"""What logic gives of a room's log at once."""
+MAX_SEQ = 2**53 - 1
+
 Mid = Annotated[str, msgspec.Meta(pattern=MESSAGE_ID_PATTERN)]
 DemoUid = Annotated[str, msgspec.Meta(pattern=r"^demo-[A-Za-z0-9_.:@\-]{1,59}\Z")]
 PriorityLabel = Annotated[str, msgspec.Meta(pattern=f"^({'|'.join(BY_LABEL)})\\Z")]
 WishLabel = Annotated[str, msgspec.Meta(pattern=f"^({'|'.join(Wish)})\\Z")]
 Uid = Annotated[str, msgspec.Meta(pattern=UID_PATTERN)]
 Room = Annotated[str, msgspec.Meta(pattern=ROOM_PATTERN)]
+Device = Annotated[str, msgspec.Meta(pattern=MESSAGE_ID_PATTERN)]
 
 
 class Publish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -39,6 +46,34 @@ class PublishToUsers(Publish, frozen=True, forbid_unknown_fields=True, kw_only=T
     """A message to a list of users, each named once."""
 
     uids: Annotated[list[Uid], msgspec.Meta(min_length=1, max_length=MAX_UIDS)]
+
+
+class Broadcast(Publish, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A message to everybody who is connected, in all regions."""
+
+
+class HistoryPage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Part of a room's messages of one `priority`: the newest `limit`, or with `after` those that
+    follow that number of `epoch`, oldest first."""
+
+    priority: PriorityLabel = "normal"
+    after: Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)] | None = None
+    epoch: Annotated[str, msgspec.Meta(max_length=32)] = ""
+    limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_MESSAGES_PAGE)] = 50
+
+
+class PresenceOf(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Users whose presence is asked."""
+
+    uids: Annotated[list[Uid], msgspec.Meta(min_length=1, max_length=MAX_PRESENCE_UIDS)]
+
+
+class Kick(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Whose connections are closed: of all devices, or of the `device` that its `hello` named;
+    `reason` is told to the client."""
+
+    device: Device | None = None
+    reason: Annotated[str, msgspec.Meta(pattern=r"^[ -~]{0,100}\Z")] = ""
 
 
 class WishBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -76,6 +111,15 @@ def decode(raw: bytes, kind: type[Body]) -> Body:
         raise RequestError(ErrorCode.BAD_JSON, "The body is nested too deeply.") from None
 
 
+def decode_query(query: Mapping[str, str], kind: type[Body]) -> Body:
+    """Return the parameters of a query as a `kind`; raises `RequestError` `bad_frame` and the
+    field."""
+    try:
+        return msgspec.convert(dict(query), kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise RequestError(ErrorCode.BAD_FRAME, str(error), field=_field(str(error))) from None
+
+
 def checked_data(data: msgspec.Raw) -> bytes:
     """Return `data` as bytes; raises `RequestError` where it is too large."""
     packed = bytes(data)
@@ -83,14 +127,6 @@ def checked_data(data: msgspec.Raw) -> bytes:
         message = f"data has {len(packed)} bytes; at most {MAX_DATA_BYTES} are allowed"
         raise RequestError(ErrorCode.TOO_LARGE, message, field="data")
     return packed
-
-
-def checked_room(room: str) -> str:
-    """Return `room`; raises `RequestError` where it can be none."""
-    if not is_room(room):
-        message = "Name a room: 1 to 64 of the characters A-Z a-z 0-9 _ . : -"
-        raise RequestError(ErrorCode.BAD_FRAME, message, field="room")
-    return room
 
 
 def _field(message: str) -> str:

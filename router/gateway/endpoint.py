@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 
 import msgspec
 import trio
@@ -13,7 +14,10 @@ from starlette.types import Receive, Scope, Send
 from proto.errors import ErrorBody, ErrorCode, RequestError
 from proto.ids import new_id
 from router.gateway import problems
+from router.gateway.addresses import address_of
 from router.gateway.bodies import MAX_BODY_BYTES
+from router.gateway.operation import Operation
+from router.gateway.pipeline import Asked, Pipeline
 from router.gateway.problems import API_HEADERS, problem
 
 _random_bits = random.SystemRandom().getrandbits
@@ -54,6 +58,24 @@ class Endpoint:
         except RequestError as error:
             self._errors[error.body.code.value] += 1
             return problems.response(problem(error.body, trace_of(request)))
+
+
+def operation_handler(operation: Operation, pipeline: Pipeline) -> Handler:
+    """Return the handler that answers requests with `operation`."""
+
+    async def handle(request: Request) -> Response:
+        asked = Asked(
+            path=request.path_params,
+            query=request.query_params,
+            authorization=request.headers.get("authorization", ""),
+            idempotency_key=request.headers.get("idempotency-key", ""),
+            trace=trace_of(request),
+            read_body=partial(read_body, request),
+            address=address_of(request),
+        )
+        return answer_raw(await pipeline.answer(operation, asked))
+
+    return handle
 
 
 def trace_of(request: Request) -> str:

@@ -1,63 +1,47 @@
 """The paths of the gateway."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp
 
-from router.gateway.api import Api
-from router.gateway.auth import AuthApi
+from router.gateway.counters import GatewayCounters
 from router.gateway.cross_origin import CrossOrigin
-from router.gateway.endpoint import Endpoint, Handler, NotFound
-from router.gateway.heat import HeatApi
-from router.gateway.nodes import Nodes
+from router.gateway.endpoint import Endpoint, Handler, NotFound, operation_handler
+from router.gateway.operation import Operation
 from router.gateway.pages import pages
+from router.gateway.pipeline import Pipeline
+from router.gateway.reference.routes import reference_routes
 from router.gateway.settings import GatewaySettings
 
 
 def routes(
-    api: Api, nodes: Nodes, heat: HeatApi, auth: AuthApi, settings: GatewaySettings
+    operations: Sequence[Operation],
+    pipeline: Pipeline,
+    counters: GatewayCounters,
+    current: Callable[[], GatewaySettings],
 ) -> list[BaseRoute]:
-    """Return the routes of the API and, where the settings name a folder, of the demo's pages.
+    """Return the routes of the API, of its reference and, where the settings name a folder, of the
+    demo's pages. `current` returns the settings that hold now.
 
     Raises `OSError` when that folder does not hold the pages.
     """
-
-    def endpoint(**handlers: Handler) -> Endpoint:
-        return Endpoint(handlers, api.errors)
-
-    def origins() -> Sequence[str]:
-        return api.settings.allowed_origins
-
-    connect = CrossOrigin(endpoint(GET=api.connect), origins)
-    found: list[BaseRoute] = [
-        Route("/v1/connect", connect),
-        Route("/v1/rooms/{room}/publish", endpoint(POST=api.publish_to_room)),
-        Route("/v1/rooms/{room}/heat", endpoint(GET=heat.show, POST=heat.wish)),
-        Route("/v1/rooms/{room}/tag", endpoint(PUT=heat.tag, DELETE=heat.untag)),
-        Route("/v1/users/publish", endpoint(POST=api.publish_to_users)),
-        Route("/v1/users/{uid}/publish", endpoint(POST=api.publish_to_user)),
-        Route("/v1/nodes/{node}/drain", endpoint(POST=nodes.drain)),
-        Route("/v1/status", endpoint(GET=api.status)),
-        Route("/v1/users/{uid}/revoke", endpoint(POST=auth.revoke_user)),
-        Route("/v1/logins/{sid}/revoke", endpoint(POST=auth.revoke_login)),
-    ]
-    for name, (method, handler) in _of_accounts(auth).items():
-        served = endpoint(**{method: handler})
-        found.append(Route(f"/v1/auth/{name}", CrossOrigin(served, origins, [method])))
-    if settings.demo:
-        found.append(Route("/v1/demo/token", endpoint(POST=api.demo_token)))
-    found.append(Route("/v1/{rest:path}", NotFound(api.errors)))
-    return found + (pages(settings.pages) if settings.pages else [])
+    found: list[BaseRoute] = []
+    shared = {each.path for each in operations if each.cross_origin}
+    for path, handlers in by_path(operations, pipeline).items():
+        app: ASGIApp = Endpoint(handlers, counters.errors)
+        if path in shared:
+            app = CrossOrigin(app, lambda: current().allowed_origins, list(handlers))
+        found.append(Route(path, app))
+    found += reference_routes(operations, counters.errors)
+    found.append(Route("/v1/{rest:path}", NotFound(counters.errors)))
+    folder = current().pages
+    return found + (pages(folder) if folder else [])
 
 
-def _of_accounts(auth: AuthApi) -> dict[str, tuple[str, Handler]]:
-    return {
-        "register": ("POST", auth.register),
-        "login": ("POST", auth.log_in),
-        "refresh": ("POST", auth.refresh),
-        "logout": ("POST", auth.log_out),
-        "logout-everywhere": ("POST", auth.log_out_everywhere),
-        "logins": ("GET", auth.logins),
-        "password": ("POST", auth.change_password),
-        "jwks.json": ("GET", auth.public_keys),
-    }
+def by_path(operations: Sequence[Operation], pipeline: Pipeline) -> dict[str, dict[str, Handler]]:
+    """Return the handlers of each path, by method."""
+    paths: dict[str, dict[str, Handler]] = {}
+    for each in operations:
+        paths.setdefault(each.path, {})[each.method] = operation_handler(each, pipeline)
+    return paths

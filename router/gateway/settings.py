@@ -32,12 +32,20 @@ class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
         int,
         RELOADS,
         msgspec.Meta(
-            description="Publish requests waiting for logic at a time; more are answered "
+            description="Requests waiting for the cluster at a time; more are answered "
             "`overloaded`. 256 of the largest are 200 MB.",
             ge=1,
             le=100_000,
         ),
     ] = 256
+    api_keys_file: Annotated[
+        str,
+        RELOADS,
+        msgspec.Meta(
+            description="TOML file with the API keys of back ends, as `relaymesh api-key new` "
+            "writes it. Empty: none, only tokens of role server."
+        ),
+    ] = ""
     open_status: Annotated[
         bool,
         RELOADS,

@@ -64,7 +64,10 @@ def http_cases(cluster: Cluster) -> list[tuple[int, str, str, str, str, bytes | 
         (401, "token_invalid", "authorization", "POST", rooms, good_body(), ""),
         (401, "token_invalid", "token", "POST", rooms, good_body(), "a.b.c"),
         (401, "token_expired", "token", "POST", rooms, good_body(), cluster.token("b", exp=1)),
-        *((403, "forbidden", "", "POST", path, good_body(), viewer) for path in (rooms, users)),
+        *(
+            (403, "forbidden", "authorization", "POST", path, good_body(), viewer)
+            for path in (rooms, users)
+        ),
         (401, "token_invalid", "authorization", "GET", "/v1/connect?room=lobby", None, ""),
         (400, "bad_frame", "room", "GET", "/v1/connect?room=a%0Ab", None, viewer),
         (400, "bad_frame", "room", "GET", "/v1/connect?room=", None, viewer),

@@ -145,7 +145,7 @@ async def test_a_server_revokes(path: str, asked: tuple[str, str]) -> None:
 async def test_nobody_else_revokes(path: str) -> None:
     async with gateway(*LEASES) as it:
         response = await it.client.post(f"/v1/{path}/revoke", headers=own())
-        assert problem(response) == (403, "forbidden", "")
+        assert problem(response) == (403, "forbidden", "authorization")
         assert it.mesh.requests == []
 
 

@@ -2,6 +2,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import httpx
@@ -11,25 +12,21 @@ import trio
 from starlette.applications import Starlette
 
 from backends.errors import StoreUnavailableError
-from backends.revocations.known import Known
-from mesh.homes import Homes
+from backends.idempotency.memory import MemoryIdempotency
+from backends.rate_limit.memory import MemoryRateLimit
+from backends.revocations.memory import MemoryRevocations
 from proto.errors import CATALOGUE, ErrorCode, RequestError
+from proto.identity import NodeIdentity
 from proto.priorities import Priority
-from proto.regions import Regions
 from proto.services import Method, decode_push
 from proto.token_keys import Keyring, hs256
 from proto.tokens import Claims, mint, verify
-from router.gateway.api import Api
-from router.gateway.auth import AuthApi
-from router.gateway.authority import Authority
-from router.gateway.balance import Balance
 from router.gateway.bodies import MAX_BODY_BYTES, MAX_DATA_BYTES
-from router.gateway.heat import HeatApi
-from router.gateway.nodes import Nodes
-from router.gateway.routes import routes
-from router.gateway.rules import RuleReader, View
-from router.gateway.settings import GatewaySettings
+from router.gateway.gateway import Gateway as RealGateway
+from router.gateway.gateway import Surroundings
+from router.gateway.rules import RuleReader
 from router.presence import Presence
+from router.settings import Settings
 from tests.router.parts import FakeMesh, FixedHeat, FixedRegistry, lease
 
 SECRET = "s" * 32
@@ -56,19 +53,18 @@ class Gateway:
         self,
         client: httpx.AsyncClient,
         mesh: FakeMesh,
-        api: Api,
+        gateway: RealGateway,
         registry: FixedRegistry,
         heat: FixedHeat,
-        rules: View,
-        revoked: Known,
     ) -> None:
         self.client = client
         self.mesh = mesh
-        self.api = api
+        self.counters = gateway.counters
+        self.gateway = gateway
         self.registry = registry
         self.heat = heat
-        self.rules = rules
-        self.revoked = revoked
+        self.rules = gateway.rules
+        self.revoked = gateway.revoked
 
     async def push(self, path: str, body: Any, **kwargs: Any) -> httpx.Response:
         headers = kwargs.pop("headers", token("server"))
@@ -79,41 +75,36 @@ class Gateway:
 async def gateway(
     *leases: Any, heat: FixedHeat | None = None, provisioner: str = "webhook", **settings: Any
 ) -> AsyncIterator[Gateway]:
-    own = GatewaySettings(**settings)
-    revoked = Known()
-    authority = Authority(Keyring([hs256(SECRET)]), lambda: NOW_S, revoked)
+    dedicated = {"kind": provisioner, "url": "http://pools", "secret": SECRET}
+    whole = msgspec.convert(
+        {
+            "gateway": settings,
+            "tokens": {"secret": SECRET},
+            "provisioner": dedicated if provisioner != "none" else {},
+            "regions": {"names": ["local", "us"], "im": "local", "rooms": HOMES},
+        },
+        Settings,
+    )
     registry = FixedRegistry(*leases)
     presence = Presence(registry)
     await presence.refresh()
-    mesh = FakeMesh()
-    nodes = Nodes(authority, registry)
-    heat, rules = heat or FixedHeat(), View()
-    await RuleReader(heat, "router-1", rules).refresh()  # type: ignore[arg-type]
-    api = Api(
-        own,
-        authority,
-        Keyring([hs256(SECRET)]),
-        mesh,
-        presence,
-        Balance("local"),
-        rules,
-        lambda: NOW_S,
-        lambda bits: 12345,
+    mesh, heat = FakeMesh(), heat or FixedHeat()
+    around = Surroundings(
+        mesh=mesh,
+        registry=registry,
+        heat=heat,  # type: ignore[arg-type]
+        revocations=MemoryRevocations(lambda: 0),
+        idempotency=MemoryIdempotency(trio.current_time),
+        limit_of=lambda rate: MemoryRateLimit(rate, lambda: round(trio.current_time() * 1000)),
+        now_s=lambda: NOW_S,
+        random_bits=Random(1).getrandbits,
     )
-    heat_api = HeatApi(
-        authority,
-        heat,  # type: ignore[arg-type]
-        mesh,
-        presence,
-        rules,
-        Homes(Regions(names=("local", "us"), im="local", rooms=HOMES), "local"),
-        provisioner != "none",
-    )
-    transport = httpx.ASGITransport(
-        Starlette(routes=routes(api, nodes, heat_api, AuthApi(authority, mesh), own))
-    )
+    node = NodeIdentity(node="router-1", region="local", incarnation="i1")
+    made = RealGateway(whole, node, presence, around)
+    await RuleReader(heat, "router-1", made.rules).refresh()  # type: ignore[arg-type]
+    transport = httpx.ASGITransport(Starlette(routes=made.routes))
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
-        yield Gateway(client, mesh, api, registry, heat, rules, revoked)
+        yield Gateway(client, mesh, made, registry, heat)
 
 
 def problem(response: httpx.Response) -> tuple[int, str, str]:
@@ -302,7 +293,7 @@ async def test_a_body_that_trickles_is_given_up(autojump_clock: object) -> None:
 async def test_only_servers_publish(path: str) -> None:
     async with gateway(*LEASES) as it:
         response = await it.push(f"/v1/{path}/publish", {"data": 1}, headers=token(host=("lobby",)))
-        assert problem(response) == (403, "forbidden", "")
+        assert problem(response) == (403, "forbidden", "authorization")
         assert it.mesh.requests == []
 
 
@@ -317,15 +308,15 @@ async def test_what_logic_answers_keeps_its_code_and_status(code: ErrorCode) -> 
         assert problem(response) == (CATALOGUE[code].http_status, code.value, "")
         assert response.headers["retry-after"] == "2"
         assert response.json()["retry_after_ms"] == 1500
-        assert it.api.pending == 0
+        assert it.counters.pending == 0
 
 
 async def test_more_than_may_wait_is_overloaded() -> None:
     async with gateway(*LEASES, max_pending=1) as it:
-        it.api.pending = 1
+        it.counters.pending = 1
         response = await it.push("/v1/rooms/lobby/publish", {"data": 1})
         assert problem(response) == (503, "overloaded", "")
-        assert it.api.refused == 1
+        assert it.counters.refused == 1
 
 
 async def test_status_shows_nodes_and_the_connection_arithmetic() -> None:
@@ -461,7 +452,7 @@ async def test_a_back_end_has_a_node_drain() -> None:
     [
         ("relay-9", "server", (404, "not_found", "node")),
         ("Relay%201", "server", (400, "bad_frame", "node")),
-        ("relay-1", "viewer", (403, "forbidden", "")),
+        ("relay-1", "viewer", (403, "forbidden", "authorization")),
     ],
 )
 async def test_a_drain_that_can_not_be_is_refused(

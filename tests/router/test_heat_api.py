@@ -242,7 +242,7 @@ async def test_only_servers_see_and_say(method: str, path: str) -> None:
         response = await it.client.request(
             method, f"/v1/rooms/show/{path}", json={"wish": "hot"}, headers=token()
         )
-        assert problem(response) == (403, "forbidden", "")
+        assert problem(response) == (403, "forbidden", "authorization")
 
 
 async def test_without_a_provisioner_no_room_can_be_wished_hot() -> None:

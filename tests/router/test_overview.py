@@ -1,5 +1,5 @@
 from proto.heat import HeatState, Rule
-from router.gateway.overview import Pool, RelayLinks, overview
+from router.gateway.operations.overview import Pool, RelayLinks, overview
 from tests.router.parts import lease
 
 

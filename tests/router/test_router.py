@@ -13,8 +13,8 @@ from backends.idempotency.memory import MemoryIdempotency
 from backends.leases.interface import NodeLease, Orders
 from backends.leases.memory import MemoryDuties
 from backends.likes.memory import MemoryCensus
-from backends.revocations.memory import MemoryRevocations
 from backends.rate_limit.memory import MemoryRateLimit
+from backends.revocations.memory import MemoryRevocations
 from backends.room_log.memory import MemoryRoomLog
 from backends.room_log.retention import Retention
 from backends.routes.memory import MemoryRoutes

@@ -15,6 +15,7 @@ from backends.bus.connect import open_bus
 from backends.bus.settings import BusSettings
 from backends.database.database import Database
 from backends.database.settings import DatabaseSettings
+from backends.idempotency.memory import MemoryIdempotency
 from backends.links.memory import MemoryNetwork
 from backends.provisioner.memory import MemoryPools
 from backends.rate_limit.memory import MemoryRateLimit
@@ -164,6 +165,9 @@ async def run_router(outside: Outside, process: Process) -> None:
             # rest of the simulation. tests/router/heat has them fail.
             outside.store.duties,
             outside.store.revocations,
+            # Nobody calls the gateway here.
+            MemoryIdempotency(trio.current_time),
+            lambda rate: MemoryRateLimit(rate, lambda: 0),
             outside.pools,
         )
         tokens = TokenSettings(secret=SECRET)

@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import msgspec
 import structlog
 from msgspec.structs import replace
-from starlette.requests import Request
-from starlette.responses import Response
 
 from backends.errors import StoreUnavailableError
 from backends.heat.interface import HeatStore
@@ -17,11 +16,11 @@ from proto.headers import decode_heads
 from proto.heat import Wish
 from proto.priorities import Priority
 from proto.services import Method
-from router.gateway.authority import Authority
-from router.gateway.bodies import WishBody, checked_room, decode
-from router.gateway.endpoint import answer, read_body
-from router.gateway.room_heat import Known, room_heat
+from router.gateway.bodies import WishBody
+from router.gateway.operation import Call, Operation
+from router.gateway.operations.room_heat import Known, RoomHeat, room_heat
 from router.gateway.rules import View
+from router.gateway.scopes import Scope
 from router.heat.history import BY_OPERATOR, tagged
 from router.presence import Presence
 
@@ -31,15 +30,28 @@ NO_NODES = "There are no dedicated nodes: router.provisioner.kind is `none`."
 log = structlog.get_logger()
 
 
-class HeatApi:
-    """Handlers for `/v1/rooms/{room}/heat` and `…/tag`, for holders of a server's token.
+class Wished(msgspec.Struct, frozen=True):
+    """What is kept of a wish."""
+
+    room: str
+    wish: Wish
+
+
+class Tagged(msgspec.Struct, frozen=True):
+    """Who tagged the room, "" where nobody has."""
+
+    room: str
+    tag: str
+
+
+class HeatOperations:
+    """A room's heat, a wish for it, and its tag.
 
     `upgrades` says whether there are dedicated nodes to be had at all.
     """
 
     def __init__(
         self,
-        authority: Authority,
         store: HeatStore,
         mesh: Mesh,
         presence: Presence,
@@ -47,7 +59,6 @@ class HeatApi:
         homes: Homes,
         upgrades: bool,
     ) -> None:
-        self._authority = authority
         self._store = store
         self._mesh = mesh
         self._presence = presence
@@ -55,9 +66,57 @@ class HeatApi:
         self._homes = homes
         self._upgrades = upgrades
 
-    async def show(self, request: Request) -> Response:
-        """Answer the room's heat, and all that bears on it."""
-        room = self._room(request)
+    def operations(self) -> list[Operation]:
+        """Return what an operator may ask."""
+        path, needs, errors = "/v1/rooms/{room}", Scope.OPERATE, (ErrorCode.NOT_FOUND,)
+        return [
+            Operation(
+                name="getRoomHeat",
+                method="GET",
+                path=f"{path}/heat",
+                summary="Tell how hot a room is, and all that bears on it.",
+                handle=self.show,
+                gives=RoomHeat,
+                needs=needs,
+                errors=errors,
+            ),
+            Operation(
+                name="wishRoomHeat",
+                method="POST",
+                path=f"{path}/heat",
+                summary="Have a room be hot, be cool, or find its way itself.",
+                handle=self.wish,
+                takes=WishBody,
+                gives=Wished,
+                needs=needs,
+                changes=True,
+                errors=errors,
+            ),
+            Operation(
+                name="tagRoom",
+                method="PUT",
+                path=f"{path}/tag",
+                summary="Have a room start hot when it goes live; there need be no such room yet.",
+                handle=self.tag,
+                gives=Tagged,
+                needs=needs,
+                errors=errors,
+            ),
+            Operation(
+                name="untagRoom",
+                method="DELETE",
+                path=f"{path}/tag",
+                summary="Forget a room's tag, and the history that would tag it again.",
+                handle=self.untag,
+                gives=Tagged,
+                needs=needs,
+                errors=errors,
+            ),
+        ]
+
+    async def show(self, call: Call, _: None) -> RoomHeat:
+        """Return the room's heat, and all that bears on it."""
+        room = self._room(call)
         with _store_errors():
             known = await self._require_known(room)
             acknowledged = await self._store.acknowledged()
@@ -65,41 +124,38 @@ class HeatApi:
         gateways = {name: acknowledged.get(name, 0) for name in sorted(living)}
         access = self._presence.living("access")
         seen = room_heat(room, known, access, gateways, self._rules.version)
-        return answer(seen if self._upgrades else replace(seen, trouble=NO_NODES))
+        return seen if self._upgrades else replace(seen, trouble=NO_NODES)
 
-    async def wish(self, request: Request) -> Response:
+    async def wish(self, call: Call, body: WishBody) -> Wished:
         """Keep what the operator wants of the room; whichever router looks after it goes by it."""
-        room = self._room(request)
-        wish = Wish(decode(await read_body(request), WishBody).wish)
+        room, wish = self._room(call), Wish(body.wish)
         if wish is Wish.HOT and not self._upgrades:
             raise RequestError(ErrorCode.UNAVAILABLE, NO_NODES, field="wish")
         with _store_errors():
             await self._require_known(room)
             await self._store.wish(room, wish)
         log.info("room_wish", room=room, wish=wish.value)
-        return answer({"room": room, "wish": wish})
+        return Wished(room, wish)
 
-    async def tag(self, request: Request) -> Response:
+    async def tag(self, call: Call, _: None) -> Tagged:
         """Have the room start hot when it goes live; there need be no such room yet."""
-        room = self._room(request)
+        room = self._room(call)
         with _store_errors():
             await self._store.retag(room, tagged)
         log.info("room_tagged", room=room)
-        return answer({"room": room, "tag": BY_OPERATOR})
+        return Tagged(room, BY_OPERATOR)
 
-    async def untag(self, request: Request) -> Response:
+    async def untag(self, call: Call, _: None) -> Tagged:
         """Forget the room's tag, and the history that would tag it again."""
-        room = self._room(request)
+        room = self._room(call)
         with _store_errors():
             await self._store.untag(room)
         log.info("room_untagged", room=room)
-        return answer({"room": room, "tag": ""})
+        return Tagged(room, "")
 
-    def _room(self, request: Request) -> str:
-        """Return the room in the path; raises `RequestError` unless a server asks where it is at
-        home."""
-        self._authority.server(request)
-        room = checked_room(request.path_params["room"])
+    def _room(self, call: Call) -> str:
+        """Return the room in the path; raises `RequestError` where it is not at home here."""
+        room = call.path["room"]
         home = self._homes.elsewhere(self._homes.of(Method.HEADS, room))
         if home:
             message = f"{room} is at home in region {home}: ask a router there."

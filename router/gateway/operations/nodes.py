@@ -1,35 +1,87 @@
-"""What an operator may ask of single nodes: to drain."""
+"""What an operator may ask about nodes: how all of them are, and that one drains."""
 
+from collections.abc import Callable
+
+import msgspec
 import structlog
-from starlette.requests import Request
-from starlette.responses import Response
 
 from backends.errors import StoreUnavailableError
 from backends.leases.interface import Registry
 from proto.errors import ErrorCode, RequestError
-from proto.ids import is_node
 from router.gateway.authority import Authority
-from router.gateway.endpoint import answer
+from router.gateway.operation import Access, Call, Operation
+from router.gateway.operations.overview import Overview, overview
+from router.gateway.rules import View
+from router.gateway.scopes import Scope
+from router.gateway.settings import GatewaySettings
+from router.presence import Presence
 
 RETRY_AFTER_MS = 1000
 
 log = structlog.get_logger()
 
 
-class Nodes:
-    """Handlers for `/v1/nodes/…`, for holders of a server's token."""
+class Drained(msgspec.Struct, frozen=True):
+    """The node that was told to drain, and which life of it."""
 
-    def __init__(self, authority: Authority, registry: Registry) -> None:
-        self._authority = authority
+    node: str
+    incarnation: str
+
+
+class NodeOperations:
+    """Status of all nodes, and draining of one; `current` returns the settings that hold now."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        presence: Presence,
+        rules: View,
+        authority: Authority,
+        current: Callable[[], GatewaySettings],
+    ) -> None:
         self._registry = registry
+        self._presence = presence
+        self._rules = rules
+        self._authority = authority
+        self._current = current
 
-    async def drain(self, request: Request) -> Response:
-        """Order the node in the path to drain; answers which life of it was told so."""
-        claims = self._authority.server(request)
-        node = request.path_params["node"]
-        if not is_node(node):
-            message = "Name a node: 1 to 63 of the characters a-z 0-9 -"
-            raise RequestError(ErrorCode.BAD_FRAME, message, field="node")
+    def operations(self) -> list[Operation]:
+        """Return what an operator may ask."""
+        return [
+            Operation(
+                name="getStatus",
+                method="GET",
+                path="/v1/status",
+                summary="Show every living node, the links held and those of a full mesh.",
+                handle=self.status,
+                gives=Overview,
+                needs=Access.ANYBODY,
+                waits=False,
+                errors=(ErrorCode.TOKEN_INVALID, ErrorCode.TOKEN_EXPIRED, ErrorCode.FORBIDDEN),
+            ),
+            Operation(
+                name="drainNode",
+                method="POST",
+                path="/v1/nodes/{node}/drain",
+                summary="Have the life of a node that is known now hand over its work and end.",
+                handle=self.drain,
+                gives=Drained,
+                needs=Scope.OPERATE,
+                changes=True,
+                errors=(ErrorCode.NOT_FOUND,),
+            ),
+        ]
+
+    async def status(self, call: Call, _: None) -> Overview:
+        """Return each living node, and the links held and those of a full mesh; to anybody where
+        `open_status` says so."""
+        if not self._current().open_status:
+            self._authority.caller(call.authorization).require(Scope.OPERATE)
+        return overview(self._presence.leases, self._rules.by_room.values())
+
+    async def drain(self, call: Call, _: None) -> Drained:
+        """Order the node in the path to drain; returns which life of it was told so."""
+        node = call.path["node"]
         try:
             incarnation = await self._registry.order_drain(node)
         except StoreUnavailableError:
@@ -37,5 +89,5 @@ class Nodes:
         if incarnation is None:
             message = f"No node {node} lives; GET /v1/status lists those that do."
             raise RequestError(ErrorCode.NOT_FOUND, message, field="node")
-        log.info("drain_ordered", node_to_drain=node, incarnation=incarnation, by=claims.sub)
-        return answer({"node": node, "incarnation": incarnation})
+        log.info("drain_ordered", node_to_drain=node, incarnation=incarnation, by=call.caller.id)
+        return Drained(node, incarnation)

@@ -1,169 +1,152 @@
-"""The endpoints of the gateway: connect, publish, status, and the demo's tokens."""
+"""What back ends publish: to a room, to a user, to several, and to everybody."""
 
-from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-
+import msgspec
 import structlog
-import trio
-from starlette.requests import Request
-from starlette.responses import Response
+from msgspec.structs import replace
 
 from mesh.interface import Mesh
-from proto.errors import ErrorCode, RequestError
-from proto.ids import RandomBits, is_uid, new_id
 from proto.priorities import Priority
 from proto.services import Method, PushBody, encode
-from proto.token_keys import Keyring
-from proto.tokens import Claims, sign
-from router.gateway.authority import Authority
-from router.gateway.balance import Balance, for_pool
 from router.gateway.bodies import (
     MAX_LIST_BODY_BYTES,
-    DemoToken,
+    Broadcast,
     Publish,
     PublishToUsers,
     checked_data,
-    checked_room,
-    decode,
 )
-from router.gateway.endpoint import answer, answer_raw, read_body, trace_of
-from router.gateway.overview import overview
-from router.gateway.rules import View
-from router.gateway.settings import GatewaySettings
-from router.presence import Presence
-
-RETRY_AFTER_MS = 1000
-"""A node that starts, or that comes back, says so within a second."""
-
-DEMO_TOKEN_S = 12 * 3600
+from router.gateway.counters import GatewayCounters
+from router.gateway.operation import Call, Operation
+from router.gateway.scopes import Scope
 
 log = structlog.get_logger()
 
 
-class Api:
-    """Handlers for the endpoints, each with the request it takes and the response it gives."""
+class PublishedToRoom(msgspec.Struct, frozen=True):
+    """Where the message stands in the room's stream, and when it was kept (Unix milliseconds)."""
 
-    def __init__(
-        self,
-        settings: GatewaySettings,
-        authority: Authority,
-        own: Keyring,
-        mesh: Mesh,
-        presence: Presence,
-        balance: Balance,
-        rules: View,
-        now_s: Callable[[], float],
-        random_bits: RandomBits,
-    ) -> None:
-        self.settings = settings
-        self._authority = authority
-        self._own = own
+    room: str
+    priority: str
+    epoch: str
+    seq: int
+    ts: int
+    mid: str
+
+
+class PublishedToUsers(msgspec.Struct, frozen=True):
+    """How many users were named, whether or not they are online."""
+
+    mid: str
+    ts: int
+    uids: int
+
+
+class PublishedToAll(msgspec.Struct, frozen=True):
+    """When the message was kept (Unix milliseconds)."""
+
+    mid: str
+    ts: int
+
+
+class PublishOperations:
+    """Has logic publish. With an id, the caller's or ours, a retry publishes once."""
+
+    def __init__(self, mesh: Mesh, counters: GatewayCounters) -> None:
         self._mesh = mesh
-        self._presence = presence
-        self._balance = balance
-        self._rules = rules
-        self._now_s = now_s
-        self._random_bits = random_bits
-        self.pending = 0
-        self.refused = 0
-        self.connects = 0
-        self.pushes = 0
-        self.errors: Counter[str] = Counter()
-        """Requests refused, by the code of their error."""
+        self._counters = counters
 
-    @property
-    def lapses(self) -> int:
-        """Clients refused because the rules of hot rooms were not known."""
-        return self._rules.lapses
+    def operations(self) -> list[Operation]:
+        """Return the ways to publish."""
+        return [
+            Operation(
+                name="publishToRoom",
+                method="POST",
+                path="/v1/rooms/{room}/publish",
+                summary="Publish a notice to a room.",
+                handle=self.to_room,
+                takes=Publish,
+                gives=PublishedToRoom,
+                needs=Scope.PUBLISH_ROOM,
+                changes=True,
+            ),
+            Operation(
+                name="publishToUsers",
+                method="POST",
+                path="/v1/users/publish",
+                summary="Publish to each connection of up to 10,000 users.",
+                handle=self.to_users,
+                takes=PublishToUsers,
+                gives=PublishedToUsers,
+                needs=Scope.PUBLISH_USER,
+                changes=True,
+                most_bytes=MAX_LIST_BODY_BYTES,
+            ),
+            Operation(
+                name="publishToUser",
+                method="POST",
+                path="/v1/users/{uid}/publish",
+                summary="Publish to each connection of a user.",
+                handle=self.to_user,
+                takes=Publish,
+                gives=PublishedToUsers,
+                needs=Scope.PUBLISH_USER,
+                changes=True,
+            ),
+            Operation(
+                name="broadcast",
+                method="POST",
+                path="/v1/broadcast",
+                summary="Publish once to each connection of everybody, in all regions.",
+                handle=self.to_everybody,
+                takes=Broadcast,
+                gives=PublishedToAll,
+                needs=Scope.PUBLISH_ALL,
+                changes=True,
+            ),
+        ]
 
-    async def connect(self, request: Request) -> Response:
-        """Answer where the token's holder connects, for `room` if it names one."""
-        claims = self._authority.claims(request)
-        # A client that listens to its own pushes alone names no room.
-        room = request.query_params.get("room")
-        pool = "" if room is None else self._rules.pool_for(checked_room(room), trio.current_time())
-        nodes = for_pool(self._presence.living("access"), pool)
-        endpoints = self._balance.choose(claims.sub, nodes, self.settings.max_endpoints)
-        if not endpoints:
-            message = "No access node takes connections at the moment."
-            raise RequestError(ErrorCode.UNAVAILABLE, message, retry_after_ms=RETRY_AFTER_MS)
-        self.connects += 1
-        return answer({"endpoints": endpoints})
-
-    async def publish_to_room(self, request: Request) -> Response:
+    async def to_room(self, call: Call, body: Publish) -> bytes:
         """Publish to the room in the path."""
-        claims = self._authority.server(request)
-        room = checked_room(request.path_params["room"])
-        body = decode(await read_body(request), Publish)
-        return await self._push(claims, body, trace_of(request), room=room)
+        return await self._push(call, replace(_push_body(call, body), room=call.path["room"]))
 
-    async def publish_to_user(self, request: Request) -> Response:
+    async def to_user(self, call: Call, body: Publish) -> bytes:
         """Publish to the user in the path."""
-        claims = self._authority.server(request)
-        uid = request.path_params["uid"]
-        if not is_uid(uid):
-            raise RequestError(ErrorCode.BAD_FRAME, "That is no user id.", field="uid")
-        body = decode(await read_body(request), Publish)
-        return await self._push(claims, body, trace_of(request), uids=[uid])
+        return await self._push(call, replace(_push_body(call, body), uids=[call.path["uid"]]))
 
-    async def publish_to_users(self, request: Request) -> Response:
-        """Publish to the users that the body lists."""
-        claims = self._authority.server(request)
-        body = decode(await read_body(request, MAX_LIST_BODY_BYTES), PublishToUsers)
+    async def to_users(self, call: Call, body: PublishToUsers) -> bytes:
+        """Publish to the users that the body lists, each named once."""
+        call.caller.require_users(body.uids, "uids")
         uids = list(dict.fromkeys(body.uids))
-        return await self._push(claims, body, trace_of(request), uids=uids)
+        return await self._push(call, replace(_push_body(call, body), uids=uids))
 
-    async def status(self, request: Request) -> Response:
-        """Answer each living node, and the links held and those of a full mesh."""
-        if not self.settings.open_status:
-            self._authority.server(request)
-        return answer(overview(self._presence.leases, self._rules.by_room.values()))
+    async def to_everybody(self, call: Call, body: Broadcast) -> bytes:
+        """Publish to everybody who is connected."""
+        call.caller.require_everybody()
+        return await self._push(call, replace(_push_body(call, body), everybody=True))
 
-    async def demo_token(self, request: Request) -> Response:
-        """Mint a token for a visitor of the demo page."""
-        body = decode(await read_body(request), DemoToken)
-        now_s = int(self._now_s())
-        uid = body.uid or f"demo-{new_id(self._random_bits)}"
-        hosted = (body.room,) if body.host else ()
-        claims = Claims(uid, now_s + DEMO_TOKEN_S, iat=now_s, name=body.name, host=hosted)
-        return answer({"token": sign(claims, self._own.keys[0]), "uid": uid})
+    async def _push(self, call: Call, push: PushBody) -> bytes:
+        raw = await self._mesh.request(
+            Method.PUSH,
+            Priority.of(push.priority),
+            encode(push),
+            room=push.room,
+            uid=call.caller.id,
+            name=call.caller.name,
+            role=call.caller.role,
+            trace=call.trace,
+            repeatable=True,
+        )
+        self._counters.pushes += 1
+        log.debug(
+            "push_published",
+            trace=call.trace,
+            by=call.caller.id,
+            mid=push.mid,
+            room=push.room,
+            uids=len(push.uids),
+            everybody=push.everybody,
+        )
+        return raw
 
-    async def _push(
-        self,
-        claims: Claims,
-        body: Publish,
-        trace: str,
-        *,
-        room: str = "",
-        uids: list[str] | None = None,
-    ) -> Response:
-        """Have logic publish it. With an id, the caller's or ours, a retry publishes it once."""
-        mid = body.mid or new_id(self._random_bits)
-        push = PushBody(mid, body.priority, checked_data(body.data), room, uids or [])
-        async with self._admitted():
-            raw = await self._mesh.request(
-                Method.PUSH,
-                Priority.of(body.priority),
-                encode(push),
-                room=room,
-                uid=claims.sub,
-                name=claims.name,
-                role=claims.role,
-                trace=trace,
-                repeatable=True,
-            )
-        self.pushes += 1
-        log.debug("push_published", trace=trace, mid=mid, room=room, uids=len(push.uids))
-        return answer_raw(raw)
 
-    @asynccontextmanager
-    async def _admitted(self) -> AsyncIterator[None]:
-        if self.pending >= self.settings.max_pending:
-            self.refused += 1
-            raise RequestError(ErrorCode.OVERLOADED, retry_after_ms=RETRY_AFTER_MS)
-        self.pending += 1
-        try:
-            yield
-        finally:
-            self.pending -= 1
+def _push_body(call: Call, body: Publish) -> PushBody:
+    return PushBody(body.mid or call.own_id, body.priority, checked_data(body.data))

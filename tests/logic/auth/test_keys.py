@@ -72,7 +72,8 @@ async def test_a_secret_is_not_published(front: Front) -> None:
 
 
 def settings(**auth: Any) -> Settings:
-    return msgspec.convert({"auth": {"kind": "accounts"} | auth}, Settings)
+    tables = {"auth": {"kind": "accounts"} | auth, "receipts": {"secret": SECRET}}
+    return msgspec.convert(tables, Settings)
 
 
 def test_settings_that_are_of_no_use_are_refused_by_name(tmp_path: Path) -> None:

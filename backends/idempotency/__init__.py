@@ -1,0 +1,1 @@
+"""Calls that are done once, however often they are sent."""

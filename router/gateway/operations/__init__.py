@@ -1,0 +1,1 @@
+"""The operations of the HTTP API, by subject: each class has some of them."""
