@@ -17,6 +17,8 @@ from typing import IO, Any, Literal
 import trio
 
 from bench.ports import free_port_base
+from proto.receipts import Receipt, mint_receipt
+from proto.token_keys import hs256
 from proto.tokens import Claims, mint
 
 START_LIMIT_S = 60.0
@@ -48,10 +50,13 @@ class Cluster:
         claims = Claims(sub=uid, name=uid, exp=expires, role=role, host=tuple(host))
         return mint(claims, self.secret())
 
-    def secret(self) -> str:
-        """Return the secret of its tokens."""
-        secrets = json.loads((self.state_dir / "secrets.json").read_text())
-        return str(secrets["token_secret"])
+    def receipt(self, uid: str, room: str, gift: str, value: int, count: int = 1) -> str:
+        """Return a receipt that `uid` has paid for `count` of `gift`, each worth `value`."""
+        return receipt_for(self.secret("receipt_secret"), uid, room, gift, value, count)
+
+    def secret(self, name: str = "token_secret") -> str:
+        """Return the secret of its tokens, or another one."""
+        return str(json.loads((self.state_dir / "secrets.json").read_text())[name])
 
     def pids(self) -> dict[str, int]:
         """Return the process ids by node, redis servers included, as they are now."""
@@ -97,6 +102,12 @@ class Cluster:
             for name, node in nodes.items()
             if name.startswith(role + "-") and node["ready"]
         ]
+
+
+def receipt_for(secret: str, uid: str, room: str, gift: str, value: int, count: int = 1) -> str:
+    """Return a new receipt, signed with `secret` and good for as long as a token."""
+    jti, exp = f"{random.getrandbits(128):x}", int(time.time()) + TOKEN_LIFE_S
+    return mint_receipt(Receipt(jti, uid, room, gift, value, exp, count), hs256(secret))
 
 
 @asynccontextmanager

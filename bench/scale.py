@@ -27,7 +27,7 @@ import click
 import msgspec
 import trio
 
-from bench.cluster import Cluster, running_cluster
+from bench.cluster import Cluster, receipt_for, running_cluster
 from bench.crowd import Crowd, Viewer, quantile
 from bench.room import hello, print_result
 from simulation.deployment import Deployment
@@ -57,7 +57,9 @@ class Talk:
 
     deployment: Deployment
     random: random.Random
-    by_room: dict[str, list[Viewer]] = field(default_factory=dict)
+    receipt_secret: str
+    by_room: dict[str, list[tuple[str, Viewer]]] = field(default_factory=dict)
+    """The viewers of each room, with their uids."""
     latencies_ms: list[float] = field(default_factory=list)
     measuring: bool = False
     sent: int = 0
@@ -78,9 +80,9 @@ class Talk:
             at += self.random.expovariate(sums[-1])
             await trio.sleep_until(at)
             _, kind, room = events[bisect(sums, self.random.random() * sums[-1])]
-            viewer = self.random.choice(self.by_room[room])
+            uid, viewer = self.random.choice(self.by_room[room])
             if not viewer.gone:
-                viewer.send(self._frame(kind, room))
+                viewer.send(self._frame(kind, room, uid))
 
     def _events(self) -> Iterator[tuple[float, str, str]]:
         for room, viewers in self.by_room.items():
@@ -89,14 +91,15 @@ class Talk:
             yield its.urgent, "gift", room
             yield its.like_frames, "like", room
 
-    def _frame(self, kind: str, room: str) -> bytes:
+    def _frame(self, kind: str, room: str, uid: str) -> bytes:
         self.sent += 1
         frame: dict[str, Any] = {"op": kind, "id": self.sent, "room": room}
         text = f"{time.monotonic_ns()} ".ljust(_TEXT_BYTES, "x")
         if kind == "chat":
             frame["text"] = text
         elif kind == "gift":
-            frame |= {"gift": "rose", "value": URGENT_VALUE, "text": text}
+            receipt = receipt_for(self.receipt_secret, uid, room, "rose", URGENT_VALUE)
+            frame |= {"gift": "rose", "value": URGENT_VALUE, "text": text, "receipt": receipt}
         return msgspec.json.encode(frame)
 
 
@@ -110,7 +113,8 @@ async def measure(deployment: Deployment, seconds: float) -> dict[str, Any]:
     ]
     words = [str(word) for option in options for word in option]
     async with running_cluster(*words) as cluster:
-        talk = Talk(deployment, random.Random(deployment.seed))
+        secret = cluster.secret("receipt_secret")
+        talk = Talk(deployment, random.Random(deployment.seed), secret)
         crowd = Crowd(b'"push":"chat"', talk.received)
         await trio.to_thread.run_sync(_connect, crowd, cluster, talk)
         async with trio.open_nursery() as nursery:
@@ -142,8 +146,8 @@ def _connect(crowd: Crowd, cluster: Cluster, talk: Talk) -> None:
 
     viewers = crowd.connect(cluster.access, hellos(places[:READERS], 0), reading=True)
     viewers += crowd.connect(cluster.access, hellos(places[READERS:], READERS))
-    for viewer, room in zip(viewers, places, strict=True):
-        talk.by_room.setdefault(room, []).append(viewer)
+    for number, (viewer, room) in enumerate(zip(viewers, places, strict=True)):
+        talk.by_room.setdefault(room, []).append((f"viewer-{number}", viewer))
 
 
 async def _real(cluster: Cluster, talk: Talk, seconds: float) -> dict[str, Any]:

@@ -14,6 +14,7 @@ SUBCOMMANDS = {
     "drain": Subcommand("ops.commands.drain:command", "Have a node hand over its work and end."),
     "room": Subcommand("ops.commands.room:command", "See and decide whether a room is hot."),
     "token": Subcommand("ops.commands.token:command", "Mint a token for a client."),
+    "receipt": Subcommand("ops.commands.receipt:command", "Mint the receipt of a gift."),
     "database": Subcommand("ops.commands.database:command", "Look after the database's tables."),
     "config": Subcommand("ops.commands.config:command", "Check and show config files."),
     "access": Subcommand("ops.commands.role:access", "Run one access node."),

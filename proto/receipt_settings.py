@@ -4,9 +4,8 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from proto.settings_types import SECRET_MARK
+from proto.settings_types import Secret
 
-_Secret = Annotated[str, Meta(extra={SECRET_MARK: True})]
 _FORM = r"^$|^[\s\S]{32,}\Z"
 
 
@@ -15,7 +14,7 @@ class ReceiptSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     takes the money. Not the secret of the tokens: who lets people in need not sell gifts."""
 
     secret: Annotated[
-        _Secret,
+        Secret,
         Meta(
             description="Secret that receipts are signed with (HS256), at least 32 bytes. Without a"
             ' default: a known key is none. `""` where only `key_files` count.',
@@ -24,7 +23,7 @@ class ReceiptSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         ),
     ]
     previous_secret: Annotated[
-        _Secret,
+        Secret,
         Meta(
             description="The secret before this one, which is believed too, so that keys can be"
             " changed without a gift that is refused. Empty: none.",

@@ -173,16 +173,17 @@ async def publish(cluster: Cluster, story: Story, uid: str, enough: trio.Event) 
         async with trio.open_nursery() as nursery:
             for number in itertools.takewhile(lambda _: not enough.is_set(), itertools.count()):
                 story.sent += 1
-                nursery.start_soon(_send, client, story, f"{uid}-{number}", number)
+                receipt = cluster.receipt(uid, ROOM, "rose", 10) if number % 5 == 1 else ""
+                nursery.start_soon(_send, client, story, f"{uid}-{number}", number, receipt)
                 await trio.sleep(1 / MESSAGES_PER_PUBLISHER_AND_S)
 
 
-async def _send(client: Client, story: Story, mid: str, number: int) -> None:
+async def _send(client: Client, story: Story, mid: str, number: int, receipt: str) -> None:
     try:
         if number % 5 == 0:
             await client.speech(ROOM, f"speech {mid}", mid=mid)
         elif number % 5 == 1:
-            await client.gift(ROOM, "rose", 10, mid=mid)
+            await client.gift(ROOM, "rose", 10, receipt=receipt, mid=mid)
         else:
             await client.chat(ROOM, f"chat {mid}", mid=mid)
     except RelaymeshError:

@@ -13,19 +13,30 @@ from relaymesh_client import Client, EventQueue, Published, RelaymeshError, conn
 BIG_GIFT = 5000
 """Over the value from which a gift is urgent."""
 
-Say = Callable[[Client, str, str], Awaitable[Published]]
+
+@dataclass(frozen=True)
+class Talker:
+    """One of the cast, connected."""
+
+    cluster: Cluster
+    uid: str
+    client: Client
 
 
-async def _speech(client: Client, room: str, mid: str) -> Published:
-    return await client.speech(room, f"speech {mid}", mid=mid)
+Say = Callable[[Talker, str, str], Awaitable[Published]]
 
 
-async def _gift(client: Client, room: str, mid: str) -> Published:
-    return await client.gift(room, "rocket", BIG_GIFT, mid=mid)
+async def _speech(talker: Talker, room: str, mid: str) -> Published:
+    return await talker.client.speech(room, f"speech {mid}", mid=mid)
 
 
-async def _chat(client: Client, room: str, mid: str) -> Published:
-    return await client.chat(room, f"chat {mid}", mid=mid)
+async def _gift(talker: Talker, room: str, mid: str) -> Published:
+    receipt = talker.cluster.receipt(talker.uid, room, "rocket", BIG_GIFT)
+    return await talker.client.gift(room, "rocket", BIG_GIFT, receipt=receipt, mid=mid)
+
+
+async def _chat(talker: Talker, room: str, mid: str) -> Published:
+    return await talker.client.chat(room, f"chat {mid}", mid=mid)
 
 
 CAST: tuple[tuple[str, Say, float], ...] = (
@@ -90,12 +101,13 @@ async def _play(
         connect(gateway(cluster.gateway), token) as client,
         trio.open_nursery() as nursery,
     ):
+        talker = Talker(cluster, uid, client)
         nursery.start_soon(_listen, client.events(), witness)
         await client.join(story.room)
         joined.set()
         await story.all_joined.wait()
         for number in itertools.takewhile(lambda _: not story.over.is_set(), itertools.count()):
-            nursery.start_soon(_send, client, story, say, f"{uid}-{number}")
+            nursery.start_soon(_send, talker, story, say, f"{uid}-{number}")
             await trio.sleep(1 / per_s)
         await trio.sleep_forever()
 
@@ -105,10 +117,10 @@ async def _listen(events: EventQueue, witness: Witness) -> None:
         witness.take(event, trio.current_time())
 
 
-async def _send(client: Client, story: Talk, say: Say, mid: str) -> None:
+async def _send(talker: Talker, story: Talk, say: Say, mid: str) -> None:
     story.sent += 1
     try:
-        published = await say(client, story.room, mid)
+        published = await say(talker, story.room, mid)
     except RelaymeshError:
         return  # not acknowledged: nothing is owed
     story.acked.add(mid)

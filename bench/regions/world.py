@@ -12,7 +12,7 @@ from typing import Any, Literal
 import trio
 
 from backends.redis.server import wait_until_serving
-from bench.cluster import TOKEN_LIFE_S, samples
+from bench.cluster import TOKEN_LIFE_S, receipt_for, samples
 from bench.regions import http
 from bench.regions.children import FD, Child, guarded
 from bench.regions.description import STORE, Description, Host
@@ -157,6 +157,10 @@ class World:
         role: Literal["viewer", "server"] = "server" if server else "viewer"
         claims = Claims(sub=uid, name=uid, exp=expires, role=role, host=tuple(host))
         return mint(claims, self._shared.token_secret)
+
+    def receipt(self, uid: str, room: str, gift: str, value: int) -> str:
+        """Return a receipt of a gift that every region takes."""
+        return receipt_for(self._shared.receipt_secret, uid, room, gift, value)
 
     async def ask(self, region: str, path: str, body: object = None) -> Any:
         """Ask the gateway of a region as a back end: GET, or POST where there is a `body`.

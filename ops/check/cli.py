@@ -13,7 +13,7 @@ from ops.check.report import Check, Report
 from ops.check.run import run
 from ops.cluster.plan import LOOPBACK
 from ops.commands import options
-from ops.config.sources import SECRET_VARIABLE
+from ops.config.sources import RECEIPT_SECRET_VARIABLE, SECRET_VARIABLE
 from ops.errors import Failure
 
 
@@ -30,11 +30,15 @@ def command(
 
     Tokens are signed with the secret in --secret-file, else in RELAYMESH_TOKEN_SECRET, else of the
     local cluster in --state-dir. Where there is none, the gateway's demo gives tokens, and what
-    back ends publish is not checked. Exits 1 when a check fails.
+    back ends publish is not checked. So it is with receipts of gifts and RELAYMESH_RECEIPT_SECRET;
+    where there is no demo either, no gifts are given. Exits 1 when a check fails.
     """
     gateway = Gateway(url or f"http://{LOOPBACK}:{port_base}")
+    secret = _secret(secret_file, state_dir, port_base, url)
+    paid = os.environ.get(RECEIPT_SECRET_VARIABLE, "")
+    paid = paid or ("" if url else _local_secret(state_dir, port_base, "receipt_secret"))
     try:
-        report = trio.run(run, gateway, _secret(secret_file, state_dir, port_base, url))
+        report = trio.run(run, gateway, secret, paid)
     except Failure as failure:
         if not as_json:
             raise
@@ -52,14 +56,14 @@ def _secret(file: Path | None, state_dir: Path, port_base: int, url: str) -> str
             raise Failure(f"--secret-file {file}: {error.strerror}") from None
     if SECRET_VARIABLE in os.environ:
         return os.environ[SECRET_VARIABLE]
-    return "" if url else _local_secret(state_dir, port_base)
+    return "" if url else _local_secret(state_dir, port_base, "token_secret")
 
 
-def _local_secret(state_dir: Path, port_base: int) -> str:
-    """Return the secret of the cluster in `state_dir`, if it is the one at `port_base`."""
+def _local_secret(state_dir: Path, port_base: int, name: str) -> str:
+    """Return the secret `name` of the cluster in `state_dir`, if it is the one at `port_base`."""
     try:
         running = json.loads((state_dir / "cluster.json").read_text())
-        secret: str = json.loads((state_dir / "secrets.json").read_text())["token_secret"]
+        secret: str = json.loads((state_dir / "secrets.json").read_text())[name]
     except (OSError, ValueError, KeyError):
         return ""
     return secret if running.get("port_base") == port_base else ""

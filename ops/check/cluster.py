@@ -13,6 +13,8 @@ import trio
 
 from ops.check.report import CheckFailedError
 from ops.errors import Failure
+from proto.receipts import Receipt, mint_receipt
+from proto.token_keys import hs256
 from proto.tokens import Claims, mint
 
 TIMEOUT_S = 5.0
@@ -68,6 +70,34 @@ def _ask(method: str, url: str, token: str, body: Any) -> Any:
         said = error.read().decode(errors="replace")[:200]
         raise CheckFailedError(f"{method} {url} answered {error.code}: {said}") from None
     return json.loads(text) if text[:1] in ("{", "[") else text
+
+
+class Receipts:
+    """Receipts of gifts: minted with the cluster's secret, or the demo's; or there are none."""
+
+    def __init__(self, gateway: Gateway, secret: str, now_s: Callable[[], float] = time.time):
+        """Take the secret of receipts, or "" to ask the demo endpoint for them."""
+        self._gateway = gateway
+        self._secret = secret
+        self._now_s = now_s
+
+    async def available(self, uid: str) -> bool:
+        """Return whether receipts can be had: without, no gift can be given."""
+        try:
+            await self.of(uid, "check", "rose", 1)
+        except CheckFailedError:
+            return False
+        return True
+
+    async def of(self, uid: str, room: str, gift: str, value: int, count: int = 1) -> str:
+        """Return a receipt that `uid` has paid for the gift."""
+        if not self._secret:
+            body = {"uid": uid, "room": room, "gift": gift, "value": value, "count": count}
+            answer = await self._gateway.ask("POST", "/v1/demo/receipt", body=body)
+            return str(answer["receipt"])
+        exp = int(self._now_s()) + TOKEN_S
+        receipt = Receipt(secrets.token_hex(16), uid, room, gift, value, exp, count)
+        return mint_receipt(receipt, hs256(self._secret))
 
 
 class Tokens:

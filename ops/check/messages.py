@@ -95,7 +95,8 @@ async def big_gift_is_urgent(stage: Stage) -> str:
     for sender in stage.viewers:
         for _ in range(5):
             sent_at = now()
-            sent = await sender.client.gift(stage.room, "crown", 50_000, count=2)
+            receipt = await _receipt(stage, sender, "crown", 50_000, 2)
+            sent = await sender.client.gift(stage.room, "crown", 50_000, count=2, receipt=receipt)
             require(sent.priority == "urgent", f"2 × 50,000 went as {sent.priority}")
             await stage.reaches_all(sent, sent_at)
     return f"value 100,000: urgent, seq {sent.seq}"
@@ -134,10 +135,25 @@ async def same_mid_is_published_once(stage: Stage) -> str:
     return f"seq {first.seq} both times, one push"
 
 
+async def gift_without_receipt_is_refused(stage: Stage) -> str:
+    """A gift that nobody has paid for is not given."""
+    sender = stage.viewers[0]
+    gift = sender.client.gift(stage.room, "crown", 100_000, receipt="made-up")
+    return await _refused(gift, "receipt_invalid")
+
+
+async def _receipt(stage: Stage, sender: Visitor, gift: str, value: int, count: int) -> str:
+    uid = sender.client.session.uid
+    return await stage.receipts.of(uid, stage.room, gift, value, count)
+
+
 async def _gift(stage: Stage, gift: str, value: int, count: int) -> Published:
     sender, _ = stage.far
     sent_at = now()
-    sent = await sender.client.gift(stage.room, gift, value, count=count, text="for you")
+    receipt = await _receipt(stage, sender, gift, value, count)
+    sent = await sender.client.gift(
+        stage.room, gift, value, count=count, text="for you", receipt=receipt
+    )
     await stage.reaches_all(sent, sent_at)
     for each in stage.everybody:
         frame = (await each.message(sent.mid)).frame

@@ -8,7 +8,7 @@ import trio
 import trio_websocket as tws
 
 from ops.check import back_ends, messages, refusals, rooms
-from ops.check.cluster import Gateway, Tokens
+from ops.check.cluster import Gateway, Receipts, Tokens
 from ops.check.report import Check, CheckFailedError, Report
 from ops.check.stage import Stage
 from ops.check.visitor import Visitor, visitor
@@ -27,10 +27,8 @@ CHECKS: tuple[CheckFunction, ...] = (
     messages.chat_reaches_every_node,
     messages.text_arrives_unchanged,
     messages.hundred_arrive_in_order,
-    messages.small_gift_is_normal,
     messages.host_speech_is_urgent,
     messages.speech_is_refused_for_viewers,
-    messages.big_gift_is_urgent,
     messages.same_mid_is_published_once,
     rooms.likes_are_counted_exactly,
     rooms.late_joiner_gets_history,
@@ -43,6 +41,12 @@ CHECKS: tuple[CheckFunction, ...] = (
     back_ends.viewers_cannot_publish_by_http,
     back_ends.status_shows_every_node,
 )
+GIFTS: tuple[CheckFunction, ...] = (
+    messages.small_gift_is_normal,
+    messages.big_gift_is_urgent,
+    messages.gift_without_receipt_is_refused,
+)
+"""Checks that need receipts: of the platform's secret, or of a demo."""
 WITH_SECRET: tuple[CheckFunction, ...] = (
     back_ends.server_publishes_to_a_room,
     back_ends.server_publishes_to_a_user,
@@ -50,16 +54,16 @@ WITH_SECRET: tuple[CheckFunction, ...] = (
 """Checks that need a back end's token, which only the cluster's secret makes."""
 
 
-async def run(gateway: Gateway, secret: str) -> Report:
+async def run(gateway: Gateway, secret: str, receipt_secret: str = "") -> Report:
     """Return what the cluster behind `gateway` does; raises `Failure` when nothing answers."""
     report = Report()
     await gateway.reachable()
-    tokens = Tokens(gateway, secret)
+    tokens, receipts = Tokens(gateway, secret), Receipts(gateway, receipt_secret)
     try:
-        async with _stage(gateway, tokens, report) as stage:
+        async with _stage(gateway, tokens, receipts, report) as stage:
             found = f"a client on each of {', '.join(stage.nodes)}, and a host"
             report.checks.append(Check("connect_to_every_node", True, found))
-            for check in CHECKS + (WITH_SECRET if tokens.can_mint else ()):
+            for check in await _checks(stage):
                 report.checks.append(await _outcome(check, stage))
             for each in stage.everybody:
                 report.latencies_ms["bulk"] += each.bulk_ages_ms
@@ -69,8 +73,16 @@ async def run(gateway: Gateway, secret: str) -> Report:
     return report
 
 
+async def _checks(stage: Stage) -> tuple[CheckFunction, ...]:
+    gives = await stage.receipts.available(stage.viewers[0].client.session.uid)
+    publishes = stage.tokens.can_mint
+    return CHECKS + (GIFTS if gives else ()) + (WITH_SECRET if publishes else ())
+
+
 @asynccontextmanager
-async def _stage(gateway: Gateway, tokens: Tokens, report: Report) -> AsyncIterator[Stage]:
+async def _stage(
+    gateway: Gateway, tokens: Tokens, receipts: Receipts, report: Report
+) -> AsyncIterator[Stage]:
     room = f"check-{secrets.token_hex(4)}"
     async with AsyncExitStack() as leaving:
         nodes = await _nodes(gateway, tokens, room)
@@ -82,7 +94,7 @@ async def _stage(gateway: Gateway, tokens: Tokens, report: Report) -> AsyncItera
         node, url = next(iter(nodes.items()))
         host = await leaving.enter_async_context(visitor("host", node, url, token, room))
         _require_own_node([*viewers, host])
-        yield Stage(gateway, tokens, room, nodes, viewers, host, report)
+        yield Stage(gateway, tokens, receipts, room, nodes, viewers, host, report)
 
 
 async def _viewer(

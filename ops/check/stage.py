@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import trio
 
-from ops.check.cluster import Gateway, Tokens
+from ops.check.cluster import Gateway, Receipts, Tokens
 from ops.check.report import Report
 from ops.check.visitor import Visitor
 from relaymesh_client import Published
@@ -16,6 +16,7 @@ class Stage:
 
     gateway: Gateway
     tokens: Tokens
+    receipts: Receipts
     room: str
     nodes: dict[str, str]
     """Access nodes with their URLs."""

@@ -16,6 +16,7 @@ from proto.tokens import Claims, mint
 @click.command("token")
 @click.argument("uid")
 @click.option("--host", "rooms", multiple=True, metavar="ROOM", help="A room that UID hosts.")
+@click.option("--mod", "mods", multiple=True, metavar="ROOM", help="A room that UID moderates.")
 @click.option("--server", is_flag=True, help="A back end: may publish to any room and user.")
 @click.option("--name", default="", help="Name shown to other clients.")
 @click.option("--ttl-s", default=3600, show_default=True, help="Seconds until it expires.")
@@ -24,6 +25,7 @@ from proto.tokens import Claims, mint
 def command(
     uid: str,
     rooms: tuple[str, ...],
+    mods: tuple[str, ...],
     server: bool,
     name: str,
     ttl_s: int,
@@ -45,6 +47,7 @@ def command(
         name=name,
         role="server" if server else "viewer",
         host=rooms,
+        mod=mods,
     )
     try:
         click.echo(mint(claims, secret(secret_file, state_dir)))
@@ -52,17 +55,23 @@ def command(
         raise Refusal(str(error)) from None
 
 
-def secret(file: Path | None, state_dir: Path) -> str:
-    """Return the secret that signs tokens, from the first place that has one; raises `Failure`."""
+def secret(
+    file: Path | None,
+    state_dir: Path,
+    name: str = "token_secret",
+    variable: str = SECRET_VARIABLE,
+) -> str:
+    """Return the secret `name` of a local cluster, unless `file` or the environment's `variable`
+    has one; raises `Failure`."""
     try:
         if file:
             return file.read_text(encoding="utf-8").strip()
-        if SECRET_VARIABLE in os.environ:
-            return os.environ[SECRET_VARIABLE]
-        found: str = json.loads((state_dir / "secrets.json").read_text())["token_secret"]
+        if variable in os.environ:
+            return os.environ[variable]
+        found: str = json.loads((state_dir / "secrets.json").read_text())[name]
     except FileNotFoundError as error:
         raise Failure(
             f"no secret: {error.filename} does not exist; start a cluster with `relaymesh up`, or "
-            f"give --secret-file or {SECRET_VARIABLE}"
+            f"give --secret-file or {variable}"
         ) from None
     return found

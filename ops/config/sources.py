@@ -15,9 +15,18 @@ from ops.errors import Refusal
 ENV_PREFIX = "RELAYMESH_"
 ENV_SEPARATOR = "__"
 SECRET_VARIABLE = "RELAYMESH_TOKEN_SECRET"
-"""Read by `relaymesh token` alone."""
+"""Read by `relaymesh token` and `check` alone."""
+RECEIPT_SECRET_VARIABLE = "RELAYMESH_RECEIPT_SECRET"
+"""Read by `relaymesh receipt` and `check` alone."""
 
-NO_KEYS = frozenset({SECRET_VARIABLE, "RELAYMESH_ROCKETMQ_LIBRARY", "RELAYMESH_TEST_ROCKETMQ"})
+NO_KEYS = frozenset(
+    {
+        SECRET_VARIABLE,
+        RECEIPT_SECRET_VARIABLE,
+        "RELAYMESH_ROCKETMQ_LIBRARY",
+        "RELAYMESH_TEST_ROCKETMQ",
+    }
+)
 """Variables with our prefix that are no key of a config."""
 
 

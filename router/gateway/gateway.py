@@ -28,7 +28,8 @@ from router.gateway.once import Once
 from router.gateway.operation import Operation
 from router.gateway.operations.accounts import AccountOperations
 from router.gateway.operations.batch import BatchOperations
-from router.gateway.operations.connecting import ConnectOperations, DemoOperations
+from router.gateway.operations.connecting import ConnectOperations
+from router.gateway.operations.demo import DemoOperations
 from router.gateway.operations.heat import HeatOperations
 from router.gateway.operations.nodes import NodeOperations
 from router.gateway.operations.publishing import PublishOperations
@@ -153,6 +154,10 @@ class Gateway:
         return HeatOperations(around.heat, around.mesh, self._presence, self.rules, homes, upgrades)
 
     def _demo(self) -> list[Operation]:
-        if not self._settings.gateway.demo:
+        own = self._settings.gateway
+        if not own.demo:
             return []
-        return DemoOperations(self._own, self._around.now_s, self._around.random_bits).operations()
+        demo = DemoOperations(
+            self._own, own.demo_receipt_secret, self._around.now_s, self._around.random_bits
+        )
+        return demo.operations()

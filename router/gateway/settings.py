@@ -4,7 +4,7 @@ from typing import Annotated
 
 import msgspec
 
-from proto.settings_types import RELOADS
+from proto.settings_types import RELOADS, Secret
 
 
 class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -61,6 +61,14 @@ class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
             "local cluster's demo page alone."
         ),
     ] = False
+    demo_receipt_secret: Annotated[
+        Secret,
+        msgspec.Meta(
+            description="Secret that signs the receipts of a demo's gifts: `logic.receipts.secret`."
+            " Empty: /v1/demo/receipt is not there. Never with real money.",
+            pattern=r"^$|^[\s\S]{32,}\Z",
+        ),
+    ] = ""
     pages: Annotated[
         str,
         msgspec.Meta(

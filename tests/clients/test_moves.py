@@ -51,7 +51,7 @@ async def test_what_is_said_meanwhile_comes_once_and_in_order(cluster: FakeClust
 
         async def talk() -> None:
             for number in range(60):
-                await ann.gift("lobby", "rose", 1, text=f"{number}")
+                await ann.gift("lobby", "rose", 1, receipt="r", text=f"{number}")
 
         nursery.start_soon(talk)
         for turn in range(4):

@@ -32,10 +32,9 @@ async def test_each_kind_reaches_both_nodes_as_documented(cluster: Cluster, room
         ann, bob = await both(cluster, stack, room)
         chat = await ann.request("chat", room=room, text="hi", mid="m-1")
         speech = await bob.request("speech", room=room, text="welcome")
-        rose = await ann.request("gift", room=room, gift="rose", value=1)
-        car = await ann.request(
-            "gift", room=room, gift="car", value=1_000_000, count=2, text="for you", mid="m-2"
-        )
+        rose = await ann.request("gift", **cluster.paid("ann", room, gift="rose", value=1))
+        paid = cluster.paid("ann", room, gift="car", value=1_000_000, count=2)
+        car = await ann.request("gift", **paid, text="for you", mid="m-2")
         priorities = [each["priority"] for each in (chat, speech, rose, car)]
         assert priorities == ["normal", "urgent", "normal", "urgent"]
         assert [each["seq"] for each in (chat, speech, rose, car)] == [1, 1, 2, 2]

@@ -43,7 +43,8 @@ async def test_urgent_messages_and_gifts_cross_too(
         present(world, "ap", "hearer", room) as hearer,
     ):
         speech = await host.client.speech(room, "welcome")
-        gift = await giver.client.gift(room, "car", 1_000_000)
+        receipt = world.receipt("giver", room, "car", 1_000_000)
+        gift = await giver.client.gift(room, "car", 1_000_000, receipt=receipt)
         assert (speech.priority, gift.priority) == ("urgent", "urgent")
         for person in (host, giver, hearer):
             await person.until(lambda p=person: len(urgent(p.of(Push, room))) == 2)

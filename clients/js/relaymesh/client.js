@@ -98,9 +98,22 @@ export class RelaymeshClient {
     return this.#publish("speech", { room, text }, options);
   }
 
-  /** Gives a gift; the server decides by its value whether it is urgent. @returns {Promise<Published>} */
-  gift(room, { gift, value, count = 1, text = "" }, options) {
-    return this.#publish("gift", { room, gift, value, count, text }, options);
+  /**
+   * Gives a gift; the server decides by its value whether it is urgent. `receipt` is your back
+   * end's proof that just this was paid for, good for one gift. @returns {Promise<Published>}
+   */
+  gift(room, { gift, value, count = 1, text = "", receipt }, options) {
+    return this.#publish("gift", { room, gift, value, count, text, receipt }, options);
+  }
+
+  /**
+   * Moderates `room`: `action` is `mute`, `unmute`, `ban`, `unban`, `kick`, `grant` (`role`) or
+   * `revoke_role` of `uid`, or `slow` (`intervalS`) or `unslow` of the room; `forS` is how long it
+   * lasts in seconds, 0 for good.
+   */
+  moderate(room, { action, uid, forS = 0, intervalS, role, reason = "" }, options) {
+    const fields = { room, action, uid, for_s: forS, interval_s: intervalS, role, reason };
+    return this.#publish("moderate", fields, options);
   }
 
   /** Likes `room` `count` times more; sent merged, never counted twice. */
@@ -181,7 +194,16 @@ export class RelaymeshClient {
     if ("reply" in frame) {
       if (!this.#rooms.replied(frame, now)) this.#requests.answered(frame, now);
     } else if (frame.push === "direct") this.#direct(frame);
+    else if (frame.push === "removed") this.#removed(frame);
     else if (!this.im?.took(frame, now)) this.#rooms.pushed(frame);
+  }
+
+  #removed({ room, reason, until_ms: untilMs, message }) {
+    this.#likes.discard(room);
+    if (this.#rooms.has(room)) {
+      this.#rooms.remove(room);
+      this.#events.emit("removed", { room, reason, untilMs, message });
+    }
   }
 
   #direct(frame) {

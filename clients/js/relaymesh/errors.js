@@ -11,6 +11,11 @@ export const MAY_RETRY = new Set([
 /** Errors that promise that nothing was done: even a like may be sent again. */
 export const NOT_DONE = new Set(["rate_limited", "overloaded"]);
 
+/** Whether a room is in slow mode: for a person to know, as it may take minutes. */
+export function isSlowMode({ code, field }) {
+  return code === "rate_limited" && field === "room";
+}
+
 /** The server answered with an error; `code` is from the error catalogue. */
 export class Refused extends Error {
   /** @param {{code?: string, message?: string, field?: string, retry_after_ms?: number}} error */

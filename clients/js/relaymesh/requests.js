@@ -1,6 +1,6 @@
 /** Requests on their way: sent when they may be, repeated until they are answered or given up. */
 
-import { MAY_RETRY, NOT_DONE, Refused, Unanswered } from "./errors.js";
+import { MAY_RETRY, NOT_DONE, Refused, Unanswered, isSlowMode } from "./errors.js";
 
 const MAX_WAITING = 1000;
 const ATTEMPT_MS = 5_000;
@@ -108,7 +108,7 @@ export class Requests {
 
   #triesAgain(request, error, now) {
     const mayRetry = MAY_RETRY.has(error.code) && (request.repeat || NOT_DONE.has(error.code));
-    if (!mayRetry) return false;
+    if (!mayRetry || isSlowMode(error)) return false;
     const pauseMs = request.backoff?.next() ?? 0;
     const retryAt = now + Math.max(error.retry_after_ms || RETRY_MS, pauseMs);
     if (retryAt >= request.giveUpAt) return false;

@@ -26,6 +26,7 @@ from relaymesh_client.events import (
     Position,
     Priority,
     Push,
+    Removed,
     Reset,
     Skipped,
 )
@@ -84,6 +85,7 @@ __all__ = [
     "Receipt",
     "Refused",
     "RelaymeshError",
+    "Removed",
     "Reset",
     "Sent",
     "Skipped",

@@ -74,6 +74,11 @@ def may_retry(code: str) -> bool:
     return RETRY_BY_ERROR.get(code, False)
 
 
+def is_slow_mode(code: str, field: str) -> bool:
+    """Say whether an error means that the room is in slow mode."""
+    return code == "rate_limited" and field == "room"
+
+
 def may_reconnect(code: int | None) -> bool:
     """Say whether to come back after close `code`; `None` is a connection that broke: yes.
 

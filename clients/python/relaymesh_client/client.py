@@ -91,14 +91,43 @@ class Client:
         gift: str,
         value: int,
         *,
+        receipt: str,
         count: int = 1,
         text: str = "",
         mid: str = "",
         timeout_s: float = 60.0,
     ) -> Published:
-        """Give `count` of `gift`, each worth `value`; the server decides whether it is urgent."""
+        """Give `count` of `gift`, each worth `value`; the server decides whether it is urgent.
+
+        `receipt` is your back end's proof that just this was paid for; it is good for one gift.
+        """
         fields = {"room": room, "gift": gift, "value": value, "count": count, "text": text}
-        return await self._publish("gift", fields, mid, timeout_s)
+        return await self._publish("gift", fields | {"receipt": receipt}, mid, timeout_s)
+
+    async def moderate(
+        self,
+        room: str,
+        action: str,
+        uid: str = "",
+        *,
+        for_s: int = 0,
+        interval_s: int = 0,
+        role: str = "",
+        reason: str = "",
+        mid: str = "",
+        timeout_s: float = 60.0,
+    ) -> Frame:
+        """Moderate `room`; returns the server's `ok`.
+
+        `action` is `mute`, `unmute`, `ban`, `unban`, `kick`, `grant` (`role`: `moderator` or
+        `host`) or `revoke_role` of `uid`, or `slow` (one message each `interval_s` of a viewer) or
+        `unslow` of the room; `for_s` is how long it lasts in seconds, 0 for good.
+        """
+        given: Frame = {"uid": uid, "for_s": for_s, "interval_s": interval_s, "role": role}
+        fields = {name: value for name, value in (given | {"reason": reason}).items() if value}
+        return await self._say(
+            "moderate", {"room": room, "action": action, **fields}, mid, timeout_s
+        )
 
     def like(self, room: str, count: int = 1) -> None:
         """Like `room`; likes are merged and sent within 200 ms, and never counted twice."""
@@ -136,13 +165,16 @@ class Client:
         return self._protocol.uncertain_likes
 
     async def _publish(self, op: str, fields: Frame, mid: str, timeout_s: float) -> Published:
+        ok = await self._say(op, fields, mid, timeout_s)
+        return Published(*(ok[name] for name in Published._fields))
+
+    async def _say(self, op: str, fields: Frame, mid: str, timeout_s: float) -> Frame:
         self._driver.require_open()
         fields = {**fields, "mid": mid} if mid else fields
         now = trio.current_time()
-        ok = await self._driver.answer(
+        return await self._driver.answer(
             self._protocol.publish(op, fields, now=now, give_up_s=timeout_s)
         )
-        return Published(*(ok[name] for name in Published._fields))
 
     async def _request(self, op: str, fields: Frame) -> Frame:
         self._driver.require_open()

@@ -24,7 +24,8 @@ class Position:
 class Push:
     """A message of a room: each comes once and in its stream's order.
 
-    `kind` is `chat`, `speech`, `gift`, `notice`, `likes`, `online` or one of a later version;
+    `kind` is `chat`, `speech`, `gift`, `notice`, `moderation`, `likes`, `online` or one of a later
+    version;
     `frame` is all that the server sent.
     """
 
@@ -90,6 +91,20 @@ class Left:
 
 
 @dataclass(frozen=True, slots=True)
+class Removed:
+    """A moderator has sent this client out of the room; it won't be joined again by itself.
+
+    `reason` is `kicked` (it may be joined again) or `banned`: until `until_ms` (Unix milliseconds),
+    0 for good. `message` is what the moderator has said about it.
+    """
+
+    room: str
+    reason: str
+    until_ms: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Direct:
     """A back end's message to this user; each `mid` comes once."""
 
@@ -137,5 +152,5 @@ class Dropped:
     counts: dict[str, int]
 
 
-RoomEvent = Push | Skipped | Lost | Reset | Joined | Left
+RoomEvent = Push | Skipped | Lost | Reset | Joined | Left | Removed
 Event = RoomEvent | ImEvent | Direct | Connected | Disconnected | Moved | Dropped

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from relaymesh_client.backoff import Backoff
-from relaymesh_client.catalogue import NOT_DONE, may_retry
+from relaymesh_client.catalogue import NOT_DONE, is_slow_mode, may_retry
 from relaymesh_client.errors import OutboxFull, Refused, RelaymeshError, Unanswered, refused
 from relaymesh_client.events import Frame
 
@@ -154,6 +154,8 @@ class Outbox:
     def _will_repeat(self, request: _Request, problem: Refused, now: float) -> bool:
         harmless = request.repeat or problem.code in NOT_DONE
         wait_s = problem.retry_after_ms / 1000 or RETRY_S
+        if is_slow_mode(problem.code, problem.field):
+            return False  # for a person to know: it may take minutes
         if not (may_retry(problem.code) and harmless and now + wait_s < request.give_up_at):
             return False
         request.attempt_at = now + max(wait_s, request.pause_s())

@@ -20,7 +20,7 @@ from relaymesh_client.membership import Membership
 from relaymesh_client.moves import Order, order_of
 from relaymesh_client.outbox import Answer, Outbox, encode
 from relaymesh_client.repairs import Repairs
-from relaymesh_client.room import Standing, priority_of
+from relaymesh_client.room import Standing, priority_of, removed_of
 from relaymesh_client.stream import Outcome, Stream
 
 REPEAT_WITHIN_S = 240.0
@@ -88,7 +88,7 @@ class Protocol:
         return ticket
 
     def publish(self, op: str, fields: Frame, *, now: float, give_up_s: float = 60.0) -> int:
-        """Send `chat`, `speech` or `gift`, repeated until it is answered: one message.
+        """Send `chat`, `speech`, `gift` or `moderate`, repeated until it is answered: once.
 
         `fields` gets a `mid` if it has none. Raises `OutboxFull`, and `ValueError` when `give_up_s`
         is over `REPEAT_WITHIN_S`: the server knows a `mid` not much longer than that.
@@ -170,6 +170,8 @@ class Protocol:
                 self.events += self._directs.take(frame)
             elif frame.get("push") == "expiring":
                 self.token_ends = True
+            elif frame.get("push") == "removed":
+                self._removed(frame)
             elif frame.get("push") == "move":
                 self.order = order_of(frame, now) or self.order
             elif not self.im.push(frame, now):
@@ -295,6 +297,14 @@ class Protocol:
         stream = room.streams.get(priority)
         if stream is not None:
             self._take_outcome(stream, stream.take(frame), now)
+
+    def _removed(self, frame: Frame) -> None:
+        """The room has sent this client out: it is wanted no more."""
+        removed = removed_of(frame)
+        if self._rooms.unwant(removed.room, Unanswered(f"{removed.room}: {removed.reason}")):
+            self._likes.discard(removed.room)
+            self._repairs.forget_room(removed.room)
+            self.events.append(removed)
 
     def _take_outcome(self, stream: Stream, outcome: Outcome, now: float) -> None:
         self.events += outcome.events

@@ -3,7 +3,7 @@
 from enum import Enum, auto
 from typing import cast
 
-from relaymesh_client.events import PRIORITIES, Frame, Joined, Position, Priority
+from relaymesh_client.events import PRIORITIES, Frame, Joined, Position, Priority, Removed
 from relaymesh_client.stream import Stream
 
 
@@ -71,6 +71,13 @@ def priority_of(frame: Frame) -> Priority | None:
     """Return the frame's priority if it is one that this version knows."""
     priority = frame.get("priority")
     return cast("Priority", priority) if priority in PRIORITIES else None
+
+
+def removed_of(frame: Frame) -> Removed:
+    """Return what a `removed` push says."""
+    texts = (str(frame.get(name, "")) for name in ("room", "reason", "message"))
+    room, reason, message = texts
+    return Removed(room, reason, _number(frame.get("until_ms")), message)
 
 
 def _positions(streams: object) -> dict[Priority, Position]:

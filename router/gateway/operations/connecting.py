@@ -1,4 +1,4 @@
-"""Where a client connects, and the demo's tokens."""
+"""Where a client connects."""
 
 from collections.abc import Callable
 
@@ -6,11 +6,8 @@ import msgspec
 import trio
 
 from proto.errors import ErrorCode, RequestError
-from proto.ids import RandomBits, new_id
-from proto.token_keys import Keyring
-from proto.tokens import Claims, sign
 from router.gateway.balance import Balance, Endpoint, for_pool
-from router.gateway.bodies import DemoToken, Room
+from router.gateway.bodies import Room
 from router.gateway.counters import GatewayCounters
 from router.gateway.operation import Access, Call, Operation
 from router.gateway.rules import View
@@ -82,46 +79,3 @@ class ConnectOperations:
             raise RequestError(ErrorCode.UNAVAILABLE, message, retry_after_ms=RETRY_AFTER_MS)
         self._counters.connects += 1
         return Endpoints(endpoints)
-
-
-DEMO_TOKEN_S = 12 * 3600
-
-
-class DemoVisitor(msgspec.Struct, frozen=True):
-    """Who the visitor is now."""
-
-    token: str
-    uid: str
-
-
-class DemoOperations:
-    """Mints tokens for anybody; only where the demo is switched on."""
-
-    def __init__(self, own: Keyring, now_s: Callable[[], float], random_bits: RandomBits) -> None:
-        self._own = own
-        self._now_s = now_s
-        self._random_bits = random_bits
-
-    def operations(self) -> list[Operation]:
-        """Return what the demo's page asks."""
-        return [
-            Operation(
-                name="getDemoToken",
-                method="POST",
-                path="/v1/demo/token",
-                summary="Mint a token of 12 hours for a visitor of the demo.",
-                handle=self.demo_token,
-                takes=DemoToken,
-                gives=DemoVisitor,
-                needs=Access.ANYBODY,
-                waits=False,
-            )
-        ]
-
-    async def demo_token(self, _: Call, body: DemoToken) -> DemoVisitor:
-        """Return a token for a visitor of the demo page."""
-        now_s = int(self._now_s())
-        uid = body.uid or f"demo-{new_id(self._random_bits)}"
-        hosted = (body.room,) if body.host else ()
-        claims = Claims(uid, now_s + DEMO_TOKEN_S, iat=now_s, name=body.name, host=hosted)
-        return DemoVisitor(sign(claims, self._own.keys[0]), uid)

@@ -5,6 +5,7 @@ import random
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pytest
@@ -134,7 +135,8 @@ async def watched(
         host, giver = clients["host"][0], clients["giver"][0]
         async with trio.open_nursery() as nursery:
             nursery.start_soon(talk, lambda text: host.speech(ROOM, text), "s")
-            nursery.start_soon(talk, lambda text: giver.gift(ROOM, "rose", 1, text=text), "g")
+            rose = partial(giver.gift, ROOM, "rose", 1, receipt="r")
+            nursery.start_soon(talk, lambda text: rose(text=text), "g")
             await change()
             while any(client.session.node != to for client, _ in clients.values()):
                 await trio.sleep(0.01)
