@@ -72,7 +72,4 @@ class CensusReports:
 
     def _facts(self, name: str) -> RoomCensus:
         room = self._rooms.get(name)
-        if room is None:
-            return RoomCensus(name, 0)
-        online, entered_count, entered = room.online_facts()
-        return RoomCensus(name, online, entered_count, entered)
+        return RoomCensus(name, 0) if room is None else room.census()

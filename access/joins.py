@@ -143,7 +143,8 @@ class Joins:
         room.leave(session.connection)
         session.rooms[room.name] = room
         session.end_join(room.name)
-        room.enter(session.connection, session.who().sub, starts)
+        claims = session.who()
+        room.enter(session.connection, claims.sub, claims.role_in(room.name), starts)
         self._census.changed(room.name)
         self._rooms.release(room)
 

@@ -21,12 +21,15 @@ from proto.errors import RequestError
 from proto.headers import HeadsHeader, RoomHeader
 from proto.moderation import ModerationPush
 from proto.priorities import Priority
+from proto.roles import HOST, MODERATOR
+from proto.services import RoomCensus
 
 log = structlog.get_logger()
 
 MAX_EARLY = 1000
 """Messages kept while the heads are asked for; beyond it they are left to the repair."""
 MAX_ENTERED = 5
+MAX_STAFF = 100
 
 
 class RoomState(Enum):
@@ -64,6 +67,7 @@ class Room:
         """When the last leave wanted the room closed, in seconds of trio's clock."""
         self.entered_count = 0
         self.entered: list[str] = []
+        self._staff: dict[int, tuple[str, str]] = {}
         self.streams: list[RoomStream] = []
         self._mesh = mesh
         self._around = around
@@ -184,9 +188,12 @@ class Room:
         """Return where a member that enters now starts, by priority."""
         return positions(self.streams, starts)
 
-    def enter(self, connection: Connection, uid: str, starts: Starts) -> None:
-        """Seat a member; what it missed is sent first, urgent on its own."""
+    def enter(self, connection: Connection, uid: str, own: str, starts: Starts) -> None:
+        """Seat a member, whose token's role is `own`; what it missed is sent first, urgent on its
+        own."""
         seat = self.seats[connection.id] = Seat(connection, uid)
+        if own in (MODERATOR, HOST):
+            self._staff[connection.id] = (uid, own)
         self.entered_count += 1
         if len(self.entered) < MAX_ENTERED:
             self.entered.append(uid)
@@ -204,12 +211,14 @@ class Room:
         if seat is None:
             return False
         seat.gone = True
+        self._staff.pop(connection.id, None)
         for stream in self.streams:
             stream.audience.discard(connection)
         return True
 
-    def online_facts(self) -> tuple[int, int, list[str]]:
-        """Return and forget who came in since the last call: members now, how many, some uids."""
-        facts = len(self.seats), self.entered_count, self.entered
+    def census(self) -> RoomCensus:
+        """Return who is here, and who came in since the last call, which is forgotten."""
+        staff = sorted(set(self._staff.values()))[:MAX_STAFF]
+        found = RoomCensus(self.name, len(self.seats), self.entered_count, self.entered, staff)
         self.entered_count, self.entered = 0, []
-        return facts
+        return found

@@ -148,12 +148,14 @@ class LikesBody(msgspec.Struct, frozen=True, array_like=True):
 
 class RoomCensus(msgspec.Struct, frozen=True, array_like=True):
     """How many connections a node has in `room` (0 when the last has left), how many came in since
-    the last report and a few of their uids."""
+    the last report and a few of their uids; `staff` are the members whose tokens make them hosts or
+    moderators, with their roles: only nodes see tokens."""
 
     room: str
     online: int
     entered_count: int = 0
     entered: list[str] = []
+    staff: list[tuple[str, str]] = []
 
 
 class CensusBody(msgspec.Struct, frozen=True, array_like=True):

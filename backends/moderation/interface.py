@@ -4,11 +4,15 @@ It is read here. It is changed by `RoomLog.append`, in the one step that numbers
 tells of the change: no node learns of a change that is not kept, nor in another order.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from backends.errors import StoreUnavailableError as StoreUnavailableError
 from proto.moderation import StateEntry
+
+STAFF_S = 60.0
+"""Nodes tell of them each ten seconds."""
 
 
 def field_of(kind: str, uid: str) -> str:
@@ -38,6 +42,13 @@ class Moderation(Protocol):
 
     async def entries(self, room: str) -> list[StateEntry]:
         """Return what holds now, in the order of kinds and uids."""
+
+    async def note_staff(self, room: str, staff: Sequence[tuple[str, str]]) -> None:
+        """Note the members whose tokens give them these roles; known for `STAFF_S`."""
+
+    async def staff_role(self, room: str, uid: str) -> str:
+        """Return the role by its token of a member who is, or was a moment ago, in the room; ""
+        where none is known."""
 
     async def roles(self, room: str, uids: list[str]) -> list[str]:
         """Return the role that each of `uids` was given in the room, "" where none."""

@@ -1,9 +1,9 @@
 """How rooms are moderated, in memory, for tests of a whole cluster in one process."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from backends.moderation.interface import Change, field_of
+from backends.moderation.interface import STAFF_S, Change, field_of
 from proto.moderation import MAX_ENTRIES, StateEntry
 from proto.roles import rank
 
@@ -13,6 +13,7 @@ class MemoryModeration:
 
     def __init__(self, now_ms: Callable[[], int]) -> None:
         self._now_ms = now_ms
+        self._staff: dict[tuple[str, str], tuple[str, int]] = {}
         self._rooms: dict[str, dict[str, StateEntry]] = defaultdict(dict)
 
     async def entries(self, room: str) -> list[StateEntry]:
@@ -24,6 +25,16 @@ class MemoryModeration:
         """See `Moderation`."""
         found = [self._get(room, field_of("role", uid)) for uid in uids]
         return [entry.role if entry is not None else "" for entry in found]
+
+    async def note_staff(self, room: str, staff: Sequence[tuple[str, str]]) -> None:
+        """See `Moderation`."""
+        until_ms = self._now_ms() + round(STAFF_S * 1000)
+        self._staff |= {(room, uid): (role, until_ms) for uid, role in staff}
+
+    async def staff_role(self, room: str, uid: str) -> str:
+        """See `Moderation`."""
+        role, until_ms = self._staff.get((room, uid), ("", 0))
+        return role if until_ms > self._now_ms() else ""
 
     def muted_until(self, room: str, uid: str, sender_rank: int) -> int | None:
         """Return until when `uid`, of that rank, is muted (0: for good); `None`: it is not."""

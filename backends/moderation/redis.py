@@ -5,10 +5,11 @@ that appends a message reads its first three words. Both keys live as long as th
 last.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from backends.moderation.interface import field_of
+from backends.moderation.interface import STAFF_S, field_of
 from backends.redis.client import RedisClient
+from backends.redis.scripts import Command
 from proto.moderation import StateEntry
 from proto.roles import RANKS, rank
 
@@ -38,6 +39,19 @@ class RedisModeration:
         entries = [read_entry(field, text) if text else None for field, text in found]
         return [entry.role if entry and self._holds(entry) else "" for entry in entries]
 
+    async def note_staff(self, room: str, staff: Sequence[tuple[str, str]]) -> None:
+        """See `Moderation`."""
+        px = round(STAFF_S * 1000)
+        commands: list[Command] = [
+            ("SET", _staff_key(room, uid), role, "PX", px) for uid, role in staff
+        ]
+        await self._redis.call_many(room, commands)
+
+    async def staff_role(self, room: str, uid: str) -> str:
+        """See `Moderation`."""
+        role = await self._redis.call(room, ("GET", _staff_key(room, uid)))
+        return role.decode() if role else ""
+
     def _holds(self, entry: StateEntry) -> bool:
         return not 0 < entry.until_ms <= self._now_ms()
 
@@ -55,6 +69,10 @@ def ends_key(room: str) -> str:
 def spoke_key(room: str, uid: str) -> str:
     """Return the key that is there while `uid` has to wait in slow mode."""
     return f"rm:{{{room}}}:spoke:{uid}"
+
+
+def _staff_key(room: str, uid: str) -> str:
+    return f"rm:{{{room}}}:staff:{uid}"
 
 
 def write_entry(entry: StateEntry) -> str:

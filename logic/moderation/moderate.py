@@ -16,7 +16,7 @@ from proto.headers import RequestHeader
 from proto.ids import RandomBits, new_id
 from proto.moderation import Moderate, ModerateOk, check, decode_moderate
 from proto.priorities import Priority
-from proto.roles import VIEWER, higher, rank
+from proto.roles import higher, rank
 from proto.server_frames import encode_json
 
 
@@ -59,11 +59,14 @@ class ModerateHandler:
         uids = [header.uid, asked.uid or header.uid]
         own, target = await self._moderation.roles(header.room, uids)
         role = higher(header.role, own)
-        if asked.uid == header.uid:
-            target = role
-        of = "" if asked.uid is None else higher(target, VIEWER)
+        of = "" if asked.uid is None else await self._role_of(asked.uid, target, header, role)
         permissions.require(role, asked.action, of=of, granted=asked.role or "")
         return Moderator(header.uid, role)
+
+    async def _role_of(self, uid: str, given: str, header: RequestHeader, own: str) -> str:
+        if uid == header.uid:
+            return own
+        return higher(given, await self._moderation.staff_role(header.room, uid))
 
     def _message(self, asked: Moderate, by: Moderator, header: RequestHeader) -> RoomMessage:
         ts_ms = self._now_ms()

@@ -1,10 +1,12 @@
 """How many members a node has in its rooms: kept, and the rooms marked as changed."""
 
 from backends.likes.interface import Census, ChangedRooms
+from backends.moderation.interface import Moderation
 from logic.counters import Counters
 from proto.errors import ErrorCode, RequestError
 from proto.headers import RequestHeader
 from proto.ids import is_room, is_uid
+from proto.roles import HOST, MODERATOR
 from proto.services import RoomCensus, decode_census
 
 MAX_ONLINE = 10_000_000
@@ -14,9 +16,12 @@ MAX_NAMES = 100
 class CensusHandler:
     """Serves `Method.CENSUS`."""
 
-    def __init__(self, census: Census, changed: ChangedRooms, counters: Counters) -> None:
+    def __init__(
+        self, census: Census, changed: ChangedRooms, moderation: Moderation, counters: Counters
+    ) -> None:
         self._census = census
         self._changed = changed
+        self._moderation = moderation
         self._counters = counters
 
     async def handle(self, header: RequestHeader, body: bytes) -> bytes:
@@ -25,6 +30,9 @@ class CensusHandler:
         for room in rooms:
             _check(room)
         await self._census.report(header.source, header.incarnation, rooms)
+        for room in rooms:
+            if room.staff:
+                await self._moderation.note_staff(room.room, room.staff)
         # Marked afterwards: a crash between is mended by the node's next report of all rooms.
         await self._changed.mark([room.room for room in rooms])
         self._counters.census_rooms += len(rooms)
@@ -42,4 +50,9 @@ def _check(census: RoomCensus) -> None:
     if len(census.entered) > MAX_NAMES or not all(map(is_uid, census.entered)):
         raise RequestError(
             ErrorCode.BAD_FRAME, f"entered: at most {MAX_NAMES} user ids", field="entered"
+        )
+    staff = [uid for uid, role in census.staff if role in (MODERATOR, HOST)]
+    if len(census.staff) > MAX_NAMES or len(staff) < len(census.staff):
+        raise RequestError(
+            ErrorCode.BAD_FRAME, f"staff: at most {MAX_NAMES} hosts and moderators", field="staff"
         )

@@ -58,6 +58,7 @@ def room_methods(
         counters=counters,
     )
     likes = LikesHandler(parts.bus, now_ms=now_ms, random_bits=random_bits, counters=counters)
+    census = CensusHandler(parts.census, parts.changed, parts.moderation, counters)
     return {
         Method.PUBLISH: publish.handle,
         Method.PUSH: push.handle,
@@ -66,5 +67,5 @@ def room_methods(
         Method.HEADS: heads.handle,
         Method.FETCH: FetchHandler(parts.room_log, counters).handle,
         Method.LIKES: likes.handle,
-        Method.CENSUS: CensusHandler(parts.census, parts.changed, counters).handle,
+        Method.CENSUS: census.handle,
     }

@@ -374,7 +374,7 @@ class Client:
 
     async def hello(self, uid: str = "ann", **fields: Any) -> dict[str, Any]:
         claims: dict[str, Any] = {
-            key: fields.pop(key) for key in ("host", "role", "name") if key in fields
+            key: fields.pop(key) for key in ("host", "mod", "role", "name") if key in fields
         }
         reply = await self.ask("hello", token=token(uid, **claims), **fields)
         return reply["ok"]  # type: ignore[no-any-return]

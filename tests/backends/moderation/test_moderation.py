@@ -85,6 +85,19 @@ async def test_what_holds_is_read_as_it_was_written(moderation, change):
     assert await moderation.roles("a", ["eve", "bob"]) == ["moderator", ""]
 
 
+async def test_staff_is_known_for_a_while(moderation, store_world):
+    await moderation.note_staff("a", [("hans", "host"), ("mo", "moderator")])
+    assert await moderation.staff_role("a", "hans") == "host"
+    assert await moderation.staff_role("a", "ann") == ""
+    assert await moderation.staff_role("b", "hans") == ""
+    assert await moderation.roles("a", ["hans"]) == [""], "that is what was given here"
+    await store_world.advance(50)
+    await moderation.note_staff("a", [("hans", "host")])
+    await store_world.advance(20)
+    assert await moderation.staff_role("a", "hans") == "host"
+    assert await moderation.staff_role("a", "mo") == ""
+
+
 async def test_a_mute_holds_for_its_time_and_for_whoever_stands_below(
     say, change, moderation, store_world
 ):

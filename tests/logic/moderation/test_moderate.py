@@ -6,7 +6,7 @@ import trio
 from proto.errors import ErrorCode, RequestError
 from proto.headers import decode_heads
 from proto.moderation import Bound, StateBody
-from proto.services import Method, encode
+from proto.services import CensusBody, Method, RoomCensus, encode
 from proto.topics import Topic
 
 START_MS = 1_790_000_000_000
@@ -131,6 +131,20 @@ async def test_a_role_that_was_given_counts_until_it_is_taken_back(autojump_cloc
     assert await moderate("revoke_role", "bob", by="hans", role="host") == ("forbidden", "uid")
     assert "seq" in await moderate("revoke_role", "eve", by="bob", role="viewer")
     assert await moderate("mute", "ann", by="eve", role="viewer") == ("forbidden", "action")
+
+
+async def test_who_is_host_by_its_token_is_safe_from_moderators(
+    autojump_clock, ask, logic, moderate
+):
+    body = CensusBody([RoomCensus("a", 2, staff=[("hans", "host")])])
+    assert await ask(logic, Method.CENSUS, body) == b""
+    assert await moderate("ban", "hans") == ("forbidden", "uid")
+    assert await moderate("ban", "hans", by="ida", role="host") == ("forbidden", "uid")
+    assert "seq" in await moderate("ban", "hans", by="shop", role="server")
+    bad = CensusBody([RoomCensus("a", 2, staff=[("hans", "server")])])
+    with pytest.raises(RequestError) as caught:
+        await ask(logic, Method.CENSUS, bad)
+    assert caught.value.body.field == "staff"
 
 
 async def test_a_role_may_be_given_for_a_time(autojump_clock, moderate):
