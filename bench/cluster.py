@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -106,7 +107,7 @@ class Cluster:
 
 def receipt_for(secret: str, uid: str, room: str, gift: str, value: int, count: int = 1) -> str:
     """Return a new receipt, signed with `secret` and good for as long as a token."""
-    jti, exp = f"{random.getrandbits(128):x}", int(time.time()) + TOKEN_LIFE_S
+    jti, exp = secrets.token_hex(16), int(time.time()) + TOKEN_LIFE_S
     return mint_receipt(Receipt(jti, uid, room, gift, value, exp, count), hs256(secret))
 
 

@@ -168,15 +168,22 @@ class Protocol:
                 self._reply(frame, now)
             elif frame.get("push") == "direct":
                 self.events += self._directs.take(frame)
-            elif frame.get("push") == "expiring":
-                self.token_ends = True
-            elif frame.get("push") == "removed":
-                self._removed(frame)
-            elif frame.get("push") == "move":
-                self.order = order_of(frame, now) or self.order
-            elif not self.im.push(frame, now):
+            elif not (self._ordered(frame, now) or self.im.push(frame, now)):
                 self._push(frame, now)
         self.tick(now)
+
+    def _ordered(self, frame: Frame, now: float) -> bool:
+        """Take what the server wants of this client itself; says whether it was that."""
+        match frame.get("push"):
+            case "expiring":
+                self.token_ends = True
+            case "removed":
+                self._removed(frame)
+            case "move":
+                self.order = order_of(frame, now) or self.order
+            case _:
+                return False
+        return True
 
     def closed(self, code: int | None, reason: str, *, now: float, reconnecting: bool) -> None:
         """The connection ended with close `code`, or broke (`None`)."""
