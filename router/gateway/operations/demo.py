@@ -1,4 +1,4 @@
-"""What the demo gives to anybody: tokens, and receipts of gifts, for which a platform takes money."""
+"""What the demo gives to anybody: tokens, and receipts of gifts, for which others take money."""
 
 from collections.abc import Callable
 from typing import Annotated
