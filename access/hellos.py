@@ -13,6 +13,7 @@ from access.moves.tickets import Tickets
 from access.replies import Replies, Work
 from access.route_keeper import RouteKeeper
 from access.session import CloseError, Session
+from access.user_connections import UserConnections
 from access.users import Users
 from proto.client_requests import Hello
 from proto.close_codes import CloseCode
@@ -25,6 +26,7 @@ CLOSE_CODES = {
     ErrorCode.TOKEN_INVALID: CloseCode.TOKEN_INVALID,
     ErrorCode.TOKEN_EXPIRED: CloseCode.TOKEN_EXPIRED,
     ErrorCode.TOKEN_REVOKED: CloseCode.REVOKED,
+    ErrorCode.TOO_MANY_CONNECTIONS: CloseCode.TOO_MANY_CONNECTIONS,
 }
 
 
@@ -58,6 +60,7 @@ class Hellos:
         *,
         credentials: Credentials,
         expiry: Expiry,
+        connections: UserConnections,
         heartbeat_ms: int,
         route_wait_s: float,
         new_id: Callable[[], str],
@@ -71,6 +74,7 @@ class Hellos:
         self._replies = replies
         self._credentials = credentials
         self._expiry = expiry
+        self._connections = connections
         self._heartbeat_ms = heartbeat_ms
         self.route_wait_s = route_wait_s
         self._new_id = new_id
@@ -79,7 +83,7 @@ class Hellos:
         """Take a hello; answers later.
 
         Raises `hello_twice`, `token_invalid` for a bad `resume` (another hello may follow), or
-        `CloseError` for a token that is bad or was revoked.
+        `CloseError` for a token that is bad or was revoked, and for one connection too many.
         """
         if session.claims is not None or session.greeting:
             raise RequestError(ErrorCode.HELLO_TWICE, field="op")
@@ -95,10 +99,13 @@ class Hellos:
 
     def _verified(self, session: Session, request: Hello) -> Claims:
         try:
-            return self._credentials.verify(request.token)
+            claims = self._credentials.verify(request.token)
+            self._connections.check_here(claims.sub)
         except RequestError as error:
+            session.connection.blame()
             self._replies.error(session, request.id, error.body)
             raise CloseError(CLOSE_CODES[error.body.code], error.body.message) from None
+        return claims
 
     async def _resume(
         self, session: Session, request: Hello, claims: Claims, resume: Resume
@@ -125,7 +132,7 @@ class Hellos:
 
     async def _answer(self, session: Session, request: Hello, written: trio.Event) -> None:
         outcomes, opened = await self._prepare(session, request, written)
-        if session.gone:
+        if session.gone or not await self._may_stay(session, request) or session.gone:
             for outcome in outcomes:
                 self._joins.release(session, outcome)
             return
@@ -140,6 +147,17 @@ class Hellos:
         self._expiry.watch(session)
         if isinstance(opened, Opened):
             opened.start()
+
+    async def _may_stay(self, session: Session, request: Hello) -> bool:
+        """Say whether the user has no connection too many elsewhere; else this one is closed."""
+        try:
+            with trio.move_on_after(self.route_wait_s):
+                await self._connections.check_everywhere(session.who().sub, session.connection.id)
+        except RequestError as error:
+            self._replies.error(session, request.id, error.body)
+            session.connection.close(CLOSE_CODES[error.body.code], error.body.message)
+            return False
+        return True
 
     async def _prepare(
         self, session: Session, request: Hello, written: trio.Event

@@ -11,6 +11,7 @@ from access.room import Room
 from access.rooms import Rooms
 from access.session import Session
 from access.starts import Starts
+from access.user_rates import UserRates
 from mesh.interface import Mesh
 from proto.client_requests import Join, JoinSpec, Leave, Position
 from proto.errors import ErrorBody, ErrorCode, RequestError
@@ -35,11 +36,14 @@ class Joins:
     """Prepares a join, which may wait, and completes it in one step with its answer: a member gets
     each message behind the answered heads once, and none before."""
 
-    def __init__(self, rooms: Rooms, census: Census, mesh: Mesh, replies: Replies) -> None:
+    def __init__(
+        self, rooms: Rooms, census: Census, mesh: Mesh, replies: Replies, users: UserRates
+    ) -> None:
         self._rooms = rooms
         self._census = census
         self._mesh = mesh
         self._replies = replies
+        self._users = users
 
     def join(self, session: Session, request: Join) -> None:
         """Join a room; answers later. Raises `too_many_rooms` or `overloaded`."""
@@ -97,6 +101,7 @@ class Joins:
             return error.body
 
     async def _hold(self, session: Session, spec: JoinSpec) -> Prepared:
+        session.count_join(trio.current_time(), self._users)
         session.begin_join(spec.room)
         try:
             room = await self._rooms.opened(spec.room)

@@ -4,6 +4,7 @@ from access.room_stream import StreamLimits
 from access.session import SessionLimits
 from access.settings import ClientSettings, RoomSettings
 from access.stream import RepairRules
+from backends.rate_limit.interface import Rate
 from proto.priorities import Priority
 
 
@@ -36,11 +37,11 @@ def session_limits(client: ClientSettings) -> SessionLimits:
     """Return the bounds of a connection."""
     return SessionLimits(
         hello_s=client.hello_s,
-        frames_per_s=client.frames_per_s,
-        frames_burst=client.frames_burst,
+        frames=Rate(client.frames_per_s, client.frames_burst),
         max_refused_frames=client.max_refused_frames,
         max_bad_frames=client.max_bad_frames,
         strikes_window_s=client.strikes_window_s,
         max_rooms=client.max_rooms,
+        joins=Rate(client.joins_per_s, client.joins_burst),
         max_in_flight=client.max_in_flight,
     )

@@ -39,13 +39,15 @@ from access.status import NodeStatus
 from access.stream import CursorCounters
 from access.tasks import Tasks
 from access.upstream import Upstream
+from access.user_connections import UserConnections
+from access.user_rates import UserRates
 from access.users import Deliveries, SeenOnce, Users
 from backends.leases.interface import NodeLease, Registry
 from backends.one_use.interface import OneUse
 from backends.revocations.following import Following
 from backends.revocations.interface import Revocations
 from backends.revocations.known import Known
-from backends.routes.interface import RouteWriter
+from backends.routes.interface import Routes, RouteWriter
 from backends.token_keys.files import load_keyring
 from mesh.concurrency import Concurrency
 from mesh.homes import Homes
@@ -69,7 +71,7 @@ class AccessNode:
         *,
         edge_of: Callable[[Handler], Edge],
         mesh_of: Callable[[Receive], Mesh],
-        routes: RouteWriter,
+        routes: Routes,
         registry: Registry,
         one_use: OneUse,
         revocations: Revocations,
@@ -97,9 +99,17 @@ class AccessNode:
         self.upstream = Upstream(self.mesh, self.counters, self._new_id)
         self.moving = self._moving(registry, one_use, random, random_bits)
         self.rooms = self._rooms(random)
-        self.routes = RouteKeeper(
-            self._route_writer(routes), identity.node, identity.incarnation, self.counters
+        away = self._users_are_away()
+        self.rates = UserRates(settings.user.frames_rate(), settings.user.joins_rate())
+        self.user_connections = UserConnections(
+            identity,
+            self.users,
+            None if away else routes,
+            registry,
+            settings.user.max_connections,
         )
+        writer: RouteWriter = MeshRoutes(self.mesh, identity.region) if away else routes
+        self.routes = RouteKeeper(writer, identity.node, identity.incarnation, self.counters)
         self.lease = LeaseKeeper(registry, self.lease_now, self.routes)
         flush_s = settings.room.like_flush_ms / 1000
         self.like_reports = ReportsByHome(
@@ -136,11 +146,10 @@ class AccessNode:
         )
         self.status = self._status()
 
-    def _route_writer(self, routes: RouteWriter) -> RouteWriter:
-        """Return `routes`, or the way to them where users are at home in another region."""
+    def _users_are_away(self) -> bool:
+        """Say whether users are at home in another region, and their routes with them."""
         homes = Homes(self.settings.regions, self.identity.region)
-        away = homes.elsewhere(self.settings.regions.home_of_users)
-        return MeshRoutes(self.mesh, self.identity.region) if away else routes
+        return bool(homes.elsewhere(self.settings.regions.home_of_users))
 
     def _moving(
         self,
@@ -192,7 +201,7 @@ class AccessNode:
     def _sessions(self) -> Sessions:
         replies = self.replies
         credentials = Credentials(self.keyring, self.revoked, self._now_s)
-        joins = Joins(self.rooms, self.census, self.mesh, replies)
+        joins = Joins(self.rooms, self.census, self.mesh, replies, self.rates)
         hellos = Hellos(
             self.identity.node,
             joins,
@@ -203,6 +212,7 @@ class AccessNode:
             replies,
             credentials=credentials,
             expiry=self.expiry,
+            connections=self.user_connections,
             heartbeat_ms=round(self.settings.edge.heartbeat_s * 1000),
             route_wait_s=self.settings.route_wait_s,
             new_id=self._new_id,
@@ -218,6 +228,7 @@ class AccessNode:
             messaging=self.messaging,
             replies=replies,
             users=self.users,
+            rates=self.rates,
             routes=self.routes,
         )
         return Sessions(
@@ -258,7 +269,8 @@ class AccessNode:
         self.settings = settings
         self.chat.reconfigured(settings.chat_under_way, settings.chat_target_ms / 1000)
         self.rooms.settings = settings.room
-        self.expiry.warning_s = settings.client.expiry_warning_s
+        self.rates.reconfigured(settings.user.frames_rate(), settings.user.joins_rate())
+        self.user_connections.most = settings.user.max_connections
         self.messaging.devices.max_devices = settings.im.max_devices
         self.expiry.warning_s = settings.client.expiry_warning_s
         self.sessions.reconfigured(session_limits(settings.client), settings.route_wait_s)

@@ -7,6 +7,7 @@ from access.replies import Replies
 from access.session import Session
 from proto.client_requests import Refresh
 from proto.errors import ErrorCode, RequestError
+from proto.tokens import Claims
 
 
 class Refreshes:
@@ -26,12 +27,20 @@ class Refreshes:
         Raises `hello_first`, and `token_…` for one that is not accepted or another user's: then the
         present one holds on.
         """
-        uid = session.who().sub
-        claims = self._credentials.verify(request.token)
-        if claims.sub != uid:
-            message = "token: it is another user's than the connection's"
-            raise RequestError(ErrorCode.TOKEN_INVALID, message, field="token")
+        claims = self._verified(session, request)
         session.claims = claims
         self._expiry.watch(session)
         self._counters.tokens_refreshed += 1
         self._replies.ok(session, request.id, b'{"expires_ms":%d}' % (claims.exp * 1000))
+
+    def _verified(self, session: Session, request: Refresh) -> Claims:
+        uid = session.who().sub
+        try:
+            claims = self._credentials.verify(request.token)
+        except RequestError:
+            session.connection.blame()
+            raise
+        if claims.sub != uid:
+            message = "token: it is another user's than the connection's"
+            raise RequestError(ErrorCode.TOKEN_INVALID, message, field="token")
+        return claims

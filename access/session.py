@@ -6,7 +6,9 @@ from access.edge.interface import Connection
 from access.im.state import ImState
 from access.moves.directions import Reason
 from access.room import Room
-from access.token_bucket import Strikes, TokenBucket
+from access.strikes import Strikes
+from access.user_rates import UserRates, rate_limited
+from backends.rate_limit.interface import Rate
 from proto.close_codes import CloseCode
 from proto.errors import ErrorCode, RequestError
 from proto.tokens import Claims
@@ -17,12 +19,12 @@ class SessionLimits:
     """The bounds of one connection; each is a setting of the node. All connections share one."""
 
     hello_s: float
-    frames_per_s: float
-    frames_burst: int
+    frames: Rate
     max_refused_frames: int
     max_bad_frames: int
     strikes_window_s: float
     max_rooms: int
+    joins: Rate
     max_in_flight: int
 
     def replace(self, other: "SessionLimits") -> None:
@@ -48,7 +50,8 @@ class Session:
 
     __slots__ = (
         "_bad",
-        "_bucket",
+        "_frames_full_at",
+        "_joins_full_at",
         "_limits",
         "_refused",
         "claims",
@@ -64,7 +67,7 @@ class Session:
         "rooms",
     )
 
-    def __init__(self, connection: Connection, limits: SessionLimits, now: float) -> None:
+    def __init__(self, connection: Connection, limits: SessionLimits) -> None:
         self.connection = connection
         self.claims: Claims | None = None
         """Who it is; `None` until `hello` was accepted."""
@@ -84,28 +87,39 @@ class Session:
         self.im: ImState | None = None
         """Made by the first request that needs it."""
         self._limits = limits
-        self._bucket = TokenBucket(limits.frames_per_s, limits.frames_burst, now)
+        self._frames_full_at = self._joins_full_at = 0.0
+        """All that is kept of the two rates: see `Rate`."""
         self._refused: Strikes | None = None
         self._bad: Strikes | None = None
 
-    def frame(self, now: float) -> None:
+    def frame(self, now: float, users: UserRates) -> None:
         """Count a frame; raises `rate_limited`, or `CloseError` for who goes on all the same."""
-        if self._bucket.take(now):
-            return
+        try:
+            self._take_frame(now)
+            if self.claims is not None:
+                users.frame(self.claims.sub, now)
+        except RequestError:
+            self._refused_frame(now)
+            raise
+
+    def uncounted(self, users: UserRates) -> None:
+        """Do not count the last frame: something else bounds how many such ones there can be."""
+        self._frames_full_at -= 1 / self._limits.frames.per_s
+        users.uncounted(self.who().sub)
+
+    def _take_frame(self, now: float) -> None:
+        rate = self._limits.frames
+        wait_s = rate.wait_s(self._frames_full_at, now)
+        if wait_s:
+            raise rate_limited(f"more than {rate.per_s:g} frames a second", wait_s)
+        self._frames_full_at = rate.after(self._frames_full_at, now)
+
+    def _refused_frame(self, now: float) -> None:
         limits = self._limits
         if self._refused is None:
             self._refused = Strikes(limits.max_refused_frames, limits.strikes_window_s)
         if self._refused.add(now):
             raise CloseError(CloseCode.TOO_MANY_ERRORS, "too many frames")
-        raise RequestError(
-            ErrorCode.RATE_LIMITED,
-            f"more than {limits.frames_per_s:g} frames a second",
-            retry_after_ms=self._bucket.wait_ms(),
-        )
-
-    def uncounted(self) -> None:
-        """Do not count the last frame: something else bounds how many such ones there can be."""
-        self._bucket.give_back()
 
     def bad_frame(self, now: float) -> None:
         """Count a frame that could not be read; raises `CloseError` when it is one too many."""
@@ -125,6 +139,15 @@ class Session:
         if self.im is None:
             self.im = ImState()
         return self.im
+
+    def count_join(self, now: float, users: UserRates) -> None:
+        """Count a join; raises `rate_limited`."""
+        rate = self._limits.joins
+        wait_s = rate.wait_s(self._joins_full_at, now)
+        if wait_s:
+            raise rate_limited(f"more than {rate.per_s:g} joins a second", wait_s)
+        users.join(self.who().sub, now)
+        self._joins_full_at = rate.after(self._joins_full_at, now)
 
     def begin_join(self, room: str) -> None:
         """Take a place for `room`, until `end_join`; raises `too_many_rooms`."""

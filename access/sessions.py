@@ -19,6 +19,7 @@ from access.refreshes import Refreshes
 from access.replies import Replies
 from access.route_keeper import RouteKeeper
 from access.session import CloseError, Session, SessionLimits
+from access.user_rates import UserRates
 from access.users import Users
 from proto import client_requests
 from proto.client_requests import (
@@ -59,6 +60,7 @@ class Parts:
     messaging: Messaging
     replies: Replies
     users: Users
+    rates: UserRates
     routes: RouteKeeper
 
 
@@ -92,7 +94,7 @@ class Sessions:
     def opened(self, connection: Connection) -> None:
         """See `Handler`."""
         now = trio.current_time()
-        session = connection.state = Session(connection, self._limits, now)
+        session = connection.state = Session(connection, self._limits)
         self.connections += 1
         if self.draining:
             connection.close(CloseCode.RESTARTING, "restarting; resume elsewhere")
@@ -124,7 +126,7 @@ class Sessions:
 
     def _take(self, session: Session, text: bytes) -> None:
         now = trio.current_time()
-        session.frame(now)
+        session.frame(now, self._parts.rates)
         try:
             request = client_requests.parse(text)
             if not isinstance(request, Hello):
@@ -176,7 +178,9 @@ class Sessions:
             return
         try:
             if messaging.acknowledge(session, request):
-                session.uncounted()  # there are no more of these than messages that were sent
+                session.uncounted(
+                    self._parts.rates
+                )  # there are no more of these than messages that were sent
         except RequestError:
             self._counters.requests["bad"] += 1
             session.bad_frame(trio.current_time())

@@ -47,6 +47,10 @@ class ClientHost(TransmitterHost, Protocol):
         """Act on a binary message."""
         ...
 
+    def blamed(self, client: "Client") -> None:
+        """Count an attempt that was of no use against the client's address."""
+        ...
+
     def gone(self, client: "Client", code: int) -> None:
         """Tell the session layer, later, that the client is gone."""
         ...
@@ -59,11 +63,13 @@ class Client(Transmitter):
     """
 
     __slots__ = (
+        "_bytes_full_s",
         "_close_code",
         "_due_s",
         "_heard_s",
         "_host",
         "_phase",
+        "_pings_full_s",
         "_reader",
         "address",
         "id",
@@ -80,7 +86,13 @@ class Client(Transmitter):
         self._host = host
         self._phase = Phase.OPEN
         self._close_code = CUT_WITHOUT_CLOSE
-        self._reader = Reader(host.settings.max_message_bytes, inflates=deflate_bits > 0)
+        self._bytes_full_s = self._pings_full_s = 0.0
+        """All that is kept of the two rates: see `Rate`."""
+        self._reader = Reader(
+            host.settings.max_message_bytes,
+            inflates=deflate_bits > 0,
+            max_fragments=host.settings.max_fragments,
+        )
         self._heard_s = host.reactor.now_s
         self._wait_until(self._heard_s + host.settings.ping_interval_s)
 
@@ -95,6 +107,10 @@ class Client(Transmitter):
     def admitted(self) -> None:
         """See `interface.Connection`."""
         self._host.admitted(self)
+
+    def blame(self) -> None:
+        """See `interface.Connection`."""
+        self._host.blamed(self)
 
     def close(self, code: int, reason: str) -> None:
         """See `interface.Connection`."""
@@ -183,9 +199,25 @@ class Client(Transmitter):
     def read(self, data: bytes) -> None:
         """Act on bytes from the socket."""
         self._host.counters.bytes_in += len(data)
-        if self._phase <= Phase.CLOSING:
+        if self._phase <= Phase.CLOSING and self._may_send(len(data)):
             for heard in self._reader.feed(data):
                 self._hear(heard)
+
+    def _may_send(self, count: int) -> bool:
+        rate, now_s = self._host.settings.inbound_bytes, self._host.reactor.now_s
+        if rate.wait_s(self._bytes_full_s, now_s, count):
+            self._fail(CloseCode.TOO_MANY_ERRORS, f"over {rate.per_s:g} bytes a second")
+            return False
+        self._bytes_full_s = rate.after(self._bytes_full_s, now_s, count)
+        return True
+
+    def _answer_ping(self, payload: bytes) -> None:
+        rate, now_s = self._host.settings.pings, self._host.reactor.now_s
+        if rate.wait_s(self._pings_full_s, now_s):
+            self._fail(CloseCode.TOO_MANY_ERRORS, f"over {rate.per_s:g} pings a second")
+            return
+        self._pings_full_s = rate.after(self._pings_full_s, now_s)
+        self.write(encode_pong(payload), Priority.URGENT)
 
     def _hear(self, heard: Heard) -> None:
         if isinstance(heard, bytes):
@@ -194,7 +226,7 @@ class Client(Transmitter):
             self._deliver_binary(heard.payload)
         elif isinstance(heard, Pinged):
             if self._phase is Phase.OPEN:
-                self.write(encode_pong(heard.payload), Priority.URGENT)
+                self._answer_ping(heard.payload)
         elif isinstance(heard, PeerClosed):
             self._answer_close(heard.code)
         else:

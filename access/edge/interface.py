@@ -13,7 +13,7 @@ class Connection(Protocol):
     id: int
     """Unique in this process's life."""
     address: str
-    """The peer's address, `host:port`."""
+    """The client's address, `host:port`; the port is 0 where a proxy has told the host."""
     state: Any
     """A slot for the session layer; the edge never reads it."""
 
@@ -31,6 +31,10 @@ class Connection(Protocol):
 
     def admitted(self) -> None:
         """Say that this client is let in: it counts no more among those who are opening."""
+        ...
+
+    def blame(self) -> None:
+        """Count an attempt that was of no use, such as a bad token, against the peer's address."""
         ...
 
     def close(self, code: int, reason: str) -> None:

@@ -22,6 +22,7 @@ class MemoryConnection:
         self.sent: list[tuple[Priority, bytes]] = []
         self.closed_with: int | None = None
         self.close_reason = ""
+        self.blamed = 0
         self.audiences: set[MemoryAudience] = set()
         self._gone = gone
 
@@ -32,6 +33,10 @@ class MemoryConnection:
 
     def admitted(self) -> None:
         """See `interface.Connection`: here nobody is kept out."""
+
+    def blame(self) -> None:
+        """See `interface.Connection`."""
+        self.blamed += 1
 
     def close(self, code: int, reason: str) -> None:
         """See `interface.Connection`."""

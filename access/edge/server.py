@@ -12,7 +12,8 @@ from access.edge.client import Client
 from access.edge.counters import EdgeCounters
 from access.edge.fanout import FanOut, Observe, observe_nothing
 from access.edge.interface import Audience, Batch, EncodeSkipped, Handler
-from access.edge.opening.accepting import accept_loop, refuse_the_last
+from access.edge.opening.accepting import accept_loop, readable, refuse_the_last
+from access.edge.opening.addresses import Addresses, host_of
 from access.edge.opening.admission import Pace, Places
 from access.edge.opening.handshake import Accepted, RefusedError
 from access.edge.opening.opening import Opening
@@ -64,6 +65,7 @@ class Server:
         self.clients: set[Client] = set()
         self.openings: set[Waiting] = set()
         self.places = Places(settings.max_opening)
+        self.addresses = Addresses(settings.address)
         self.paces: list[Pace] = []
         """One for each listener."""
         self.stalled: set[Transmitter] = set()
@@ -81,6 +83,7 @@ class Server:
         began (the size of its messages, its time) stays with it."""
         self.settings = settings
         self.places.most = settings.max_opening
+        self.addresses.reconfigured(settings.address)
         self._refusals = Refusals(settings.retry_spread_s, self._rng)
         for pace in self.paces:
             pace.turn_s, pace.wait_s = settings.turn_s, settings.opening_wait_s
@@ -193,6 +196,12 @@ class Server:
 
     def take(self, sock: socket, address: str) -> None:
         """See `accepting.Door`."""
+        refused = self.addresses.enter(host_of(address), self.clock())
+        if refused is not None:
+            self.counters.handshake_errors[refused.reason] += 1
+            answer = self._refusals.to_address(refused).answer
+            turn_away(self._open_channel(sock), self, answer)
+            return
         self.places.enter(
             Opening(self._open_channel(sock), address, self, self._opened), self.clock()
         )
@@ -212,6 +221,28 @@ class Server:
     def refuse_all(self) -> RefusedError | None:
         """See `opening.Host`: those in their handshakes may have filled the node meanwhile."""
         return self._refusals.error(self._why()) if self.shut() else None
+
+    def identified(self, address: str, accepted: Accepted) -> str:
+        """See `opening.Host`: behind a proxy that is trusted the address is known only now."""
+        peer = host_of(address)
+        client = self.addresses.client_of(peer, accepted.forwarded)
+        if client == peer:
+            return address
+        refused = self.addresses.enter(client, self.clock())
+        if refused is not None:
+            raise self._refusals.to_address(refused)
+        return readable(client, 0)
+
+    def not_opened(self, address: str, *, failed: bool) -> None:
+        """See `opening.Host`."""
+        host = host_of(address)
+        self.addresses.leave(host)
+        if failed:
+            self.addresses.failed(host, self.clock())
+
+    def blamed(self, client: Client) -> None:
+        """See `client.ClientHost`."""
+        self.addresses.failed(host_of(client.address), self.clock())
 
     def current_batch(self) -> Batch:
         """See `transmitter.TransmitterHost`."""
@@ -234,6 +265,7 @@ class Server:
         """See `client.ClientHost`."""
         self.clients.discard(client)
         self.places.leave(client)
+        self.addresses.leave(host_of(client.address))
         self.counters.closes[code] += 1
         self._sessions.gone(client, code)
 

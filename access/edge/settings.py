@@ -3,8 +3,13 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from access.edge.opening.addresses import AddressLimits
+from backends.rate_limit.interface import Rate
 from proto.client_requests import SUBPROTOCOL
 
+INBOUND_BYTES = Rate(128 * 1024, 1024 * 1024)
+PINGS = Rate(5, 50)
+ONE_ADDRESS = AddressLimits()
 WritePathName = Literal["auto", "loop", "io_uring"]
 
 
@@ -20,12 +25,22 @@ class EdgeSettings:
     max_connections: int = 100_000
     """Beyond it a handshake is answered 503 with Retry-After."""
     max_request_bytes: int = 8192
+    max_url_bytes: int = 1024
     max_headers: int = 64
     """Browsers behind proxies send about 20."""
+    max_header_bytes: int = 4096
+    """Of one header's name and value: the cookies of a page's domain come along."""
+    address: AddressLimits = ONE_ADDRESS
     handshake_timeout_s: float = 5.0
     """In total: a handshake that trickles in is cut just as a silent one."""
     max_message_bytes: int = 16 * 1024
     """Chat messages are hundreds of bytes; a bigger one is a mistake or an attack."""
+    max_fragments: int = 128
+    """Frames of one message: each costs, however little is in it."""
+    inbound_bytes: Rate = INBOUND_BYTES
+    """Of one client; beyond it the connection is closed with 4004."""
+    pings: Rate = PINGS
+    """Of one client, each of which is to be answered; beyond it: 4004."""
     compression: bool = True
     """Agrees to permessage-deflate where a client offers it. On: a room's round is compressed once
     for all, and seven bytes of ten are saved for each member (`relaymesh bench compression`)."""

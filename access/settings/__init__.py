@@ -8,6 +8,7 @@ from access.settings.client import ClientSettings
 from access.settings.edge import EdgeSettings
 from access.settings.im import ImSettings
 from access.settings.room import RoomSettings
+from access.settings.user import UserSettings
 from backends.redis.settings import StoreSettings
 from backends.token_keys.files import load_keyring
 from mesh.settings import MeshSettings
@@ -16,7 +17,14 @@ from proto.regions import ONE_REGION, Regions
 from proto.settings_types import RELOADS
 from proto.token_settings import TokenSettings
 
-__all__ = ["ClientSettings", "EdgeSettings", "ImSettings", "RoomSettings", "Settings"]
+__all__ = [
+    "ClientSettings",
+    "EdgeSettings",
+    "ImSettings",
+    "RoomSettings",
+    "Settings",
+    "UserSettings",
+]
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -115,6 +123,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ] = 40.0
     edge: EdgeSettings = EdgeSettings()
     client: Annotated[ClientSettings, RELOADS] = ClientSettings()
+    user: Annotated[UserSettings, RELOADS] = UserSettings()
     room: RoomSettings = RoomSettings()
     im: ImSettings = ImSettings()
     mesh: MeshSettings = field(default_factory=MeshSettings)

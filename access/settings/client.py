@@ -64,6 +64,19 @@ class ClientSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     max_rooms: Annotated[
         int, Meta(description="Rooms of one connection: tabs, not crawlers.", ge=1, le=10_000)
     ] = 50
+    joins_per_s: Annotated[
+        float,
+        Meta(
+            description="Joins of rooms a second in the long run, those of a `hello` included:"
+            " somebody who zaps through rooms makes two.",
+            ge=0.1,
+            le=10_000,
+        ),
+    ] = 10.0
+    joins_burst: Annotated[
+        int,
+        Meta(description="Joins at once: two returns with 50 rooms.", ge=1, le=100_000),
+    ] = 100
     max_in_flight: Annotated[
         int,
         Meta(

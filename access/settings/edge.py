@@ -7,6 +7,9 @@ from msgspec import Meta, Struct, field
 from access.edge.settings import EdgeSettings as EdgeLimits
 from access.edge.settings import WritePathName
 from access.edge.tls.certificate import load
+from access.settings.address import AddressSettings
+from access.settings.inbound import InboundSettings
+from access.settings.request import RequestSettings
 from proto.settings_types import RELOADS
 
 KIB = 1024
@@ -190,6 +193,10 @@ class EdgeSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         ),
     ] = "auto"
 
+    request: Annotated[RequestSettings, RELOADS] = RequestSettings()
+    inbound: Annotated[InboundSettings, RELOADS] = InboundSettings()
+    address: Annotated[AddressSettings, RELOADS] = field(default_factory=AddressSettings)
+
     def __post_init__(self) -> None:
         """Refuse TLS files that can't be used, before anything starts."""
         if bool(self.tls_cert) != bool(self.tls_key):
@@ -199,6 +206,12 @@ class EdgeSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
             raise ValueError(f"{absent}: must be given with {given}: TLS needs both")
         if self.tls_cert:
             load(self.tls_cert, self.tls_key)
+        if self.inbound.bytes_burst < 2 * self.max_message_bytes:
+            raise ValueError(
+                "inbound.bytes_burst: expected at least twice max_message_bytes"
+                f" ({2 * self.max_message_bytes}), got {self.inbound.bytes_burst}: a large message"
+                " would end its connection"
+            )
 
     def limits(self) -> EdgeLimits:
         """Return these settings as the edge takes them."""
@@ -211,7 +224,15 @@ class EdgeSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
             opening_wait_s=self.opening_wait_ms / 1000,
             retry_spread_s=self.retry_spread_s,
             handshake_timeout_s=self.handshake_s,
+            max_request_bytes=self.request.max_bytes,
+            max_url_bytes=self.request.max_url_bytes,
+            max_headers=self.request.max_headers,
+            max_header_bytes=self.request.max_header_bytes,
+            address=self.address.limits(),
             max_message_bytes=self.max_message_bytes,
+            max_fragments=self.inbound.max_fragments,
+            inbound_bytes=self.inbound.bytes_rate(),
+            pings=self.inbound.pings_rate(),
             compression=self.compression,
             max_queued_bytes=self.max_queued_bytes,
             stall_s=self.stall_s,

@@ -1,15 +1,13 @@
 """Rates within one process, for what is decided without waiting: one rate for each key.
 
-Generic cell rate algorithm (ITU-T I.371) as in `memory`, but for any cost, and forgetful: a key
-that has all of its burst again is dropped, so that there are no more keys than were used lately.
+As `memory`, but for any cost, and forgetful: a key that has all of its burst again is dropped, so
+that there are no more keys than were used lately.
 """
 
 from backends.rate_limit.interface import Rate
 
 LEAST_SWEPT = 1024
 """Keys below which nothing is swept."""
-EPSILON_S = 1e-9
-"""What sums of fractions may be off."""
 
 
 class LocalRates:
@@ -26,20 +24,18 @@ class LocalRates:
 
     def take(self, key: str, now: float, cost: float = 1) -> float:
         """Take `cost` from `key`: 0 when admitted, else the seconds until it would be."""
-        full_at = max(self._full_at.get(key, now), now) + cost / self.rate.per_s
-        wait_s = full_at - now - self.rate.burst / self.rate.per_s
-        if wait_s > EPSILON_S:
+        full_at = self._full_at.get(key, now)
+        wait_s = self.rate.wait_s(full_at, now, cost)
+        if wait_s:
             return wait_s
-        self._full_at[key] = full_at
+        self._full_at[key] = self.rate.after(full_at, now, cost)
         if len(self._full_at) >= self._sweep_at:
             self._sweep(now)
         return 0.0
 
     def wait_s(self, key: str, now: float, cost: float = 1) -> float:
         """Return what `take` would, and take nothing."""
-        full_at = max(self._full_at.get(key, now), now)
-        wait_s = full_at - now + (cost - self.rate.burst) / self.rate.per_s
-        return wait_s if wait_s > EPSILON_S else 0.0
+        return self.rate.wait_s(self._full_at.get(key, now), now, cost)
 
     def give_back(self, key: str, cost: float = 1) -> None:
         """Give back what was taken."""

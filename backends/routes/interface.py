@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-MAX_ROUTES = 20
-"""Most connections of a user that are kept: more than a person's devices. The oldest go first."""
+MAX_ROUTES = 40
+"""Most connections of a user that are kept: more than it may have (`access.user.max_connections`),
+so that there is room for those of nodes that have died. The oldest go first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from access.edge.opening.listening import listen
 from access.edge.reading.inflate import TAIL
 from access.edge.server import Server
 from access.edge.settings import EdgeSettings
+from backends.rate_limit.interface import Rate
 from proto.priorities import Priority
 
 MIB = 1 << 20
@@ -27,6 +28,9 @@ SETTINGS = EdgeSettings(
     subprotocol=None,
     max_message_bytes=16 * MIB,
     max_queued_bytes=64 * MIB,
+    max_fragments=1 << 20,
+    inbound_bytes=Rate(1 << 30, 1 << 30),
+    pings=Rate(10_000, 10_000),
     deflate_from_bytes=0,
 )
 """The largest cases send 16 MiB in one message; those of compression want each text compressed."""

@@ -103,7 +103,7 @@ def _accept(listener: socket.socket, most: int, door: Door, take: Take) -> None:
         sock, address = listener.accept()
         sock.setblocking(False)
         door.counters.accepted += 1
-        take(sock, _readable(*address[:2]))
+        take(sock, readable(*address[:2]))
 
 
 async def _rest(door: Door, error: OSError) -> None:
@@ -113,5 +113,6 @@ async def _rest(door: Door, error: OSError) -> None:
     await trio.sleep(pause_s)
 
 
-def _readable(host: str, port: int) -> str:
+def readable(host: str, port: int) -> str:
+    """Return an address as it is shown."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

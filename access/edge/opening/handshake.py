@@ -34,6 +34,8 @@ class Accepted:
     trailing: bytes
     deflate_bits: int = 0
     """The window, as a power of two, of what we may compress for this client; 0: nothing."""
+    forwarded: tuple[str, ...] = ()
+    """The `X-Forwarded-For` headers."""
 
 
 def accept(data: bytes, settings: EdgeSettings) -> Accepted | None:
@@ -46,12 +48,18 @@ def accept(data: bytes, settings: EdgeSettings) -> Accepted | None:
     if not request.complete:
         return None
     _check_target(request, settings)
+    _check_body(request.headers)
     key = _check_upgrade(request.headers)
     _check_origin(request.headers, settings)
     _check_subprotocol(request.headers, settings)
     agreed = _deflate(request.headers, settings)
     answer = _switching(key, settings.subprotocol, agreed.answer if agreed else None)
-    return Accepted(answer, data[request.head_bytes :], agreed.window_bits if agreed else 0)
+    return Accepted(
+        answer,
+        data[request.head_bytes :],
+        agreed.window_bits if agreed else 0,
+        _lines(request.headers, b"x-forwarded-for"),
+    )
 
 
 class Request:
@@ -91,21 +99,41 @@ class Request:
 
 
 def _check_size(request: Request, settings: EdgeSettings) -> None:
-    many = len(request.headers) > settings.max_headers
-    if many or request.head_bytes > settings.max_request_bytes:
-        raise RefusedError(431, "too_large", "the request's head is too large")
+    if len(request.target) > settings.max_url_bytes:
+        raise RefusedError(414, "too_large", f"a URL has at most {settings.max_url_bytes} bytes")
+    if len(request.headers) > settings.max_headers:
+        raise RefusedError(431, "too_large", f"at most {settings.max_headers} headers are taken")
+    if any(len(name) + len(value) > settings.max_header_bytes for name, value in request.headers):
+        detail = f"a header has at most {settings.max_header_bytes} bytes"
+        raise RefusedError(431, "too_large", detail)
+    if request.head_bytes > settings.max_request_bytes:
+        detail = f"a request has at most {settings.max_request_bytes} bytes"
+        raise RefusedError(431, "too_large", detail)
 
 
 def _check_target(request: Request, settings: EdgeSettings) -> None:
-    path = request.target.partition(b"?")[0].decode("latin-1")
-    if path != settings.path:
+    path, question_mark, _ = request.target.partition(b"?")
+    if path.decode("latin-1") != settings.path:
         raise RefusedError(404, "path", f"connect to {settings.path}")
+    if question_mark:
+        # Where a URL goes it is logged: by proxies, in histories, in the Referer of a page.
+        raise RefusedError(400, "query", "the URL takes no query; the token belongs into hello")
     if request.method != b"GET":
         raise RefusedError(405, "method", "a WebSocket starts with GET", ("Allow", "GET"))
     if request.version != "1.1":
         raise RefusedError(400, "malformed", "a WebSocket starts with HTTP/1.1")
     if [name for name, _ in request.headers].count(b"host") != 1:
         raise RefusedError(400, "malformed", "an HTTP/1.1 request names its Host, once")
+
+
+def _check_body(headers: Headers) -> None:
+    """Refuse what a proxy before us might take for a body, and we for frames."""
+    if any(name in (b"content-length", b"transfer-encoding") for name, _ in headers):
+        raise RefusedError(400, "malformed", "the request of a WebSocket has no body")
+
+
+def _lines(headers: Headers, name: bytes) -> tuple[str, ...]:
+    return tuple(value.decode("latin-1") for key, value in headers if key == name)
 
 
 def _values(headers: Headers, name: bytes) -> list[bytes]:
@@ -121,7 +149,7 @@ def _tokens(headers: Headers, name: bytes) -> list[bytes]:
 
 def _check_upgrade(headers: Headers) -> bytes:
     """Return the key of a request that asks for WebSocket version 13."""
-    upgrades = b"websocket" in _tokens(headers, b"upgrade")
+    upgrades = _tokens(headers, b"upgrade") == [b"websocket"]
     if not upgrades or b"upgrade" not in _tokens(headers, b"connection"):
         needed = (("Upgrade", "websocket"), ("Connection", "Upgrade"))
         raise RefusedError(426, "not_websocket", "this address speaks WebSocket only", *needed)

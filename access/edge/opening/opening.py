@@ -27,6 +27,14 @@ class Host(Protocol):
         """Return the answer to a proper handshake when no client can be taken now."""
         ...
 
+    def identified(self, address: str, accepted: Accepted) -> str:
+        """Return the client's address; raises `RefusedError` where it may not connect now."""
+        ...
+
+    def not_opened(self, address: str, *, failed: bool) -> None:
+        """Forget a connection of the address; `failed`: its request was of no use."""
+        ...
+
 
 Opened = Callable[[Channel, str, Accepted], None]
 """Takes over the channel, its peer's address, and what the handshake came to."""
@@ -38,7 +46,17 @@ class Opening:
     A handshake of TLS before it is the channel's own, and within the same deadline.
     """
 
-    __slots__ = ("_address", "_channel", "_data", "_due_s", "_host", "_opened", "_over", "_refused")
+    __slots__ = (
+        "_address",
+        "_channel",
+        "_data",
+        "_due_s",
+        "_failed",
+        "_host",
+        "_opened",
+        "_over",
+        "_refused",
+    )
 
     def __init__(self, channel: Channel, address: str, host: Host, opened: Opened) -> None:
         self._channel = channel
@@ -47,6 +65,7 @@ class Opening:
         self._opened = opened
         self._data = b""
         self._refused = False
+        self._failed = False
         self._over = False
         self._due_s = host.reactor.now_s + host.settings.handshake_timeout_s
         host.openings.add(self)
@@ -91,6 +110,8 @@ class Opening:
         try:
             accepted = accept(self._data, self._host.settings)
             refusal = self._host.refuse_all() if accepted is not None else None
+            if accepted is not None and refusal is None:
+                self._address = self._host.identified(self._address, accepted)
         except RefusedError as error:
             accepted, refusal = None, error
         if refusal is not None:
@@ -107,6 +128,7 @@ class Opening:
 
     def _refuse(self, refusal: RefusedError) -> None:
         self._refused = True
+        self._failed = refusal.status < 429
         self._data = b""
         self._host.counters.handshake_errors[refusal.reason] += 1
         if not self._answer(refusal.answer):
@@ -133,5 +155,7 @@ class Opening:
     def _cut(self, reason: str) -> None:
         if not self._refused:
             self._host.counters.handshake_errors[reason] += 1
+        failed = self._failed or reason in ("tls", "timeout")
+        self._host.not_opened(self._address, failed=failed)
         self._leave()
         self._host.reactor.close(self._channel)

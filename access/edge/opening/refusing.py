@@ -5,16 +5,19 @@ so it takes one read, one write and a close; only a slow request is waited for, 
 socket with unread input would reset the connection and could take the answer back.
 """
 
+import math
 from random import Random
 from typing import Protocol
 
 from access.edge.channel import Channel
 from access.edge.counters import EdgeCounters
+from access.edge.opening.addresses import Refused
 from access.edge.opening.handshake import RefusedError, plain_answer
 from access.edge.reactor import Reactor
 from access.edge.settings import EdgeSettings
 
 END_OF_HEAD = b"\r\n\r\n"
+TOO_MUCH = "too much from this address: later"
 DETAIL = "no room here now: try another node, or later"
 
 
@@ -41,11 +44,17 @@ class Refusals:
     def __init__(self, spread_s: int, rng: Random) -> None:
         self._headers = [("Retry-After", str(seconds)) for seconds in range(1, spread_s + 1)]
         self._answers = [plain_answer(503, DETAIL, (header,)) for header in self._headers]
+        self._spread_s = spread_s
         self._rng = rng
 
     def draw(self) -> bytes:
         """Return one of them at random."""
         return self._rng.choice(self._answers)
+
+    def to_address(self, refused: Refused) -> RefusedError:
+        """Return the outcome of a handshake from an address that has to wait."""
+        retry_s = math.ceil(refused.retry_s) + self._rng.randrange(self._spread_s)
+        return RefusedError(429, refused.reason, TOO_MUCH, ("Retry-After", str(retry_s)))
 
     def error(self, reason: str) -> RefusedError:
         """Return one of them as the outcome of a handshake; `reason` labels its metric."""

@@ -14,6 +14,8 @@ from access.edge.frames import frame_bytes
 from access.edge.reading.inbound_deflate import InboundDeflate
 from proto.close_codes import CloseCode
 
+MAX_FRAGMENTS = 128
+
 
 @dataclass(frozen=True, slots=True)
 class Pinged:
@@ -75,15 +77,17 @@ class FrameCutter:
 class Fallback:
     """Reads anything; `idle` says that it may be dropped (or that nothing more will be read)."""
 
-    def __init__(self, max_message_bytes: int, *, inflates: bool) -> None:
+    def __init__(self, max_message_bytes: int, max_fragments: int, *, inflates: bool) -> None:
         self.idle = False
         self._max_message_bytes = max_message_bytes
+        self._max_fragments = max_fragments
         self._wsproto = Connection(
             ConnectionType.SERVER, [InboundDeflate(max_message_bytes)] if inflates else []
         )
         self._cutter = FrameCutter()
         self._parts: list[bytes] = []
         self._size = 0
+        self._fragments = 0
         self._inside_message = False
 
     def feed(self, data: bytes) -> tuple[list[Heard], bytes]:
@@ -105,9 +109,9 @@ class Fallback:
 
     def _hear(self, event: Event) -> list[Heard]:
         if isinstance(event, TextMessage):
-            return self._hear_part(event.data.encode(), event.message_finished, bytes)
+            return self._hear_part(event, event.data.encode(), bytes)
         if isinstance(event, BytesMessage):
-            return self._hear_part(bytes(event.data), event.message_finished, Binary)
+            return self._hear_part(event, bytes(event.data), Binary)
         if isinstance(event, Ping):
             return [Pinged(bytes(event.payload))]
         if isinstance(event, CloseConnection):
@@ -115,9 +119,12 @@ class Fallback:
         return []  # a pong: that something was heard has been noted already
 
     def _hear_part(
-        self, part: bytes, finished: bool, kind: Callable[[bytes], Heard]
+        self, event: TextMessage | BytesMessage, part: bytes, kind: Callable[[bytes], Heard]
     ) -> list[Heard]:
-        self._inside_message = not finished
+        self._inside_message = not event.message_finished
+        self._fragments += event.frame_finished
+        if self._fragments > self._max_fragments:
+            return [Failed(CloseCode.TOO_LARGE, f"over {self._max_fragments} fragments")]
         self._size += len(part)
         if self._size > self._max_message_bytes:
             return [self._too_large()]
@@ -125,7 +132,8 @@ class Fallback:
             self._parts.append(part)
         if self._inside_message:
             return []
-        whole, self._parts, self._size = b"".join(self._parts), [], 0
+        whole = b"".join(self._parts)
+        self._parts, self._size, self._fragments = [], 0, 0
         return [kind(whole)]
 
     def _hear_close(self, event: CloseConnection) -> Heard:

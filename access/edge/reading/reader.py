@@ -1,7 +1,7 @@
 """Reads what one client sends: the short way where that will do, through wsproto where not."""
 
 from access.edge.frames import Verdict, read_texts, read_whole
-from access.edge.reading.fallback import Failed, Fallback, Heard, PeerClosed
+from access.edge.reading.fallback import MAX_FRAGMENTS, Failed, Fallback, Heard, PeerClosed
 from access.edge.reading.inflate import read_deflated_text
 from proto.close_codes import CloseCode
 
@@ -12,12 +12,27 @@ class Reader:
     Between two usual frames it holds an empty `bytes` and nothing else.
     """
 
-    __slots__ = ("_ended", "_fallback", "_inflates", "_max_message_bytes", "_partial", "fallbacks")
+    __slots__ = (
+        "_ended",
+        "_fallback",
+        "_inflates",
+        "_max_fragments",
+        "_max_message_bytes",
+        "_partial",
+        "fallbacks",
+    )
 
-    def __init__(self, max_message_bytes: int, *, inflates: bool = False) -> None:
+    def __init__(
+        self,
+        max_message_bytes: int,
+        *,
+        inflates: bool = False,
+        max_fragments: int = MAX_FRAGMENTS,
+    ) -> None:
         self.fallbacks = 0
         """Times that wsproto was needed."""
         self._max_message_bytes = max_message_bytes
+        self._max_fragments = max_fragments
         self._inflates = inflates
         self._partial = b""
         self._fallback: Fallback | None = None
@@ -60,7 +75,9 @@ class Reader:
             text, rest = read
             heard.append(text)
             return rest
-        self._fallback = Fallback(self._max_message_bytes, inflates=self._inflates)
+        self._fallback = Fallback(
+            self._max_message_bytes, self._max_fragments, inflates=self._inflates
+        )
         self.fallbacks += 1
         return data
 

@@ -108,8 +108,11 @@ def test_a_star_allows_every_origin() -> None:
     assert accept(request(origin="https://any.example"), EdgeSettings()) is not None
 
 
-def test_a_query_behind_the_path_does_no_harm() -> None:
-    assert accept(request("GET /v1?x=1 HTTP/1.1"), SETTINGS) is not None
+@pytest.mark.parametrize("query", ["?", "?token=eyJ", "?x=1"])
+def test_a_url_has_no_query_so_that_no_token_gets_into_logs(query: str) -> None:
+    error = refusal(request(f"GET /v1{query} HTTP/1.1"))
+    assert (error.status, error.reason) == (400, "query")
+    assert b"eyJ" not in error.answer
 
 
 @given(st.randoms(use_true_random=False), st.integers(1, 12))

@@ -12,6 +12,7 @@ from wsproto.connection import Connection, ConnectionType
 from wsproto.events import CloseConnection, TextMessage
 
 from access.edge.interface import Batch
+from backends.rate_limit.interface import Rate
 from proto.priorities import Priority
 from tests.access.edge.conftest import Stream, socket_of, tcp
 
@@ -199,7 +200,9 @@ async def test_one_that_takes_nothing_is_thinned_and_then_closed_and_a_trickle_i
 
 
 async def test_pings_without_reading_the_pongs_end_the_connection(run_edge: Any) -> None:
-    async with run_edge(max_queued_bytes=16 * 1024, close_timeout_s=0.05) as edge:
+    endless = Rate(1e9, 1 << 30)
+    limits = {"pings": endless, "inbound_bytes": endless, "max_queued_bytes": 16 * 1024}
+    async with run_edge(**limits, close_timeout_s=0.05) as edge:
         room = Room(edge)
         edge.recorder.on_opened = room.add
         stream = await edge.upgraded(receive_bytes=4096)

@@ -360,14 +360,12 @@ async def test_the_same_device_again_closes_the_older_connection(
     assert not any(cursor.gone for cursor in world.mesh.im.cursors)
 
 
-async def test_thousands_of_devices_of_one_user_are_twenty(
+async def test_of_many_devices_of_one_user_twenty_are_taken(
     world: World, autojump_clock: MockClock
 ) -> None:
-    for index in range(3_000):
+    for index in range(29):
         client = world.client()
         client.send("hello", token=_TOKEN, im={"device": f"d{index}"})
-        if index % 500 == 499:
-            await world.settle(0.1)
     await world.settle(1)
     assert len(world.node.messaging.devices) == 20
     assert len(world.mesh.asked_for(Method.OPEN)) == 20
