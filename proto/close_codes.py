@@ -42,7 +42,9 @@ CATALOGUE: dict[CloseCode, CloseEntry] = {
     CloseCode.PROTOCOL_ERROR: CloseEntry("A frame broke RFC 6455.", False),
     CloseCode.NOT_TEXT: CloseEntry("A binary message; this protocol is text.", False),
     CloseCode.NOT_UTF8: CloseEntry("A text message that is not UTF-8.", False),
-    CloseCode.TOO_LARGE: CloseEntry("A message over the size limit.", False),
+    CloseCode.TOO_LARGE: CloseEntry(
+        "A message over the size limit, or in too many fragments.", False
+    ),
     CloseCode.INTERNAL_ERROR: CloseEntry("The node failed; resume elsewhere.", True),
     CloseCode.RESTARTING: CloseEntry("The node drains or restarts; resume elsewhere.", True),
     CloseCode.HELLO_TIMEOUT: CloseEntry("No `hello` within 5 s.", True),
@@ -52,7 +54,7 @@ CATALOGUE: dict[CloseCode, CloseEntry] = {
     ),
     CloseCode.SILENT: CloseEntry("Nothing was heard for two heartbeats; resume.", True),
     CloseCode.TOO_MANY_ERRORS: CloseEntry(
-        "Too many bad frames or too many frames in a short time.", False
+        "Too many bad frames, or too many frames, bytes or pings in a short time.", False
     ),
     CloseCode.REPLACED: CloseEntry("The same device has connected anew.", False),
     CloseCode.UNACKNOWLEDGED: CloseEntry(
