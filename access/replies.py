@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 import structlog
+import trio
 
 from access.counters import AccessCounters
 from access.session import Session
@@ -14,6 +15,8 @@ from proto.priorities import Priority
 
 log = structlog.get_logger()
 
+POLL_S = 0.01
+
 Work = Callable[[], Awaitable[None]]
 
 
@@ -24,6 +27,7 @@ class Replies:
     def __init__(self, counters: AccessCounters, tasks: Tasks) -> None:
         self._counters = counters
         self._tasks = tasks
+        self._under_way = 0
 
     def ok(
         self,
@@ -52,6 +56,7 @@ class Replies:
 
     async def guarded(self, session: Session, request: int, work: Work) -> ErrorBody | None:
         """Run `work`, begun with `begin_request`; what it raises is answered, and returned."""
+        self._under_way += 1
         try:
             await work()
         except RequestError as error:
@@ -61,5 +66,11 @@ class Replies:
             session.connection.close(CloseCode.INTERNAL_ERROR, "the node failed; resume elsewhere")
             raise
         finally:
+            self._under_way -= 1
             session.end_request()
         return None
+
+    async def finished(self) -> None:
+        """Wait until nothing that was asked is under way, for clients that have gone neither."""
+        while self._under_way:
+            await trio.sleep(POLL_S)

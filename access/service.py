@@ -40,6 +40,10 @@ from proto.priorities import Priority
 
 log = structlog.get_logger()
 
+REQUESTS_DRAIN_S = 2.0
+"""What clients have asked is finished within it, though they have gone: a message that is half on
+its way would have to be sent again elsewhere."""
+
 LIKES_DRAIN_S = 1.0
 CURSORS_DRAIN_S = 1.0
 ABLE_POLL_S = 0.02
@@ -195,7 +199,8 @@ async def _serve_when_able(service: Service, serve: Callable[[], Awaitable[None]
 
 
 async def drain(node: AccessNode, server: Server, within_s: float) -> None:
-    """Take no more clients, move all to other nodes over `within_s`, report what is left, resign.
+    """Take no more clients, move all to other nodes over `within_s`, finish what they have asked,
+    report what is left, resign.
 
     Who is still here then is closed: to resume elsewhere, or, where there is no other node, when
     this one is back.
@@ -209,6 +214,8 @@ async def drain(node: AccessNode, server: Server, within_s: float) -> None:
         await server.drain(rest_s, CloseCode.MOVED, "this node ends; resume elsewhere")
     else:
         await server.drain(within_s)
+    with trio.move_on_after(REQUESTS_DRAIN_S):
+        await node.replies.finished()
     await node.like_reports.drain(LIKES_DRAIN_S)
     with trio.move_on_after(CURSORS_DRAIN_S):
         await node.messaging.cursors.report()

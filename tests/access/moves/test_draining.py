@@ -10,6 +10,7 @@ from trio.testing import MockClock
 from backends.leases.interface import NodeLease
 from proto.heat import HeatState, Rule
 from proto.resume_tokens import verify_resume
+from proto.services import Method
 from proto.token_keys import Keyring, hs256
 from tests.access.cluster import NOW_MS, SECRET, Client, World
 
@@ -132,3 +133,25 @@ async def test_a_draining_node_sends_away_members_too_whose_room_leads_elsewhere
             await world.settle(1)
     (move,) = ann.pushes("move")
     assert "room" not in move
+
+
+async def test_what_clients_have_asked_is_finished_though_they_have_gone(
+    world: World, autojump_clock: MockClock
+) -> None:
+    ann, answered = world.client(), trio.Event()
+    await ann.hello("ann", join=[{"room": "lobby"}])
+
+    async def wait(_: Method) -> None:
+        await answered.wait()
+
+    world.mesh.before_answer = wait
+    ann.send("chat", room="lobby", text="on my way")
+    await world.settle(0.1)
+    world.edge.hang_up(ann.connection)
+    with trio.move_on_after(1) as too_soon:
+        await world.node.replies.finished()
+    assert too_soon.cancelled_caught
+    answered.set()
+    with trio.fail_after(1):
+        await world.node.replies.finished()
+    assert len(world.mesh.log("lobby").frames[1]) == 1
