@@ -40,7 +40,7 @@ from proto.priorities import Priority
 
 log = structlog.get_logger()
 
-REQUESTS_DRAIN_S = 2.0
+REQUESTS_DRAIN_S = 1.0
 """What clients have asked is finished within it, though they have gone: a message that is half on
 its way would have to be sent again elsewhere."""
 
