@@ -14,9 +14,10 @@ lint:
     mypy
     lint-imports
 
-# Write configs/*.toml from the settings, after a key or its documentation has changed
+# Write configs/*.toml and the keys that reload from the settings, after a key has changed
 configs:
     for role in access relay router logic; do python -m ops config example $role > configs/$role.toml; done
+    PYTHONPATH=. python docs/reload_table.py
 
 # Our edge beside a C loop, nats-server, mosquitto and centrifugo: those that are on PATH
 bench-peers *arguments:

@@ -49,6 +49,7 @@ def data_of(role: str, folder: Path, redis: str, database: str) -> Data:
             **nearly,
             "bus": {"url": redis},
             "database": {"url": database},
+            "receipts": tokens,
             "push": {"webhook": webhook},
         },
     }
