@@ -21,16 +21,25 @@ def secrets(ring: Keyring) -> list[str]:
     return [key.signing.decode() for key in ring.keys if isinstance(key.signing, bytes)]
 
 
-def tokens(table: str, verifying: Look, own: Look) -> Looks:
-    """The table `tokens`: in the keys that verify, and in those that are the cluster's own."""
+def keys(table: str, ring: Look) -> Looks:
+    """What names keys that verify, in the keyring that it becomes."""
     return {
+        f"{table}.secret": lambda it: secrets(ring(it))[0],
+        f"{table}.previous_secret": lambda it: secrets(ring(it))[1],
+        f"{table}.key_files": lambda it: [each.kid for each in ring(it).keys],
+        f"{table}.jwks_file": lambda it: [each.kid for each in ring(it).keys],
+        f"{table}.algorithms": lambda it: {each.algorithm for each in ring(it).keys},
+        f"{table}.issuers": lambda it: ring(it).issuers,
+    }
+
+
+def tokens(table: str, verifying: Look, own: Look) -> Looks:
+    """The table `tokens`: the secrets are the cluster's own keys too."""
+    both = {
         f"{table}.secret": lambda it: {secrets(verifying(it))[0], secrets(own(it))[0]},
         f"{table}.previous_secret": lambda it: {secrets(verifying(it))[1], secrets(own(it))[1]},
-        f"{table}.key_files": lambda it: [each.kid for each in verifying(it).keys],
-        f"{table}.jwks_file": lambda it: [each.kid for each in verifying(it).keys],
-        f"{table}.algorithms": lambda it: {each.algorithm for each in verifying(it).keys},
-        f"{table}.issuers": lambda it: verifying(it).issuers,
     }
+    return keys(table, verifying) | both
 
 
 def mesh(table: str, node: Look) -> Looks:
@@ -129,6 +138,7 @@ LOGIC = {
     "logic.mailbox.hot.look_s": lambda it: it.im.mailboxes._hot._settings.look_s,
     "logic.contacts.": lambda it: it.im._contacts.settings,
     "logic.groups.": lambda it: it.im._groups.settings,
+    **keys("logic.receipts", lambda it: it.receipts),
     "logic.push.webhook.": lambda it: it._parts.providers["webhook"].settings,
 }
 LOOKS: dict[str, Looks] = {"access": ACCESS, "relay": RELAY, "router": ROUTER, "logic": LOGIC}

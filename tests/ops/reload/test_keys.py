@@ -44,9 +44,12 @@ def say(tmp_path: Path) -> Any:
     second, third = pem(tmp_path, "second"), jwks(tmp_path, "third")
     links = [{"region": "eu", "relays": [FAR]}]
     by_name: dict[str, tuple[Any, Any]] = {
-        "tokens.secret": (NEXT, {NEXT}),
-        "tokens.previous_secret": (NEXT, {NEXT}),
+        "tokens.secret": (NEXT, NEXT),
+        "tokens.previous_secret": (NEXT, NEXT),
+        "receipts.secret": (NEXT, NEXT),
+        "receipts.previous_secret": (NEXT, NEXT),
         "tokens.key_files": ([second], ["", "", "second"]),
+        "receipts.key_files": ([second], ["", "", "second"]),
         "tokens.jwks_file": (third, ["", "", "first", "third"]),
         "tokens.algorithms": (["EdDSA"], {"EdDSA"}),
         "tokens.issuers": (["https://a.example"], {"https://a.example"}),
@@ -106,6 +109,7 @@ WITH_OTHERS: dict[str, Data] = {
     "regions.rooms": {**THREE, "regions.rooms": {"lobby": "eu"}},
     "access.workers": {"workers": 2, "edge.port": 7741},
     "im.in_flight_bytes": {"im.in_flight_bytes": 100_000},
+    "auth.kind": {"auth.kind": "accounts", "auth.secret": NEXT},
     "provisioner.pools": {"provisioner.pools": ["spare-1"]},
 }
 """Keys that can't be changed alone, or to anything."""
