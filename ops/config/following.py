@@ -16,10 +16,29 @@ import trio
 LOOK_S = 1.0
 
 Reload = Callable[[], Awaitable[None]]
+Mark = tuple[int, ...] | None
+Ask = trio.MemorySendChannel[None]
+
+
+class File:
+    """A config file, to be made when it has just been read: what changes from then on counts."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen = mark(path)
+
+    async def changed(self) -> None:
+        """Wait until there is another file under the name, or another content."""
+        while True:
+            await trio.sleep(LOOK_S)
+            now = await trio.to_thread.run_sync(mark, self._path)
+            if now not in (self._seen, None):
+                self._seen = now
+                return
 
 
 async def follow(
-    file: Path | None, reload: Reload, hung_up: Callable[[], None] | None = None
+    file: File | None, reload: Reload, hung_up: Callable[[], None] | None = None
 ) -> None:
     """Call `reload` each time that the config is to be read anew, until cancelled.
 
@@ -35,7 +54,7 @@ async def follow(
             await reload()
 
 
-def mark(file: Path) -> tuple[int, ...] | None:
+def mark(file: Path) -> Mark:
     """Return what tells the file from one that replaces it, `None` where there is none."""
     try:
         found = os.stat(file)
@@ -44,9 +63,7 @@ def mark(file: Path) -> tuple[int, ...] | None:
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
-async def _ask_on_hangup(
-    ask: trio.MemorySendChannel[None], hung_up: Callable[[], None] | None
-) -> None:
+async def _ask_on_hangup(ask: Ask, hung_up: Callable[[], None] | None) -> None:
     with trio.open_signal_receiver(signal.SIGHUP) as received:
         async for _ in received:
             if hung_up is not None:
@@ -54,17 +71,13 @@ async def _ask_on_hangup(
             _ask(ask)
 
 
-async def _ask_on_change(ask: trio.MemorySendChannel[None], file: Path) -> None:
-    seen = mark(file)
+async def _ask_on_change(ask: Ask, file: File) -> None:
     while True:
-        await trio.sleep(LOOK_S)
-        now = await trio.to_thread.run_sync(mark, file)
-        if now not in (seen, None):
-            seen = now
-            _ask(ask)
+        await file.changed()
+        _ask(ask)
 
 
-def _ask(ask: trio.MemorySendChannel[None]) -> None:
+def _ask(ask: Ask) -> None:
     try:
         ask.send_nowait(None)
     except trio.WouldBlock:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import structlog
 import trio
 
-from ops.config.following import follow
+from ops.config.following import File, follow
 from ops.config.load import NodeConfig
 from ops.config.reload import Reload, reload
 from ops.errors import Refusal, one_line
@@ -24,16 +24,17 @@ log = structlog.get_logger()
 
 
 class Reloading:
-    """The config of a node as it is in effect. `file` is `None` where a node has no file."""
+    """The config of a node as it is in effect; `path` is the file's, `None` where there is none."""
 
-    def __init__(self, config: NodeConfig, file: Path | None, load: Load) -> None:
+    def __init__(self, config: NodeConfig, path: Path | None, load: Load) -> None:
         self.config = config
         self.waiting: tuple[str, ...] = ()
         """Keys that the last good config has otherwise, and that take a restart."""
         self.refused = ""
         """Why the last config could not be used; empty where it could."""
         self.outcomes: Counter[Outcome] = Counter()
-        self._file = file
+        self._path = path
+        self._file = File(path) if path else None
         self._load = load
 
     async def follow(self, service: Service) -> None:
@@ -57,13 +58,13 @@ class Reloading:
         take = getattr(service, "reconfigured", None)
         if take is not None:
             take(found.config.own)
-        set_level(found.config.log.level)
         self.config, self.waiting, self.refused = found.config, found.waiting, ""
         self.outcomes["restart_needed" if found.waiting else "taken_over"] += 1
         log.info("config_reloaded", keys=found.taken, **self._where())
         if found.waiting:
             more = {"reason": found.reason} if found.reason else {}
             log.warning("restart_needed", keys=found.waiting, **more, **self._where())
+        set_level(found.config.log.level)  # Last, so that these lines go by the level before.
 
     def _refuse(self, error: Exception) -> None:
         foreseen = isinstance(error, Refusal | ValueError | OSError)
@@ -74,4 +75,4 @@ class Reloading:
         log.error("config_refused", reason=self.refused, exc_info=traceback, **self._where())
 
     def _where(self) -> dict[str, str]:
-        return {"file": str(self._file)} if self._file else {}
+        return {"file": str(self._path)} if self._path else {}

@@ -293,3 +293,22 @@ def test_loggers_that_are_in_use_follow_the_level() -> None:
         log.error("bad")
     found = [json.loads(line)["event"] for line in stream.getvalue().splitlines()]
     assert found == ["usual", "bad", "fine", "usual", "bad", "bad"]
+
+
+async def test_what_changes_while_the_node_starts_is_not_missed(
+    autojump_clock: Any,
+    file: Path,
+    says: Says,
+    node: Node,
+    nursery: trio.Nursery,
+    at_once: None,
+    logs: list[Any],
+) -> None:
+    def read() -> Any:
+        return load("access", file, {})
+
+    reloading = Reloading(read(), file, read)
+    says("[access.client]\nmax_rooms = 7\n")
+    nursery.start_soon(reloading.follow, node)
+    await looked()
+    assert node.rooms == [7]
