@@ -3,7 +3,6 @@
 The settings say which keys that are (`proto.settings_types.RELOADS`); no role decides for itself.
 """
 
-from copy import deepcopy
 from typing import Any, NamedTuple
 
 import msgspec
@@ -44,7 +43,7 @@ def reload(running: NodeConfig, new: NodeConfig) -> Reload:
 
 def _nested(config: NodeConfig) -> Nested:
     tables = {"node": config.node, "log": config.log, config.role: config.own}
-    return {name: deepcopy(msgspec.to_builtins(table)) for name, table in tables.items()}
+    return {name: msgspec.to_builtins(table) for name, table in tables.items()}
 
 
 def _put(nested: Nested, path: Path, value: Any) -> None:
