@@ -25,7 +25,7 @@ from access.settings import EdgeSettings, Settings
 from access.thinned import encode_skipped
 from backends.leases.obeying import ObeyingRegistry
 from backends.leases.redis import RedisRegistry
-from backends.links.nng import NngLinks
+from backends.links.node_links import NodeLinks
 from backends.one_use.redis import RedisOneUse
 from backends.redis.client import open_redis
 from backends.redis.collector import StoreCollector
@@ -109,8 +109,8 @@ async def run(
     """Run an access node until `stopping`, or until it is ordered to drain; then drain it.
 
     Raises `OSError` if the edge's address can't be bound, `CertificateError` for TLS files that
-    can't be used, `WritePathUnavailableError` for a write path that does not work here. A store or
-    relay that is away is waited for.
+    can't be used or a mesh certificate of another node, `WritePathUnavailableError` for a write
+    path that does not work here. A store or relay that is away is waited for.
     """
     edge = settings.edge
     listener = bind(edge.host, edge.port, edge.limits(), reuse_port=edge.reuse_port)
@@ -127,6 +127,7 @@ async def _opened(
 ) -> AsyncIterator[tuple[Service, Server]]:
     limits, times = settings.edge.limits(), RoundTimes()
     renewal = _renewal(settings.edge)
+    links = NodeLinks(settings.mesh.tls, "access", identity.node)
     open_channel = TlsChannels(renewal.context) if renewal else plain
     async with open_redis(settings.store) as redis, trio.open_nursery() as nursery:
         registry = ObeyingRegistry(RedisRegistry(redis), stopping)
@@ -138,7 +139,7 @@ async def _opened(
                 limits, handler, encode_skipped, observe=times, open_channel=open_channel
             ),
             mesh_of=lambda receive: MeshNode(
-                identity, "access", settings.mesh, NngLinks(), receive, settings.regions
+                identity, "access", settings.mesh, links, receive, settings.regions
             ),
             routes=RedisRoutes(redis),
             registry=registry,
@@ -158,10 +159,12 @@ async def _opened(
             EdgeCollector(server, times),
             MeshCollector(mesh),
             StoreCollector(redis),
+            *links.collectors(),
         ]
         if renewal is not None:
             collectors.append(TlsCollector(renewal))
             nursery.start_soon(renewal.run)
+        nursery.start_soon(links.run)
         nursery.start_soon(mesh.run)
         if settings.mesh.discover:
             nursery.start_soon(discover, registry, identity.region, mesh)

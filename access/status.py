@@ -61,6 +61,7 @@ class NodeStatus:
             "likes": counters.likes_in,
             "im": self.messaging.status(),
             "http": self.http_url,
+            "certificate": self.mesh.certificate and self.mesh.certificate._asdict(),
         }
 
     def _skipped(self) -> dict[str, int]:

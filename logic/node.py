@@ -103,6 +103,7 @@ class Logic:
     def status(self) -> dict[str, Any]:
         """Return what the node does now; it is also what its lease says."""
         turns = [serving.turns for serving in self.serving.values()]
+        certificate = self._mesh.certificate
         return {
             "ready": self.ready(),
             "links": len(self._mesh.carriers(ANY_KEY)),
@@ -119,6 +120,7 @@ class Logic:
             "published": sum(self.counters.published.values()),
             "shards": len(self._duties.held),
             "im": self.im.status(),
+            "certificate": certificate and certificate._asdict(),
         }
 
     def collectors(self) -> Iterable[Collector]:

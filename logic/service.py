@@ -16,8 +16,7 @@ from backends.database.database import Database, open_database
 from backends.leases.obeying import ObeyingRegistry
 from backends.leases.redis import RedisDuties, RedisRegistry
 from backends.likes.redis import RedisCensus, RedisChangedRooms, RedisLikes
-from backends.links.interface import Links
-from backends.links.nng import NngLinks
+from backends.links.node_links import NodeLinks
 from backends.moderation.redis import RedisModeration
 from backends.push.connect import open_providers
 from backends.push.interface import Provider
@@ -46,10 +45,12 @@ async def run(
 ) -> None:
     """Run a logic node until `stopping`, or until it is ordered to drain; then drain it.
 
-    Raises `ValueError` for an address that can't be one, a key file that is none, and for a push
-    provider that is set up wrongly. A bus, store or relay that is away is waited for.
+    Raises `ValueError` for an address that can't be one, a key file that is none, a push provider
+    that is set up wrongly, and a certificate that can't be used or is another node's. A bus, store
+    or relay that is away is waited for.
     """
-    async with _opened(settings, node, NngLinks(), stopping) as (logic, mesh):
+    links = NodeLinks(settings.mesh.tls, "logic", node.node)
+    async with _opened(settings, node, links, stopping) as (logic, mesh):
         task_status.started(logic)
         await logic.run(stopping)
         await mesh.drained()
@@ -57,7 +58,7 @@ async def run(
 
 @asynccontextmanager
 async def _opened(
-    settings: Settings, node: NodeIdentity, links: Links, stopping: trio.Event
+    settings: Settings, node: NodeIdentity, links: NodeLinks, stopping: trio.Event
 ) -> AsyncIterator[tuple[Logic, MeshNode]]:
     # The mesh hands envelopes to the node and the node answers by the mesh.
     inbound: list[Logic] = []
@@ -74,10 +75,14 @@ async def _opened(
         open_database(settings.database) as database,
         trio.open_nursery() as nursery,
     ):
-        collectors = [MeshCollector(mesh), BusCollector(bus.counters), StoreCollector(redis)]
+        collectors = [
+            *(MeshCollector(mesh), BusCollector(bus.counters), StoreCollector(redis)),
+            *links.collectors(),
+        ]
         parts = parts_of(settings, redis, urgent, bus, database, providers, stopping)
         logic = Logic(settings, node, parts, mesh, collectors)
         inbound.append(logic)
+        nursery.start_soon(links.run)
         nursery.start_soon(mesh.run)
         if settings.mesh.discover:
             nursery.start_soon(discover, parts.registry, node.region, mesh)

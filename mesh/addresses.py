@@ -4,6 +4,8 @@ from proto.priorities import Priority
 
 LaneUrls = tuple[str, str, str]
 
+TLS_SCHEME = "tls+tcp://"
+
 
 class BadAddressError(ValueError):
     """A text that names no three lanes."""
@@ -29,3 +31,12 @@ def lane_urls(address: str) -> LaneUrls:
         raise BadAddressError(f"{address!r}: the port is not from 1 to 65533")
     first = int(port)
     return address, f"{start}{colon}{first + 1}", f"{start}{colon}{first + 2}"
+
+
+def refuse_other_scheme(address: str, *, tls: bool) -> None:
+    """Raise `BadAddressError` unless all of `address` is encrypted, with `tls`, or none of it."""
+    secure = [url.strip().startswith(TLS_SCHEME) for url in address.split(",")]
+    if tls and not all(secure):
+        raise BadAddressError(f"{address!r}: expected {TLS_SCHEME}…, since there is a certificate")
+    if not tls and any(secure):
+        raise BadAddressError(f"{address!r}: {TLS_SCHEME}… takes a certificate, and tls names none")

@@ -11,6 +11,8 @@ from mesh.interest import Announcer
 from mesh.lane import Lane, LinkLostError, Traffic
 from mesh.outbox import Outbox
 from mesh.settings import MeshSettings
+from mesh.unreachable import complain
+from proto.certificate_names import covers
 from proto.envelopes import BadEnvelopeError, Envelope, Kind, encode
 from proto.headers import Hello, Welcome, decode_confirm, decode_welcome, encode_header
 from proto.priorities import Priority
@@ -196,8 +198,11 @@ async def _dial(urls: LaneUrls, links: Links) -> list[Dialed]:
 
     try:
         async with trio.open_nursery() as nursery:
-            for priority in Priority:
-                nursery.start_soon(dial, priority)
+            async with trio.open_nursery() as dialling:
+                nursery.start_soon(complain, links, urls[Priority.URGENT])
+                for priority in Priority:
+                    dialling.start_soon(dial, priority)
+            nursery.cancel_scope.cancel()
     except BaseException:
         for end in ends.values():
             end.close()
@@ -222,4 +227,13 @@ async def _greet(lanes: list[Lane], hello: Callable[[Priority], Hello]) -> Welco
         raise LinkLostError(f"no welcome: {errors.exceptions[0]!r}") from errors
     if len(welcomes) != 1:
         raise LinkLostError(f"the lanes lead to different relays: {welcomes}")
-    return welcomes.pop()
+    welcome = welcomes.pop()
+    _require_certificate(welcome.relay, lanes)
+    return welcome
+
+
+def _require_certificate(relay: str, lanes: list[Lane]) -> None:
+    """Raise `LinkLostError` where TLS says that it is somebody else."""
+    for lane in lanes:
+        if lane.peer is not None and not covers(lane.peer, "relay", relay):
+            raise LinkLostError(f"{relay} shows the certificate of {lane.peer or 'nobody'}")

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from backends.links.interface import Certificate
 from mesh.settings import MeshSettings
 from proto.envelopes import Envelope
 from proto.headers import RequestHeader
@@ -23,6 +24,10 @@ class Mesh(Protocol):
     def changes(self) -> int:
         """How often a relay has come up or gone down: what was on its way then may be lost."""
         ...
+
+    @property
+    def certificate(self) -> Certificate | None:
+        """What this node shows to relays; `None` where links are not encrypted."""
 
     def carriers(self, key: str) -> list[str]:
         """Return the relays that are up, in the order in which they carry `key`: room or node."""
@@ -50,10 +55,11 @@ class Mesh(Protocol):
         """Withdraw the interest in `key`."""
 
     def reconfigured(self, settings: MeshSettings) -> None:
-        """Take over the keys that reload: the bounds and, unless they are discovered, the relays;
-        those that stay are not touched.
+        """Take over the keys that reload: the bounds, the certificate and, unless they are
+        discovered, the relays; those that stay are not touched.
 
-        Raises `BadAddressError`, and changes nothing, where an address is none.
+        Raises `BadAddressError` where an address is none, another `ValueError` for a certificate
+        that can't be used, and changes nothing then.
         """
 
     async def confirmed(self, room: str) -> None:

@@ -37,6 +37,8 @@ class Lane:
 
     def __init__(self, priority: Priority, end: Dialed, outbox: Outbox, traffic: Traffic) -> None:
         self.priority = priority
+        self.peer = end.link.peer
+        """Whom the other side's certificate is for; see `Link`."""
         self.outbox = outbox
         self.round_trip_ms = 0.0
         self.senders = 0

@@ -5,7 +5,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from mesh.addresses import BadAddressError, lane_urls
+from backends.tls.settings import TlsSettings
+from mesh.addresses import BadAddressError, lane_urls, refuse_other_scheme
 from proto.settings_types import RELOADS
 
 MIB = 1 << 20
@@ -91,11 +92,14 @@ class MeshSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
             le=600,
         ),
     ] = 3.0
+    tls: Annotated[TlsSettings, RELOADS] = TlsSettings()
 
     def __post_init__(self) -> None:
-        """Raise `ValueError` for a relay whose address names no three lanes."""
-        for address in self.relays:
+        """Raise `ValueError` for a relay whose address names no three lanes, or is encrypted
+        without a certificate, or not with one."""
+        for address in () if self.discover else self.relays:
             try:
                 lane_urls(address)
+                refuse_other_scheme(address, tls=self.tls.on)
             except BadAddressError as error:
                 raise ValueError(f"relays: {error}") from None

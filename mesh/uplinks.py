@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import structlog
 import trio
 
-from backends.links.interface import Links
+from backends.links.interface import Certificate, Links
 from mesh.addresses import LaneUrls
 from mesh.carriers import Carriers
 from mesh.connection import Connection, connect
@@ -80,6 +80,7 @@ class Uplinks:
 
     def reconfigured(self, settings: MeshSettings) -> None:
         """See `Mesh`."""
+        self._links.follow(settings.tls)
         if not settings.discover:
             self.set_relays(settings.relays)
         self._settings = settings
@@ -88,6 +89,11 @@ class Uplinks:
     def up(self) -> dict[str, Connection]:
         """The relays that are up, by name."""
         return self._up
+
+    @property
+    def certificate(self) -> Certificate | None:
+        """See `Mesh`."""
+        return self._links.certificate
 
     @property
     def unplaced(self) -> int:

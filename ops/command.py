@@ -15,6 +15,7 @@ SUBCOMMANDS = {
     "room": Subcommand("ops.commands.room:command", "See and decide whether a room is hot."),
     "token": Subcommand("ops.commands.token:command", "Mint a token for a client."),
     "receipt": Subcommand("ops.commands.receipt:command", "Mint the receipt of a gift."),
+    "certs": Subcommand("ops.certs.cli:command", "Make and renew the nodes' certificates."),
     "database": Subcommand("ops.commands.database:command", "Look after the database's tables."),
     "config": Subcommand("ops.commands.config:command", "Check and show config files."),
     "access": Subcommand("ops.commands.role:access", "Run one access node."),

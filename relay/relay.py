@@ -38,6 +38,7 @@ class Relay:
     def __init__(self, settings: Settings, node: NodeIdentity, links: Links) -> None:
         self.settings = settings
         self._node = node
+        self.links = links
         self.region_links = self._region_links(links)
         crossing = Crossing(
             node.node, node.region, settings.regions, self.region_links, settings.max_outstanding
@@ -143,10 +144,11 @@ class Relay:
     # -- a config that has changed
 
     def reconfigured(self, settings: Settings) -> None:
-        """Take over the keys that reload: bounds, and the relays of other regions.
+        """Take over the keys that reload: bounds, the certificate, the relays of other regions.
 
         Raises `ValueError`, and changes nothing, where these can't be taken over.
         """
+        self.links.follow(settings.tls)
         self._follow(settings.links)
         self.settings = self.seating.settings = settings
         self.forwarding.reconfigured(settings.max_outstanding)
@@ -191,9 +193,10 @@ class Relay:
         return self.forwarding.crossing.under_way(region, relay)
 
     def _region_links(self, links: Links) -> dict[str, RegionLink]:
+        silence_s, tls = self.settings.silence_s, self.settings.tls
         return {
             each.region: RegionLink(
-                self._node, each.region, each.relays, self.settings.silence_s, links, self
+                self._node, each.region, each.relays, silence_s, links, self, tls
             )
             for each in self.settings.links
         }

@@ -12,6 +12,7 @@ import structlog
 import trio
 
 from backends.links.interface import Link
+from proto.certificate_names import covers
 from proto.envelopes import Envelope, Kind, encode, split
 from proto.headers import Hello, Welcome, decode_hello, encode_header
 from proto.identity import NodeIdentity
@@ -84,6 +85,10 @@ class Seating:
             return
         if hello.lane != lane or not is_node(hello.node):
             self.cut(link, "bad_hello", f"node {hello.node!r} on lane {hello.lane}")
+        elif link.peer is not None and not covers(link.peer, hello.role, hello.node):
+            shown = link.peer or "nobody"
+            detail = f"{hello.role}/{hello.node} shows the certificate of {shown}"
+            self.cut(link, "bad_certificate", detail)
         elif not self._house.admits(hello):
             self.cut(link, "bad_hello", f"a relay of region {hello.region!r}, no other of ours")
         else:

@@ -15,7 +15,7 @@ from backends.leases.interface import NodeLease, Registry
 from backends.leases.obeying import ObeyingRegistry
 from backends.leases.redis import RedisRegistry
 from backends.links.flow import FAR_DIALER_WINDOW
-from backends.links.nng import NngLinks
+from backends.links.node_links import NodeLinks
 from backends.redis.client import open_redis
 from backends.redis.settings import StoreSettings
 from proto.identity import NodeIdentity
@@ -68,15 +68,19 @@ async def run(
 ) -> None:
     """Run a relay until `stopping`, or until it is ordered to drain; then take its leave.
 
-    Raises `OSError` where it can't listen, and what `open_bus` does. A store or bus that is away is
+    Raises `OSError` where it can't listen, `CertificateError` for a certificate that can't be used
+    or is another node's, and what `open_bus` does. A store or bus that is away is
     no hindrance.
     """
-    relay = Relay(settings, node, NngLinks(FAR_DIALER_WINDOW))
+    links = NodeLinks(settings.tls, "relay", node.node, FAR_DIALER_WINDOW)
+    relay = Relay(settings, node, links)
     async with _opened(settings.bus) as bus, trio.open_nursery() as nursery:
         if bus is not None:
             relay.carry_hot(bus)
-        service = RelayService(relay, [BusCollector(bus.counters)] if bus else [])
+        own = [*links.collectors(), *([BusCollector(bus.counters)] if bus else [])]
+        service = RelayService(relay, own)
         gone = trio.Event()
+        nursery.start_soon(links.run)
         nursery.start_soon(relay.run)
         async with trio.open_nursery() as presence:
             if settings.store_url:

@@ -6,6 +6,8 @@ import msgspec
 from msgspec import Meta
 
 from backends.bus.settings import BusSettings
+from backends.tls.settings import TlsSettings
+from mesh.addresses import BadAddressError, refuse_other_scheme
 from proto.regions import ONE_REGION, Regions
 from proto.settings_types import RELOADS, Secret
 from relay.regions.settings import RegionRelays, refuse_bad_links
@@ -33,8 +35,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         str,
         Meta(
             description="Address of the urgent lane, with normal and bulk on the next two ports, "
-            "or three URLs with commas between them. Loopback by default because links are not "
-            "encrypted yet.",
+            "or three URLs with commas between them: `tls+tcp://` with a certificate, `tcp://` "
+            "without. Loopback by default, because links are not encrypted by default.",
             min_length=1,
         ),
     ] = "tcp://127.0.0.1:7730"
@@ -115,6 +117,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             le=60,
         ),
     ] = 1.0
+    tls: Annotated[TlsSettings, RELOADS] = TlsSettings()
     links: Annotated[
         tuple[RegionRelays, ...],
         RELOADS,
@@ -127,5 +130,17 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     regions: Regions = ONE_REGION
 
     def __post_init__(self) -> None:
-        """Refuse links to a region twice, or to one that there is not."""
-        refuse_bad_links(self.links, self.regions)
+        """Refuse links to a region twice, or to one that there is not, and addresses that are
+        encrypted without a certificate, or not with one."""
+        refuse_bad_links(self.links, self.regions, tls=self.tls.on)
+        for key in ("listen", "advertise"):
+            refuse_bad_scheme(key, getattr(self, key), tls=self.tls.on)
+
+
+def refuse_bad_scheme(key: str, address: str, *, tls: bool) -> None:
+    """Raise `ValueError` that names `key` unless its address, if there is one, fits to `tls`."""
+    try:
+        if address:
+            refuse_other_scheme(address, tls=tls)
+    except BadAddressError as error:
+        raise ValueError(f"{key}: {error}") from error

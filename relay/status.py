@@ -10,9 +10,11 @@ from relay.relay import Relay
 def status(relay: Relay) -> dict[str, Any]:
     """Return what `relay` is doing, as JSON-able values."""
     forwarding, holding = relay.forwarding, relay.holding
+    certificate = relay.links.certificate
     peers = forwarding.peers.values()
     return {
         "lanes": relay.settings.advertise or relay.settings.listen,
+        "certificate": certificate and certificate._asdict(),
         "draining": relay.leaving.begun,
         "links": len(peers),
         "nodes": sorted(peer.node for peer in peers),

@@ -119,7 +119,7 @@ class Router:
 
     def status(self) -> dict[str, Any]:
         """Return what the router does now; it is also what its lease says."""
-        counters = self.counters
+        counters, certificate = self.counters, self._parts.mesh.certificate
         return {
             "ready": self.ready(),
             "links": self._relays_up(),
@@ -129,6 +129,7 @@ class Router:
             "drops": {"heads bulk": counters.heads_dropped},
             "routed": {mode.value: count for mode, count in counters.routed.items()},
             "hot_rooms": self._heat.status(),
+            "certificate": certificate and certificate._asdict(),
         }
 
     def collectors(self) -> Iterable[Collector]:

@@ -15,7 +15,7 @@ from backends.idempotency.redis import RedisIdempotency
 from backends.leases.obeying import ObeyingRegistry
 from backends.leases.redis import RedisDuties, RedisRegistry
 from backends.likes.redis import RedisCensus
-from backends.links.nng import NngLinks
+from backends.links.node_links import NodeLinks
 from backends.provisioner.connect import open_provisioner
 from backends.provisioner.interface import Provisioner
 from backends.rate_limit.redis import RedisRateLimit
@@ -45,8 +45,8 @@ async def run(
     """Run a router until `stopping`, or until it is ordered to drain; then finish what it took
     from the bus.
 
-    Raises `OSError` where the demo's pages are missing. A bus, store or relay that is away is
-    waited for.
+    Raises `OSError` where the demo's pages are missing, `CertificateError` for a certificate that
+    can't be used or is another node's. A bus, store or relay that is away is waited for.
     """
     async with _opened(settings, node, stopping) as (parts, mesh):
         router = Router(settings, node, parts)
@@ -59,7 +59,8 @@ async def run(
 async def _opened(
     settings: Settings, node: NodeIdentity, stopping: trio.Event
 ) -> AsyncIterator[tuple[Parts, MeshNode]]:
-    mesh = MeshNode(node, "router", settings.mesh, NngLinks(), _nothing, settings.regions)
+    links = NodeLinks(settings.mesh.tls, "router", node.node)
+    mesh = MeshNode(node, "router", settings.mesh, links, _nothing, settings.regions)
     bits = random.SystemRandom().getrandbits
     async with (
         open_redis(settings.store) as redis,
@@ -68,6 +69,7 @@ async def _opened(
         trio.open_nursery() as nursery,
     ):
         registry = ObeyingRegistry(RedisRegistry(redis), stopping)
+        nursery.start_soon(links.run)
         nursery.start_soon(mesh.run)
         if settings.mesh.discover:
             nursery.start_soon(discover, registry, node.region, mesh)
@@ -84,7 +86,10 @@ async def _opened(
             idempotency=RedisIdempotency(redis),
             limit_of=lambda rate: RedisRateLimit(redis, "calls", rate, now_ms=_now_ms),
             provisioner=provisioner,
-            collectors=(MeshCollector(mesh), BusCollector(bus.counters), StoreCollector(redis)),
+            collectors=(
+                *(MeshCollector(mesh), BusCollector(bus.counters), StoreCollector(redis)),
+                *links.collectors(),
+            ),
             lane_depths=partial(lane_depths, mesh),
         )
         yield parts, mesh

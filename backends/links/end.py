@@ -21,6 +21,8 @@ class FlowLink:
         self._cut = cut
         self._gone = False
         self._due: set[FlowLink] = set()
+        self.peer: str | None = None
+        """See `Link`; set by whoever makes the connection, before it opens."""
 
     def owe_to(self, due: "set[FlowLink]") -> None:
         """From now on put this link into `due` when the other side has credit to come."""

@@ -12,6 +12,12 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import NamedTuple, Protocol
 
+from backends.tls.settings import TlsSettings
+
+LISTENER_HOST = "relay"
+"""The host name that a listener's certificate is for: only relays listen, and what they are counts,
+not their addresses."""
+
 MAX_MESSAGE_BYTES = 2 << 20
 """What a link carries at most in one piece; a peer that sends more is cut."""
 
@@ -24,12 +30,25 @@ class Happened(Enum):
     GONE = "gone"
 
 
+class Certificate(NamedTuple):
+    """The certificate that one side shows on its links: the name in it, and its end in Unix
+    seconds."""
+
+    name: str
+    expires_s: float
+
+
 class Link(Protocol):
     """One connection between two processes; once gone it never comes back, its successor does."""
 
     @property
     def name(self) -> str:
         """The other side's address, for logs."""
+
+    @property
+    def peer(self) -> str | None:
+        """The common name in the other side's certificate, which TLS has verified: "" where it has
+        none, `None` on a link without TLS."""
 
     @property
     def sendable(self) -> bool:
@@ -94,6 +113,20 @@ class Links(Protocol):
 
     def listen(self, url: str) -> Endpoint:
         """Listen at `url`; raises `OSError` with a line for the user where that can't be done."""
+
+    async def explain(self, url: str) -> str:
+        """Say why `url` can't be reached, as far as one try shows it; "" where it can."""
+
+    @property
+    def certificate(self) -> Certificate | None:
+        """What this side shows; `None` without TLS."""
+
+    def follow(self, tls: TlsSettings) -> None:
+        """Take over the files that a changed config names; open links stay.
+
+        Raises `ValueError`, and changes nothing, for files that can't be used, and where TLS is
+        to begin or to end: both sides would have to do so at once.
+        """
 
 
 class NotSendableError(Exception):

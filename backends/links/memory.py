@@ -17,10 +17,22 @@ import trio
 
 from backends.links.end import FlowLink, Ledger
 from backends.links.flow import DIALER_WINDOW, dialer_flow, listener_flow
-from backends.links.interface import Dialed, Endpoint, Event, Happened
+from backends.links.following import refuse_change
+from backends.links.interface import Certificate, Dialed, Endpoint, Event, Happened
+from backends.tls.settings import TlsSettings
 
 RETRY_S = 0.05
 """How often a dialer tries again, as nng does."""
+
+
+class Peers(NamedTuple):
+    """What the two ends of a link take for the name in the other one's certificate."""
+
+    dialer: str | None = None
+    listener: str | None = None
+
+
+NO_PEERS = Peers()
 
 
 class MemoryNetwork:
@@ -32,18 +44,26 @@ class MemoryNetwork:
         self._parted: set[tuple[str, str]] = set()
         self._delays_s: dict[tuple[str, str], float] = {}
 
-    def of(self, dialer: str, window: int = DIALER_WINDOW) -> "_DialersNetwork":
-        """Return the network as `dialer` has it: the links it dials can be cut by its name, and
-        have `window` batches under way at most."""
-        return _DialersNetwork(self, dialer, window)
+    def of(
+        self, dialer: str, window: int = DIALER_WINDOW, peers: Peers = NO_PEERS
+    ) -> "_DialersNetwork":
+        """Return the network as `dialer` has it: the links it dials can be cut by its name, have
+        `window` batches under way at most, and their ends show each other `peers`."""
+        return _DialersNetwork(self, dialer, window, peers)
 
-    async def dial(self, url: str, dialer: str = "dialer", window: int = DIALER_WINDOW) -> Dialed:
+    async def dial(
+        self,
+        url: str,
+        dialer: str = "dialer",
+        window: int = DIALER_WINDOW,
+        peers: Peers = NO_PEERS,
+    ) -> Dialed:
         """Connect to the listener at `url`, trying again until it is there."""
         await trio.lowlevel.checkpoint()
         while url not in self._listeners or (dialer, url) in self._parted:
             await trio.sleep(RETRY_S)
         delay_s = self._delays_s.get((dialer, url), 0.0)
-        wire = _Wire(url, dialer, self._listeners[url], window, delay_s)
+        wire = _Wire(url, dialer, self._listeners[url], window, delay_s, peers)
         self._wires.append(wire)
         return wire.dialed
 
@@ -53,6 +73,20 @@ class MemoryNetwork:
             raise OSError(errno.EADDRINUSE, f"can't listen at {url}: Address in use")
         self._listeners[url] = _MemoryListener(self, url)
         return self._listeners[url]
+
+    async def explain(self, url: str) -> str:
+        """Say whether anybody listens at `url`."""
+        await trio.lowlevel.checkpoint()
+        return "" if url in self._listeners else "nobody listens"
+
+    @property
+    def certificate(self) -> Certificate | None:
+        """Return `None`: there is no TLS here, though ends may be given names."""
+        return None
+
+    def follow(self, tls: TlsSettings) -> None:
+        """See `Links`."""
+        refuse_change(tls, encrypted=False)
 
     def cut(self, end: str) -> None:
         """Cut every link of `end`, a URL or a dialer: both sides see it gone; dialers may come
@@ -110,18 +144,32 @@ class MemoryNetwork:
 class _DialersNetwork:
     """The network of one dialer; it is a `Links`."""
 
-    def __init__(self, network: MemoryNetwork, dialer: str, window: int) -> None:
+    def __init__(self, network: MemoryNetwork, dialer: str, window: int, peers: Peers) -> None:
         self._network = network
         self._dialer = dialer
         self._window = window
+        self._peers = peers
 
     async def dial(self, url: str) -> Dialed:
         """See `MemoryNetwork.dial`."""
-        return await self._network.dial(url, self._dialer, self._window)
+        return await self._network.dial(url, self._dialer, self._window, self._peers)
 
     def listen(self, url: str) -> Endpoint:
         """See `MemoryNetwork.listen`."""
         return self._network.listen(url)
+
+    async def explain(self, url: str) -> str:
+        """See `MemoryNetwork.explain`."""
+        return await self._network.explain(url)
+
+    @property
+    def certificate(self) -> Certificate | None:
+        """See `MemoryNetwork.certificate`."""
+        return self._network.certificate
+
+    def follow(self, tls: TlsSettings) -> None:
+        """See `MemoryNetwork.follow`."""
+        self._network.follow(tls)
 
 
 class _Arrival(NamedTuple):
@@ -224,7 +272,13 @@ class _Wire:
     """One connection: what each side sends arrives at the other, in order."""
 
     def __init__(
-        self, url: str, dialer: str, listener: _MemoryEnd, window: int, delay_s: float
+        self,
+        url: str,
+        dialer: str,
+        listener: _MemoryEnd,
+        window: int,
+        delay_s: float,
+        peers: Peers,
     ) -> None:
         self.url = url
         self.dialer = dialer
@@ -234,8 +288,9 @@ class _Wire:
         self._delay_s = delay_s
         self._listener = listener
         self._far = FlowLink(dialer, listener_flow(), self._to_dialer, self.cut)
-        flow = dialer_flow(window)
-        self.dialed = _MemoryDialed(FlowLink(url, flow, self.to_listener, self.cut))
+        near = FlowLink(url, dialer_flow(window), self.to_listener, self.cut)
+        self._far.peer, near.peer = peers
+        self.dialed = _MemoryDialed(near)
         listener.admit(self._far)
 
     def cut(self) -> None:

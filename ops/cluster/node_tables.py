@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from backends.redis.server import Redis
+from mesh.addresses import TLS_SCHEME
+from ops.certs.folder import Folder
 from ops.cluster.options import UpOptions
 from ops.cluster.plan import LANES, LOOPBACK, Node, Plan
 from ops.cluster.state_dir import StateDir
@@ -19,7 +21,8 @@ class Shared(NamedTuple):
     log_level: str
     token_secret: str
     receipt_secret: str
-    mesh: Table
+    certificates: Folder
+    relays: list[str]
     store: Table
     bus: Table
     database: Table
@@ -36,12 +39,25 @@ class Shared(NamedTuple):
             log_level=options.log_level,
             token_secret=secrets["token_secret"],
             receipt_secret=secrets["receipt_secret"],
-            mesh={"relays": [f"tcp://{node.address(LANES[0])}" for node in plan.of("relay")]},
+            certificates=Folder(state.folder("certs")),
+            relays=[_lanes(node) for node in plan.of("relay")],
             store={"url": urls["redis-store"]},
             bus=_bus(options, state, urls),
             database={"url": options.database_url or _file(state)},
             provisioner=_provisioner(plan, secrets["pools_secret"]),
         )
+
+
+def _lanes(relay: Node) -> str:
+    return f"{TLS_SCHEME}{relay.address(LANES[0])}"
+
+
+def _mesh(node: Node, shared: Shared) -> Table:
+    return {"relays": shared.relays, "tls": _tls(node, shared)}
+
+
+def _tls(node: Node, shared: Shared) -> Table:
+    return shared.certificates.files(node.role, node.id)._asdict()
 
 
 def _bus(options: UpOptions, state: StateDir, urls: dict[str, str]) -> Table:
@@ -76,23 +92,24 @@ def _access(node: Node, shared: Shared) -> Table:
     return {
         "edge": {"host": LOOPBACK, "port": node.ports["websocket"]},
         "tokens": {"secret": shared.token_secret},
-        "mesh": shared.mesh,
+        "mesh": _mesh(node, shared),
         "store": shared.store,
     }
 
 
 def _relay(node: Node, shared: Shared) -> Table:
     return {
-        "listen": f"tcp://{node.address(LANES[0])}",
+        "listen": _lanes(node),
+        "tls": _tls(node, shared),
         "store_url": shared.store["url"],
         "bus": shared.bus,
     }
 
 
-def _router(_: Node, shared: Shared) -> Table:
+def _router(node: Node, shared: Shared) -> Table:
     pages = {"demo": True, "pages": str(PAGES)} if PAGES.is_dir() else {"demo": True}
     return {
-        "mesh": shared.mesh,
+        "mesh": _mesh(node, shared),
         "store": shared.store,
         "bus": shared.bus,
         "tokens": {"secret": shared.token_secret},
@@ -101,9 +118,9 @@ def _router(_: Node, shared: Shared) -> Table:
     }
 
 
-def _logic(_: Node, shared: Shared) -> Table:
+def _logic(node: Node, shared: Shared) -> Table:
     return {
-        "mesh": shared.mesh,
+        "mesh": _mesh(node, shared),
         "store": shared.store,
         "bus": shared.bus,
         "database": shared.database,

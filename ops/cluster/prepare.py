@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from backends.redis.server import Redis
+from ops.certs.folder import Folder
 from ops.cluster.broker import require_broker, require_client
+from ops.cluster.certificates import prepare_certificates
 from ops.cluster.free_ports import require_free_ports
 from ops.cluster.node_tables import Shared, node_tables
 from ops.cluster.options import UpOptions
@@ -35,9 +37,10 @@ def prepare_cluster(options: UpOptions) -> Cluster:
     state = StateDir(options.state_dir)
     state.take()
     require_free_ports(plan)
+    nodes = (*plan.nodes, *plan.dedicated)
+    prepare_certificates(Folder(state.folder("certs")), nodes)
     redis = _redis(options, server, state)
     shared = Shared.of(options, plan, state, redis)
-    nodes = (*plan.nodes, *plan.dedicated)
     configs = {node.id: _write_config(node, shared, state, options) for node in nodes}
     return Cluster(plan, state, redis, configs, options)
 

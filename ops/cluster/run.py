@@ -10,6 +10,8 @@ import trio
 
 from backends.redis.server import Redis, wait_until_serving
 from ops import guard
+from ops.certs.folder import Folder
+from ops.cluster.certificates import keep_certificates
 from ops.cluster.options import UpOptions
 from ops.cluster.plan import Node, Plan
 from ops.cluster.settling import settled
@@ -54,6 +56,8 @@ async def run_cluster(
             )
             with trio.CancelScope() as starting:
                 nursery.start_soon(_watch_signals, signals, stopping, starting, nursery)
+                folder = Folder(cluster.state.folder("certs"))
+                nursery.start_soon(keep_certificates, folder, report)
                 await _serve_pools(cluster, supervisor, nursery, stopping, report)
                 await supervisor.start(redis_program(each) for each in cluster.redis)
                 await supervisor.start(node_program(each, cluster) for each in cluster.plan.nodes)

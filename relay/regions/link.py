@@ -6,6 +6,7 @@ from typing import Protocol
 import structlog
 
 from backends.links.interface import Links
+from backends.tls.settings import TlsSettings
 from mesh.connection import Connection
 from mesh.lane import LinkLostError
 from mesh.settings import MeshSettings
@@ -42,8 +43,9 @@ class RegionLink(Uplinks):
         silence_s: float,
         links: Links,
         watch: Watch,
+        tls: TlsSettings,
     ) -> None:
-        settings = MeshSettings(relays=list(relays), silence_s=silence_s)
+        settings = MeshSettings(relays=list(relays), silence_s=silence_s, tls=tls)
         super().__init__(me, "relay", settings, links, me.region)
         self.region = region
         self.dialled = len(relays)

@@ -94,6 +94,7 @@ class FakeMesh:
     """Implements `mesh.interface.Mesh` over room logs in memory."""
 
     changes = 0
+    certificate = None
 
     receive: Receive
     relays: list[str] = field(default_factory=lambda: ["relay-1", "relay-2"])

@@ -44,6 +44,8 @@ IN_JSON = (Method.PUBLISH, Method.PUSH, Method.MODERATE, Method.MODERATION)
 class FakeMesh:
     """Relays that keep what they are sent."""
 
+    certificate = None
+
     def __init__(self) -> None:
         self.up = ["relay-1"]
         self.sent: list[tuple[str, Any, bytes]] = []

@@ -19,6 +19,8 @@ from proto.services import Method
 class FakeMesh:
     """Relays that take everything, push back on `held` lanes, or are down."""
 
+    certificate = None
+
     def __init__(self, relays: Sequence[str] = ("relay-1", "relay-2")) -> None:
         self.up = list(relays)
         self.broken: set[str] = set()

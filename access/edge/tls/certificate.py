@@ -3,7 +3,7 @@
 import ssl
 from dataclasses import dataclass
 
-from access.edge.tls.errors import CertificateError
+from backends.tls.errors import CertificateError
 
 TICKETS = 1
 """Session tickets for each handshake: a client comes back with one connection."""
@@ -25,10 +25,10 @@ def load(cert_file: str, key_file: str) -> Certificate:
     a password, and for one that belongs to another certificate.
     """
     # Here, because it costs 9 MB and 0.1 s that only a node with TLS should pay.
-    from access.edge.tls import pem
+    from backends.tls import pem
 
-    leaf = pem.read_certificate(cert_file)
-    if pem.read_public_key(key_file) != pem.public_bytes(leaf.public_key()):
+    leaf = pem.read_certificates("tls_cert", cert_file)[0]
+    if not pem.belong(pem.read_private_key("tls_key", key_file), leaf):
         raise CertificateError(
             f"tls_key: expected the key of the certificate in {cert_file}, {key_file} holds another"
         )

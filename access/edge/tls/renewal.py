@@ -1,19 +1,18 @@
 """Keeps up with certificate files that are replaced while the node runs."""
 
-import os
 import ssl
 
 import structlog
 import trio
 
 from access.edge.tls.certificate import Certificate, load
-from access.edge.tls.errors import CertificateError
+from backends.tls.errors import CertificateError
+from backends.tls.files import Mark, mark
 
 log = structlog.get_logger()
 
 LOOK_S = 60.0
 """Between two looks at the files: whoever renews a certificate does it days ahead."""
-Marks = tuple[tuple[int, ...] | None, ...]
 
 
 class Renewal:
@@ -65,14 +64,6 @@ class Renewal:
     def _until(self) -> int:
         return int(self.current.expires_s)
 
-    def _marks(self) -> Marks:
+    def _marks(self) -> tuple[Mark, ...]:
         """Return what tells the files from those that replace them."""
-        return tuple(map(_mark, self._files))
-
-
-def _mark(file: str) -> tuple[int, ...] | None:
-    try:
-        found = os.stat(file)
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+        return tuple(map(mark, self._files))
