@@ -27,6 +27,7 @@ from backends.database.postgresql_server import FAST, PostgresqlServer, running_
 from backends.database.schema import metadata
 from backends.database.settings import DatabaseSettings
 from backends.database.versions import migrate
+from ops.certs.folder import Folder
 
 UP_WITHIN_S = 10.0
 
@@ -167,6 +168,14 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+@pytest.fixture(scope="session")
+def certs(tmp_path_factory: pytest.TempPathFactory) -> Folder:
+    """An authority of the mesh, and whatever certificates tests have it issue."""
+    folder = Folder(tmp_path_factory.mktemp("certs"))
+    folder.init()
+    return folder
 
 
 async def run_inline(work: Callable[[], Any], *, limiter: trio.CapacityLimiter) -> Any:

@@ -1,6 +1,7 @@
 """`relaymesh status`: each node of a running cluster, and the arithmetic of its links."""
 
 import json
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -13,9 +14,10 @@ from ops.commands import options
 from ops.errors import Failure
 
 TIMEOUT_S = 5.0
+DAY_S = 24 * 3600
 COLUMNS = (
     *("id", "role", "region", "up", "restarts", "links", "connections", "rooms"),
-    *("lag", "drops", "skipped", "lane_depths"),
+    *("lag", "drops", "skipped", "certificate", "lane_depths"),
 )
 SUMMED = ("lag", "drops", "skipped")
 """Tables of which eyes need the sum; `--json` has them whole."""
@@ -95,6 +97,8 @@ def _hot(status: dict[str, Any]) -> list[str]:
 
 def _column(node: dict[str, Any], column: str) -> str:
     value = node.get(column)
+    if column == "certificate" and value:
+        return f"{(value['expires_s'] - time.time()) / DAY_S:.0f} days"
     return _cell(sum(value.values()) if column in SUMMED and value else value)
 
 

@@ -10,17 +10,20 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import jwt
+import pynng
 import pytest
 import redis
 import trio
 
+from backends.tls.files import Files
 from bench.ports import free_port_base
+from ops.certs.folder import Folder
 from tests.cluster.independent_client import Connection, Frame, greeted
 
 PATIENCE_S = 30.0
@@ -102,7 +105,17 @@ class Cluster:
 
     def lane_url(self, relay: int, lane: int) -> str:
         """Return the address of a relay's lane (docs/operations.md)."""
-        return f"tcp://127.0.0.1:{self.port_base + 30 + 3 * (relay - 1) + lane}"
+        return f"tls+tcp://127.0.0.1:{self.port_base + 30 + 3 * (relay - 1) + lane}"
+
+    def certificate(self, role: str, node: str = "*", days: float = 1.0) -> Files:
+        """Return a certificate for one more node, issued by the cluster's authority."""
+        return Folder(self.state_dir / "certs").issue(role, node, days)
+
+    def dialed(
+        self, lane: int, role: str = "access", node: str = "mallory"
+    ) -> AbstractContextManager[pynng.Pair1]:
+        """Return a plain nng socket at a lane of the first relay, with a certificate."""
+        return dialed(self.lane_url(1, lane), self.certificate(role, node))
 
     def server(self, name: str) -> "redis.Redis":
         """Return a client of the embedded server `store` or `bus`."""
@@ -180,6 +193,24 @@ class Cluster:
         finally:
             self._process.kill()
             self._process.wait()
+
+
+@contextmanager
+def dialed(url: str, files: Files) -> Iterator[pynng.Pair1]:
+    """A plain nng socket at `url`, which shows the certificate in `files`."""
+    ca, cert, key = (Path(file).read_text() for file in files)
+    tls = pynng.TLSConfig(
+        pynng.TLSConfig.MODE_CLIENT,
+        server_name="relay",
+        ca_string=ca,
+        own_cert_string=cert,
+        own_key_string=key,
+        auth_mode=pynng.TLSConfig.AUTH_MODE_REQUIRED,
+    )
+    options = {"recv_timeout": 5000, "reconnect_time_min": 60_000, "tls_config": tls}
+    with pynng.Pair1(polyamorous=False, **options) as socket:
+        socket.dial(url, block=True)
+        yield socket
 
 
 @pytest.fixture(scope="session")

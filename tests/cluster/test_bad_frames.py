@@ -11,7 +11,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import jwt
-import pynng
 import pytest
 import trio
 
@@ -422,8 +421,7 @@ async def test_who_says_nothing_or_trickles_is_sent_away_after_five_seconds(
             took["trickle"] = trio.current_time() - began
 
     async def be_a_silent_node() -> None:
-        with pynng.Pair1(polyamorous=False, reconnect_time_min=60_000) as socket:
-            socket.dial(cluster.lane_url(1, 1), block=True)
+        with cluster.dialed(1) as socket:
             with trio.fail_after(PATIENCE_S):
                 while socket.pipes:
                     await trio.sleep(0.02)

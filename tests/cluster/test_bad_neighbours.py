@@ -5,8 +5,7 @@ import contextlib
 import json
 import struct
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack
 from typing import Any
 
 import msgspec
@@ -112,14 +111,6 @@ def hello(lane: int, role: str = "access", node: str = "mallory") -> bytes:
     return BATCH + envelope(HELLO, header=[node, role, "local", "i1", lane])
 
 
-@contextmanager
-def dialed(cluster: Cluster, lane: int) -> Iterator[pynng.Pair1]:
-    """A plain nng socket at a lane of the first relay."""
-    with pynng.Pair1(polyamorous=False, recv_timeout=5000, reconnect_time_min=60_000) as socket:
-        socket.dial(cluster.lane_url(1, lane), block=True)
-        yield socket
-
-
 async def is_cut(socket: pynng.Pair1) -> None:
     """Wait until the relay has ended the connection."""
     with trio.fail_after(PATIENCE_S):
@@ -159,7 +150,7 @@ async def test_strangers_at_a_relay(cluster: Cluster, bystander: Bystander) -> N
         for reason, number in Counter(reason for reason, _ in STRANGERS).items():
             await stack.enter_async_context(counts(*cut, number, reason=reason))
         for _, message in STRANGERS:
-            with dialed(cluster, NORMAL) as socket:
+            with cluster.dialed(NORMAL) as socket:
                 await trio.to_thread.run_sync(socket.send, message)
                 await is_cut(socket)
 
@@ -179,9 +170,9 @@ async def test_a_node_that_sends_what_its_role_may_not(
     ]
     drops = cluster, "relay", "relaymesh_relay_drops_total"
     with (
-        dialed(cluster, URGENT) as one,
-        dialed(cluster, NORMAL) as two,
-        dialed(cluster, BULK) as three,
+        cluster.dialed(URGENT) as one,
+        cluster.dialed(NORMAL) as two,
+        cluster.dialed(BULK) as three,
     ):
         for lane, socket in enumerate((one, two, three)):
             socket.send(LINK + hello(lane))

@@ -14,9 +14,10 @@ import trio
 
 from backends.heat.interface import Transition
 from backends.heat.redis import RedisHeat
-from backends.links.nng import NngLinks
+from backends.links.node_links import NodeLinks
 from backends.redis.client import open_redis
 from backends.redis.settings import StoreSettings
+from backends.tls.settings import TlsSettings
 from mesh.node import MeshNode
 from mesh.settings import MeshSettings
 from proto.envelopes import Envelope, Kind
@@ -41,9 +42,12 @@ class DedicatedNode:
         self.room, self.epoch = room, ""
         self.came: dict[Priority, list[int]] = {priority: [] for priority in Priority}
         self.by: set[str] = set()
-        settings = MeshSettings(relays=_config(cluster)["mesh"]["relays"])
+        tls = TlsSettings(**cluster.certificate("access", name)._asdict())
+        settings = MeshSettings(relays=_config(cluster)["mesh"]["relays"], tls=tls)
         identity = NodeIdentity(node=name, region="local", incarnation="i1")
-        self.mesh = MeshNode(identity, "access", settings, NngLinks(), self._take)
+        self.mesh = MeshNode(
+            identity, "access", settings, NodeLinks(tls, "access", name), self._take
+        )
 
     def _take(self, relay: str, envelope: Envelope) -> None:
         if envelope.kind == Kind.ROOM and envelope.key == self.room.encode():

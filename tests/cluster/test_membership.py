@@ -35,7 +35,10 @@ async def one_more(
     cluster: Cluster, role: str, name: str, **own: str
 ) -> AsyncIterator["subprocess.Popen[str]"]:
     """A node more, started by hand with the config of its first fellow."""
-    sets = {"node.id": name, "node.http": "127.0.0.1:0", **own}
+    tls = "tls" if role == "relay" else "mesh.tls"
+    files = cluster.certificate(role, name)._asdict().items()
+    certificate = {f"{role}.{tls}.{key}": file for key, file in files}
+    sets = {"node.id": name, "node.http": "127.0.0.1:0", **certificate, **own}
     flags = [f"--set={key.replace('__', '.')}={value}" for key, value in sets.items()]
     if role != "relay" and not cluster.by_file:  # type: ignore[attr-defined]
         flags.append(f"--set={role}.mesh.discover=true")

@@ -111,6 +111,7 @@ STATUS = {
             "connections": None,
             "rooms": 5,
             "drops": {"lane_full bulk": 30, "lane_full normal": 4},
+            "certificate": {"name": "relay/relay-1", "expires_s": time.time() + 300 * 24 * 3600},
         }
     ],
     "pools": [{"pool": "hot-b", "nodes": 3, "ready": 2, "connections": 90}],
@@ -157,7 +158,7 @@ def test_status_shows_nodes_links_and_restarts(gateway: int, tmp_path: Path) -> 
     assert "logic-1  logic  -       no   9 " in shown
     assert "pool hot-b: 2 of 3 nodes ready, 90 connections\n" in shown
     assert "room gala: preparing\nroom show: hot, pool hot-b\n" in shown
-    assert "-    34     -        urgent:0 bulk:12" in shown
+    assert "-    34     -        300 days     urgent:0 bulk:12" in shown
     status = json.loads(run("status", "--json", *options).output)
     assert status["links"] == STATUS["links"]
     assert (status["nodes"][0]["pid"], status["nodes"][0]["restarts"]) == (42, 3)

@@ -50,6 +50,9 @@ class Node(msgspec.Struct, frozen=True, omit_defaults=True):
     """What was dropped, by reason and priority."""
     skipped: dict[str, Any] = {}
     """What clients were told of as skipped, by priority."""
+    certificate: dict[str, Any] = {}
+    """The certificate that it shows on the mesh: `name`, and `expires_s`, its end in Unix seconds;
+    nothing where links are not encrypted."""
 
 
 class HotRoom(msgspec.Struct, frozen=True):
@@ -130,6 +133,7 @@ def _node(lease: NodeLease, relays: int) -> Node:
         lag=_table(status, "lag"),
         drops=_table(status, "drops"),
         skipped=_table(status, "skipped"),
+        certificate=_table(status, "certificate"),
     )
 
 

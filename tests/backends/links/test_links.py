@@ -1,5 +1,6 @@
 """One suite over every kind of link."""
 
+import re
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 
@@ -18,6 +19,8 @@ from backends.links.interface import (
 )
 from backends.links.memory import MemoryNetwork
 from backends.links.nng import NngLinks
+from backends.tls.credentials import load
+from ops.certs.folder import Folder
 
 WITHIN_S = 5.0
 
@@ -53,14 +56,18 @@ def _batches(events: list[Event]) -> list[bytes]:
     return [event.what for event in events if isinstance(event.what, bytes)]
 
 
-@pytest.fixture(params=["memory", "nng"])
-def links(request: pytest.FixtureRequest) -> Links:
-    return MemoryNetwork() if request.param == "memory" else NngLinks()
+@pytest.fixture(params=["memory", "nng", "tls"])
+def links(request: pytest.FixtureRequest, certs: Folder) -> Links:
+    if request.param == "memory":
+        return MemoryNetwork()
+    if request.param == "nng":
+        return NngLinks()
+    return NngLinks(credentials=load(certs.issue("relay", "relay-1")))
 
 
 @pytest.fixture
-def url(free_port: int) -> str:
-    return f"tcp://127.0.0.1:{free_port}"
+def url(free_port: int, links: Links) -> str:
+    return f"{'tls+' if links.certificate else ''}tcp://127.0.0.1:{free_port}"
 
 
 @pytest.fixture
@@ -188,7 +195,7 @@ async def test_a_dialer_waits_for_its_listener(links: Links, url: str) -> None:
 
 
 async def test_an_address_in_use_is_a_clear_error(links: Links, url: str, listener: Pump) -> None:
-    with pytest.raises(OSError, match=f"can't listen at {url}"):
+    with pytest.raises(OSError, match=re.escape(f"can't listen at {url}")):
         links.listen(url)
 
 
