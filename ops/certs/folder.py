@@ -113,6 +113,7 @@ class Folder:
 
         Raises `Failure` as `authority` and `issued` do.
         """
+        self.authority()
         due = [each for each in self.issued() if every or each.due <= self._now()]
         for each in due:
             self.issue(each.role, each.node, days)
