@@ -2,7 +2,7 @@
 
 A real relay process, one sending node and two receiving nodes (1 in, 2 out), linked by pynng over
 the loopback. First a flood of small messages, then single ones at a low rate, by turns through
-the relay and over a direct link. Prints
+the relay and over a direct link. Then the same once more over links with certificates. Prints
 
 - `messages_per_s`: messages into the relay, each of which came out twice; `in_per_s`, `out_per_s`;
 - `size_bytes`, `batch`, `seconds`: the bytes of a message, how many the sender gathers at a time,
@@ -12,7 +12,9 @@ the relay and over a direct link. Prints
 - `cpu_us_per_message`: by process (`relay`, `sender`, `receiver-1`, `receiver-2`), for each
   message in;
 - `latency_us`: `{"relayed": {"p50", "p99"}, "direct": {"p50", "p99"}}` at 100 messages a second;
-- `ok`: nothing lost, and `messages_per_s` at least `wanted_per_s`.
+- `tls`: of the encrypted links: `messages_per_s`, `lost`, `drops`, `cpu_us_per_message`,
+  `latency_us`;
+- `ok`: nothing lost, and `messages_per_s`, without TLS, at least `wanted_per_s`.
 """
 
 import json
@@ -21,12 +23,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import IO, Any
 
 import click
 
+from bench.certificates import NO_TLS, TlsTable, certificates
 from bench.hop_child import BATCH
 from bench.ports import free_port_base
 
@@ -35,6 +39,8 @@ SIZE_BYTES = 200
 PROBES = 200
 GAP_S = 0.005
 SETTLE_S = 0.2
+PLAIN: Mapping[str, TlsTable] = dict.fromkeys(("relay", "access", "probe"), NO_TLS)
+TLS_FIGURES = ("messages_per_s", "lost", "drops", "cpu_us_per_message", "latency_us")
 
 
 class Child:
@@ -83,14 +89,25 @@ class Child:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(seconds: float, as_json: bool) -> None:
     """One hop through a relay beside a direct one: messages a second, cost and latency."""
-    result = measure(seconds)
+    plain = measure(seconds)
+    with certificates("relay", "access", "probe") as tls:
+        result = beside(plain, measure(seconds, tls=tls))
     click.echo(json.dumps(result) if as_json else readable(result))
     sys.exit(0 if result["ok"] else 1)
 
 
-def measure(seconds: float, probes: int = PROBES) -> dict[str, Any]:
-    """Run the bench and return its figures, as the module's description names them."""
-    with running(seconds, probes) as children:
+def beside(plain: dict[str, Any], encrypted: dict[str, Any]) -> dict[str, Any]:
+    """Return the figures of links without TLS, with those of encrypted ones in them."""
+    tls = {key: encrypted[key] for key in TLS_FIGURES}
+    return {**plain, "tls": tls, "ok": plain["ok"] and tls["lost"] == 0}
+
+
+def measure(
+    seconds: float, probes: int = PROBES, tls: Mapping[str, TlsTable] = PLAIN
+) -> dict[str, Any]:
+    """Run the bench once, with the certificates of `tls` by role, and return its figures as the
+    module's description names them."""
+    with running(seconds, probes, tls) as children:
         before = {name: child.ask("cpu") for name, child in children.items()}
         sent = children["sender"].ask("flood")
         counts = _settled(children, sent)
@@ -120,9 +137,10 @@ def measure(seconds: float, probes: int = PROBES) -> dict[str, Any]:
 
 
 @contextmanager
-def running(seconds: float, probes: int) -> Iterator[dict[str, Child]]:
+def running(seconds: float, probes: int, tls: Mapping[str, TlsTable]) -> Iterator[dict[str, Child]]:
     """Start a relay, two receivers and a sender; they end with the block."""
-    listen, direct = free_lanes(), free_lanes().split(",")[0]
+    lanes = partial(free_lanes, "tls+tcp" if tls["relay"] else "tcp")
+    listen, direct = lanes(), lanes().split(",")[0]
     flood = {"size": SIZE_BYTES, "seconds": seconds, "probes": probes, "gap_s": GAP_S}
     with tempfile.TemporaryFile() as log, ExitStack() as stack:
         children: dict[str, Child] = {}
@@ -131,10 +149,12 @@ def running(seconds: float, probes: int) -> Iterator[dict[str, Child]]:
             children[child] = Child(role, log, listen=listen, **arguments)
             stack.callback(children[child].stop)
 
-        start("relay", "relay")
-        start("receiver-1", "receiver", name="access-1", direct=direct)
-        start("receiver-2", "receiver", name="access-2", direct="")
-        start("sender", "sender", direct=direct, **flood)
+        start("relay", "relay", tls=tls["relay"])
+        # Who is dialled directly has to look like a relay to its dialer.
+        receiver = {"tls": tls["access"], "direct_tls": tls["relay"]}
+        start("receiver-1", "receiver", name="access-1", direct=direct, **receiver)
+        start("receiver-2", "receiver", name="access-2", direct="", **receiver)
+        start("sender", "sender", direct=direct, tls=tls["probe"], **flood)
         for child in children.values():
             child.hear()
         yield children
@@ -154,19 +174,22 @@ def _settled(children: dict[str, Child], sent: int) -> list[dict[str, Any]]:
 
 def readable(result: dict[str, Any]) -> str:
     """Return the figures as lines for eyes."""
+    ways = {"plain": result, "tls": result["tls"]}
+    lines = (f"{name:<5}  {line}" for name, of in ways.items() for line in _lines(of))
+    return "\n".join((*lines, f"{result['size_bytes']} B, batches of {result['batch']}"))
+
+
+def _lines(result: dict[str, Any]) -> list[str]:
     cpu = " · ".join(f"{name} {us}" for name, us in result["cpu_us_per_message"].items())
     latency = " · ".join(
         f"{way} p50 {of['p50']} µs, p99 {of['p99']} µs" for way, of in result["latency_us"].items()
     )
-    return "\n".join(
-        (
-            f"{result['in_per_s']:,} messages/s in, {result['out_per_s']:,} out, "
-            f"{result['lost']} lost ({result['size_bytes']} B, batches of {result['batch']})",
-            f"drops {result['drops']}, push-back {result['holds']}",
-            f"CPU µs a message: {cpu}",
-            f"latency: {latency}",
-        )
-    )
+    return [
+        f"{result['messages_per_s']:,} messages/s in, each twice out, {result['lost']} lost, "
+        f"drops {result['drops']}",
+        f"CPU µs a message: {cpu}",
+        f"latency: {latency}",
+    ]
 
 
 def _quantiles(values: list[float]) -> dict[str, float]:
@@ -174,7 +197,7 @@ def _quantiles(values: list[float]) -> dict[str, float]:
     return {"p50": round(cuts[49], 1), "p99": round(cuts[98], 1)}
 
 
-def free_lanes() -> str:
+def free_lanes(scheme: str) -> str:
     """Return the addresses of a relay's lanes, at free ports."""
     first = free_port_base(3)
-    return ",".join(f"tcp://127.0.0.1:{port}" for port in range(first, first + 3))
+    return ",".join(f"{scheme}://127.0.0.1:{port}" for port in range(first, first + 3))

@@ -15,11 +15,14 @@ import structlog
 import trio
 
 from backends.links.interface import Happened
-from backends.links.nng import NngLinks
+from backends.links.node_links import NodeLinks
+from backends.tls.settings import TlsSettings
+from bench.certificates import TlsTable
+from mesh.interface import Receive
 from mesh.node import MeshNode
 from mesh.settings import MeshSettings
 from proto.envelopes import BATCH_START, Envelope, Kind, encode
-from proto.headers import RoomHeader, encode_header
+from proto.headers import NodeRole, RoomHeader, encode_header
 from proto.identity import NodeIdentity
 from proto.priorities import Priority
 from relay.service import run as run_relay
@@ -39,11 +42,12 @@ def main(role: str, arguments: dict[str, Any]) -> None:
     trio.run(partial(ROLES[role], **arguments))
 
 
-async def relay(listen: str) -> None:
+async def relay(listen: str, tls: TlsTable) -> None:
     """A relay as `relaymesh relay` runs it."""
     stopping = trio.Event()
     async with trio.open_nursery() as nursery:
-        run = partial(run_relay, Settings(listen=listen), _identity(RELAY), stopping=stopping)
+        settings = Settings(listen=listen, tls=TlsSettings(**tls))
+        run = partial(run_relay, settings, _identity(RELAY), stopping=stopping)
         service = await nursery.start(run)
         say("ready")
         await obey({"cpu": _say_cpu, "status": lambda: say(service.status())})
@@ -72,9 +76,9 @@ class Receiver:
         if self.flooded == 1:
             self.first_at = self.last_at
 
-    async def receive_directly(self, listen: str) -> None:
+    async def receive_directly(self, listen: str, tls: TlsTable) -> None:
         """Take what comes by a link without a relay."""
-        end = NngLinks().listen(listen)
+        end = NodeLinks(TlsSettings(**tls), "relay", RELAY).listen(listen)
         try:
             while True:
                 for event in end.poll(16):
@@ -95,14 +99,16 @@ class Receiver:
         }
 
 
-async def receiver(name: str, listen: str, direct: str) -> None:
+async def receiver(
+    name: str, listen: str, direct: str, tls: TlsTable, direct_tls: TlsTable
+) -> None:
     """An access node that wants the room."""
     counts = Receiver()
-    mesh = MeshNode(_identity(name), "access", _settings(listen), NngLinks(), counts.receive)
+    mesh = _mesh(name, "access", listen, tls, counts.receive)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(mesh.run)
         if direct:
-            nursery.start_soon(counts.receive_directly, direct)
+            nursery.start_soon(counts.receive_directly, direct, direct_tls)
         mesh.want(ROOM)
         await mesh.confirmed(ROOM)
         say("ready")
@@ -111,16 +117,22 @@ async def receiver(name: str, listen: str, direct: str) -> None:
 
 
 async def sender(
-    listen: str, direct: str, size: int, seconds: float, probes: int, gap_s: float
+    listen: str,
+    direct: str,
+    tls: TlsTable,
+    size: int,
+    seconds: float,
+    probes: int,
+    gap_s: float,
 ) -> None:
     """A measuring node that floods the room, and later probes it and the direct link by turns."""
-    mesh = MeshNode(_identity("probe-1"), "probe", _settings(listen), NngLinks(), _nothing)
+    mesh = _mesh("probe-1", "probe", listen, tls, _nothing)
 
     async def flood() -> None:
         say(await _flood(mesh, size, seconds))
 
     async def probe() -> None:
-        end = await NngLinks().dial(direct)
+        end = await NodeLinks(TlsSettings(**tls), "probe", "probe-1").dial(direct)
         for _ in range(probes):
             await mesh.send(RELAY, Priority.URGENT, _envelope(Priority.URGENT, _stamp(size)))
             await trio.sleep(gap_s)
@@ -171,8 +183,9 @@ def _identity(name: str) -> NodeIdentity:
     return NodeIdentity(node=name, region="bench", incarnation=str(time.time_ns()))
 
 
-def _settings(listen: str) -> MeshSettings:
-    return MeshSettings(relays=[listen])
+def _mesh(name: str, role: NodeRole, listen: str, tls: TlsTable, receive: Receive) -> MeshNode:
+    settings = MeshSettings(relays=[listen], tls=TlsSettings(**tls))
+    return MeshNode(_identity(name), role, settings, NodeLinks(settings.tls, role, name), receive)
 
 
 def _nothing(relay: str, envelope: Envelope) -> None:
