@@ -2,10 +2,8 @@
 
 import subprocess
 import sys
-import tempfile
 import tomllib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from pathlib import Path
 
 TlsTable = dict[str, str]
 """The keys of a config's table `tls`; empty: links are not encrypted."""
@@ -13,14 +11,12 @@ TlsTable = dict[str, str]
 NO_TLS: TlsTable = {}
 
 
-@contextmanager
-def certificates(*roles: str) -> Iterator[dict[str, TlsTable]]:
-    """Give a certificate for any node of each of `roles`, until the block ends."""
-    with tempfile.TemporaryDirectory() as folder:
-        _certs(folder, "init")
-        yield {role: tomllib.loads(_certs(folder, "issue", role, "*")) for role in roles}
+def make_certificates(folder: Path, *roles: str) -> dict[str, TlsTable]:
+    """Make an authority in `folder`, and a certificate for any node of each of `roles`."""
+    _certs(folder, "init")
+    return {role: tomllib.loads(_certs(folder, "issue", role, "*")) for role in roles}
 
 
-def _certs(folder: str, *arguments: str) -> str:
-    command = [sys.executable, "-m", "ops", "certs", *arguments, "--dir", folder]
+def _certs(folder: Path, *arguments: str) -> str:
+    command = [sys.executable, "-m", "ops", "certs", *arguments, "--dir", str(folder)]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout

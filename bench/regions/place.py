@@ -56,4 +56,4 @@ class Place(Protocol):
 
 def three_urls(addresses: Sequence[str]) -> str:
     """Return an address of a relay whose lanes are at `addresses`, HOST:PORT each."""
-    return ",".join(f"tcp://{address}" for address in addresses)
+    return ",".join(f"tls+tcp://{address}" for address in addresses)

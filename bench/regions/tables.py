@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+from bench.certificates import TlsTable
 from bench.regions.description import POOL, Description, Host
 from bench.regions.place import LANES, Place, three_urls
 
@@ -9,14 +10,15 @@ Table = dict[str, Any]
 
 
 class Shared(NamedTuple):
-    """What all nodes of all regions are told alike; `relays` are those of each region now, and
-    `sets` what a test wants otherwise, by role."""
+    """What all nodes of all regions are told alike; `relays` are those of each region now, `sets`
+    what a test wants otherwise, and `tls` the certificates, both by role."""
 
     description: Description
     place: Place
     token_secret: str
     receipt_secret: str
     relays: dict[str, list[Host]]
+    tls: dict[str, TlsTable]
     sets: dict[str, Table]
 
 
@@ -52,8 +54,8 @@ def _regions(description: Description) -> Table:
 
 
 def _mesh(host: Host, shared: Shared) -> Table:
-    relays = shared.relays[host.region]
-    return {"relays": [shared.place.dialled(relay, host.region) for relay in relays]}
+    relays = [shared.place.dialled(relay, host.region) for relay in shared.relays[host.region]]
+    return {"relays": relays, "tls": shared.tls[host.role]}
 
 
 def _bus(own: Own) -> Table:
@@ -76,6 +78,7 @@ def _relay(host: Host, shared: Shared, own: Own) -> Table:
     others = [name for name in shared.description.names if name != host.region]
     return {
         "listen": three_urls(lanes),
+        "tls": shared.tls["relay"],
         "store_url": own.store_url,
         "bus": _bus(own),
         "links": [_link(region, host, shared) for region in others],

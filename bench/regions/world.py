@@ -12,6 +12,7 @@ from typing import Any, Literal
 import trio
 
 from backends.redis.server import wait_until_serving
+from bench.certificates import make_certificates
 from bench.cluster import TOKEN_LIFE_S, receipt_for, samples
 from bench.regions import http
 from bench.regions.children import FD, Child, guarded
@@ -23,6 +24,7 @@ from proto.tokens import Claims, mint
 
 START_LIMIT_S = 60.0
 POLL_S = 0.02
+ROLES = ("access", "relay", "router", "logic")
 
 
 class World:
@@ -51,6 +53,7 @@ class World:
             secrets.token_urlsafe(32),
             secrets.token_urlsafe(32),
             {name: all_of[: description.relays] for name, all_of in relays.items()},
+            make_certificates(state / "certs", *ROLES),
             sets or {},
         )
         self._write_configs()

@@ -1,15 +1,17 @@
 """The bench of one hop, run briefly: real processes, real links; speed is no matter here."""
 
+from pathlib import Path
+
 import pytest
 
 import bench.hop
-from bench.certificates import certificates
+from bench.certificates import make_certificates
 
 
 @pytest.mark.cluster_long
-def test_nothing_is_lost_and_every_documented_figure_is_there() -> None:
-    with certificates("relay", "access", "probe") as tls:
-        encrypted = bench.hop.measure(0.2, probes=20, tls=tls)
+def test_nothing_is_lost_and_every_documented_figure_is_there(tmp_path: Path) -> None:
+    tls = make_certificates(tmp_path, *bench.hop.PLAIN)
+    encrypted = bench.hop.measure(0.2, probes=20, tls=tls)
     result = bench.hop.beside(bench.hop.measure(0.2, probes=20), encrypted)
     assert result["sent"] > 0
     assert (result["lost"], result["drops"]) == (0, {})

@@ -56,7 +56,7 @@ def run(place: Place, host: Host, *arguments: str) -> "subprocess.Popen[str]":
 
 def asking(place: Place, by: Host, count: int) -> "subprocess.Popen[str]":
     """Ask the echo over the link between the regions."""
-    urgent = place.dialled(THERE, by.region).partition(",")[0].removeprefix("tcp://")
+    urgent = place.dialled(THERE, by.region).partition(",")[0].removeprefix("tls+tcp://")
     return run(place, by, "ask", urgent, str(count))
 
 
