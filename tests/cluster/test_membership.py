@@ -99,7 +99,7 @@ async def drained(cluster: Cluster, name: str, process: "subprocess.Popen[str]")
 
 @pytest.mark.parametrize("cluster", ["file", "discover"], indirect=True)
 async def test_relays_come_and_go_and_nobody_is_started_again(cluster: Cluster, room: str) -> None:
-    before, address = cluster.record, f"tcp://127.0.0.1:{free_port_base(3)}"
+    before, address = cluster.record, f"tls+tcp://127.0.0.1:{free_port_base(3)}"
     old = [cluster.lane_url(number, 0) for number in (1, 2)]
     async with unharmed(cluster, room):
         async with one_more(cluster, "relay", "relay-3", relay__listen=address) as process:
