@@ -16,6 +16,7 @@ SUBCOMMANDS = {
     "token": Subcommand("ops.commands.token:command", "Mint a token for a client."),
     "receipt": Subcommand("ops.commands.receipt:command", "Mint the receipt of a gift."),
     "certs": Subcommand("ops.certs.cli:command", "Make and renew the nodes' certificates."),
+    "account": Subcommand("ops.commands.account:command", "Revoke users and logins."),
     "database": Subcommand("ops.commands.database:command", "Look after the database's tables."),
     "config": Subcommand("ops.commands.config:command", "Check and show config files."),
     "access": Subcommand("ops.commands.role:access", "Run one access node."),
@@ -57,6 +58,7 @@ CHAOS = {
     "im": Subcommand("bench.chaos.im:command", "Kill parts of the cluster under instant messages."),
     "hot-room": Subcommand("bench.chaos.hot_room:command", "Kill parts while a room moves."),
     "overload": Subcommand("bench.chaos.overload:command", "Flood the cluster, slow a node."),
+    "revoke": Subcommand("bench.chaos.revoke:command", "Revoke users while a relay is killed."),
     "rolling": Subcommand("bench.chaos.rolling:command", "Restart every node, one by one."),
 }
 

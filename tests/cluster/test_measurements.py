@@ -57,6 +57,14 @@ def test_killed_processes_lose_no_instant_message_that_was_acknowledged() -> Non
     assert set(result["killed"]) == {"access", "relay", "router", "logic", "redis", "bus"}
 
 
+def test_who_is_revoked_is_closed_within_a_second_while_a_relay_is_killed() -> None:
+    code, result = relaymesh("chaos", "revoke", "--users", "12", "--seed", "3")
+    assert code == 0, result
+    assert (result["closed"], result["otherwise"], result["let_in"]) == (24, 0, 0)
+    assert (result["kills"], result["disturbed"]) == (1, 0)
+    assert result["max_ms"] <= 1000
+
+
 def test_kills_while_a_room_moves_lose_nothing_that_was_acknowledged() -> None:
     code, result = relaymesh("chaos", "hot-room", "--viewers", "100", "--seed", "3")
     assert code == 0, result
