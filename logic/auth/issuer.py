@@ -20,7 +20,12 @@ class Issuer:
     def __init__(self, settings: AuthSettings, now_ms: Callable[[], int]) -> None:
         self._settings = settings
         self._now_ms = now_ms
-        self._keys = load_keys(settings)
+        self.keys = load_keys(settings)
+
+    def reconfigured(self, settings: AuthSettings) -> None:
+        """Take over other keys and lifetimes; raises as `load_keys`, and changes nothing then."""
+        self.keys = load_keys(settings)
+        self._settings = settings
 
     def issue(self, account: Account, sid: str) -> tuple[str, int]:
         """Return a token of login `sid`, and when it expires (Unix milliseconds).
@@ -38,11 +43,11 @@ class Issuer:
             sid=sid,
             iss=self._settings.issuer,
         )
-        return sign(claims, self._keys[0]), exp * 1000
+        return sign(claims, self.keys[0]), exp * 1000
 
     def public_keys(self) -> dict[str, Any]:
         """Return the JSON Web Key Set (RFC 7517) of what verifies; a secret is no part of it."""
-        return {"keys": [_public(key) for key in self._keys if key.algorithm != "HS256"]}
+        return {"keys": [_public(key) for key in self.keys if key.algorithm != "HS256"]}
 
 
 def _public(key: Key) -> dict[str, Any]:

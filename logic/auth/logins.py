@@ -47,9 +47,7 @@ class Logins:
         now_ms: Callable[[], int],
         random_bits: RandomBits,
     ) -> None:
-        self._most = settings.max_logins
-        self._refresh_ms = round(settings.refresh_token_s * 1000)
-        self._grace_ms = settings.reuse_grace_s * 1000
+        self.settings = settings
         self._database = database
         self._issuer = issuer
         self._revoking = revoking
@@ -71,9 +69,9 @@ class Logins:
             rotated=0,
             created=now_ms,
             seen=now_ms,
-            until=now_ms + self._refresh_ms,
+            until=self._until_ms(now_ms),
         )
-        ended = await self._database.write(lambda c: add_login(c, login, self._most))
+        ended = await self._database.write(lambda c: add_login(c, login, self.settings.max_logins))
         if ended:
             await self._revoking.logins_of(account.uid, ended)
         return self._tokens(account, login, token)
@@ -133,12 +131,15 @@ class Logins:
             raise _refused(ErrorCode.TOKEN_INVALID, "is of no login, or of one that has ended")
         if login.until <= now_ms:
             raise _refused(ErrorCode.TOKEN_EXPIRED, "has expired; log in again")
-        use = judge(login, token, now_ms, self._grace_ms)
+        use = judge(login, token, now_ms, self.settings.reuse_grace_s * 1000)
         following = token.next(self._random_bits)
         if use is not Use.REUSED:
-            login = rotated(login, use, following, now_ms, now_ms + self._refresh_ms)
+            login = rotated(login, use, following, now_ms, self._until_ms(now_ms))
             update_login(connection, login)
         return _Used(use, login, account, following)
+
+    def _until_ms(self, now_ms: int) -> int:
+        return now_ms + round(self.settings.refresh_token_s * 1000)
 
     def _tokens(self, account: Account, login: Login, token: RefreshToken) -> Tokens:
         access, expires_ms = self._issuer.issue(account, login.sid)

@@ -25,6 +25,17 @@ class Passwords:
     def __init__(
         self, settings: PasswordSettings, run_sync: RunSync = trio.to_thread.run_sync
     ) -> None:
+        self._run_sync = run_sync
+        self._limiter = trio.CapacityLimiter(settings.at_once)
+        self.under_way = 0
+        self.refused = 0
+        self.reconfigured(settings)
+
+    def reconfigured(self, settings: PasswordSettings) -> None:
+        """Hash with these parameters and bounds from now on."""
+        self.settings = settings
+        self._limiter.total_tokens = settings.at_once
+        self._nobodys = _nobodys(settings)
         self._hasher = PasswordHasher(
             time_cost=settings.passes,
             memory_cost=settings.memory_kib,
@@ -33,12 +44,6 @@ class Passwords:
             salt_len=SALT_BYTES,
             type=Type.ID,
         )
-        self._nobodys = _nobodys(settings)
-        self._run_sync = run_sync
-        self._limiter = trio.CapacityLimiter(settings.at_once)
-        self._most = settings.at_once + settings.waiting
-        self.under_way = 0
-        self.refused = 0
 
     async def hash(self, password: str) -> str:
         """Return the hash to keep: with its salt and parameters."""
@@ -60,7 +65,7 @@ class Passwords:
             return False
 
     async def _run(self, work: Callable[[], T]) -> T:
-        if self.under_way >= self._most:
+        if self.under_way >= self.settings.at_once + self.settings.waiting:
             self.refused += 1
             raise RequestError(ErrorCode.OVERLOADED, retry_after_ms=RETRY_MS)
         self.under_way += 1

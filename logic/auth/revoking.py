@@ -38,9 +38,7 @@ class Revoking:
         database: Database,
         now_ms: Callable[[], int],
     ) -> None:
-        self._own = settings.kind == "accounts"
-        self._token_ms = round(settings.access_token_s * 1000) + CLOCKS_MS
-        self._user_ms = round(settings.revoked_for_s * 1000)
+        self.settings = settings
         self._revocations = revocations
         self._database = database
         self._now_ms = now_ms
@@ -62,7 +60,7 @@ class Revoking:
         """Revoke all that `uid` was given up to now, and end all its logins."""
         now_ms = self._now_ms()
         before_ms = now_ms + (CLOCKS_MS if self._own else 0)
-        until_ms = now_ms + self._user_ms + SLACK_MS
+        until_ms = now_ms + self._life_ms() + SLACK_MS
         await self._revocations.revoke([Revocation(uid, "", before_ms, until_ms)])
         if self._own:
             await self._database.write(lambda c: refuse_tokens(c, uid, before_ms))
@@ -77,14 +75,23 @@ class Revoking:
     async def logins_of(self, uid: str, sids: Sequence[str]) -> None:
         """Revoke some logins of one user."""
         now_ms = self._now_ms()
-        life_ms = self._token_ms if self._own and uid else self._user_ms
-        until_ms = now_ms + life_ms + SLACK_MS
+        until_ms = now_ms + self._life_ms(own=self._own and bool(uid)) + SLACK_MS
         await self._revocations.revoke([Revocation(uid, sid, now_ms, until_ms) for sid in sids])
         if self._own and uid:
             await self._database.write(lambda c: remove_logins(c, uid, list(sids)))
         self.logins += len(sids)
         for sid in sids:
             log.info("login_revoked", uid=uid, sid=sid)
+
+    @property
+    def _own(self) -> bool:
+        return self.settings.kind == "accounts"
+
+    def _life_ms(self, *, own: bool = False) -> int:
+        """Return how long a token may live: an `own` one, or any."""
+        if own:
+            return round(self.settings.access_token_s * 1000) + CLOCKS_MS
+        return round(self.settings.revoked_for_s * 1000)
 
     def _owner(self, sid: str) -> str:
         """Return whose login it is, if it is one of the cluster's own."""

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from proto.settings_types import SECRET_MARK
+from proto.settings_types import RELOADS, SECRET_MARK
 from proto.token_keys import MAX_KEYS
 
 
@@ -125,6 +125,7 @@ class AuthSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     ] = "none"
     secret: Annotated[
         str,
+        RELOADS,
         Meta(
             description="Signs access tokens (HS256) where `key_files` names no key: the same as"
             " `tokens.secret` of access nodes and routers. At least 32 bytes.",
@@ -135,6 +136,7 @@ class AuthSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     ] = ""
     key_files: Annotated[
         tuple[str, ...],
+        RELOADS,
         Meta(
             description="PEM files of keys, RSA (RS256) or Ed25519 (EdDSA). The first, a private"
             " one, signs access tokens; access nodes and routers need its public half alone"
@@ -145,10 +147,12 @@ class AuthSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     ] = ()
     issuer: Annotated[
         str,
+        RELOADS,
         Meta(description="The claim `iss` of access tokens.", min_length=1, max_length=256),
     ] = "relaymesh"
     access_token_s: Annotated[
         float,
+        RELOADS,
         Meta(
             description="Seconds for which an access token counts. 900: a connection is told to"
             " refresh it in place before, and a revocation need not be remembered for longer.",
@@ -158,6 +162,7 @@ class AuthSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     ] = 900.0
     refresh_token_s: Annotated[
         float,
+        RELOADS,
         Meta(
             description="Seconds for which a login may rest before it has to be made anew. 30 days:"
             " who opens the app once a month stays logged in.",
@@ -167,6 +172,7 @@ class AuthSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     ] = 2_592_000.0
     reuse_grace_s: Annotated[
         float,
+        RELOADS,
         Meta(
             description="Seconds in which the refresh token used last may be used again, by a"
             " client that lost the answer. 10: two tries. As long, a thief who has that very token"
@@ -177,6 +183,7 @@ class AuthSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     ] = 10.0
     max_logins: Annotated[
         int,
+        RELOADS,
         Meta(
             description="Logins of one account; one more ends the one that was seen least lately."
             " 20: more than a person has devices.",
@@ -186,6 +193,7 @@ class AuthSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     ] = 20
     revoked_for_s: Annotated[
         float,
+        RELOADS,
         Meta(
             description="Seconds for which the revocation of a user is remembered: the longest life"
             " of any token that is believed, an issuer's of yours too. A day; access tokens of the"
@@ -194,8 +202,8 @@ class AuthSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
             le=31_536_000,
         ),
     ] = 86_400.0
-    passwords: PasswordSettings = PasswordSettings()
-    rates: AuthRates = AuthRates()
+    passwords: Annotated[PasswordSettings, RELOADS] = PasswordSettings()
+    rates: Annotated[AuthRates, RELOADS] = AuthRates()
 
     def __post_init__(self) -> None:
         """Raise `ValueError` that names the key whose value is of no use."""

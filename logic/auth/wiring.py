@@ -5,15 +5,11 @@ from collections.abc import Mapping, Sequence
 import trio
 from prometheus_client.registry import Collector
 
-from logic.auth.accounts import Accounts
 from logic.auth.elsewhere import Elsewhere
-from logic.auth.issuer import Issuer
-from logic.auth.logins import Logins
-from logic.auth.metrics import AuthCollector
-from logic.auth.passwords import Passwords
+from logic.auth.own_accounts import OwnAccounts
 from logic.auth.revoking import Revoking
-from logic.auth.service import AuthHandler, no_accounts
-from logic.auth.throttle import Throttle
+from logic.auth.service import no_accounts
+from logic.auth.settings import AuthSettings
 from logic.dispatch import Handle
 from logic.parts import Parts
 from logic.settings import Settings
@@ -33,20 +29,19 @@ class Auth:
     regions take the revocations over."""
 
     def __init__(self, whole: Settings, parts: Parts, mesh: Mesh, region: str) -> None:
-        self._settings = whole.auth
-        self._parts = parts
-        self._revoking = Revoking(whole.auth, parts.revocations, parts.database, parts.now_ms)
+        self._revocations = parts.revocations
+        self.revoking = Revoking(whole.auth, parts.revocations, parts.database, parts.now_ms)
         home = whole.regions.home_of_users
         away = home not in ("", region)
         self._elsewhere = Elsewhere(mesh, home, parts.revocations) if away else None
-        self._collectors: list[Collector] = []
-        self._handle = self._accounts() if whole.auth.kind == "accounts" else no_accounts
+        has_accounts = whole.auth.kind == "accounts"
+        self.own = OwnAccounts(whole.auth, parts, self.revoking) if has_accounts else None
 
     def methods(self) -> Mapping[Method, Handle]:
         """Return what answers its methods."""
         return {
-            Method.AUTH: self._handle,
-            Method.REVOKE: self._revoking.handle,
+            Method.AUTH: self.own.handler.handle if self.own else no_accounts,
+            Method.REVOKE: self.revoking.handle,
             Method.REVOCATIONS: self._since,
         }
 
@@ -57,7 +52,14 @@ class Auth:
 
     def collectors(self) -> Sequence[Collector]:
         """Return the collectors of its figures."""
-        return self._collectors
+        return [self.own.collector] if self.own else []
+
+    def reconfigured(self, settings: AuthSettings) -> None:
+        """Take over the keys that reload. Raises `ValueError`, and changes nothing, for a key file
+        that can't be used."""
+        if self.own:
+            self.own.reconfigured(settings)
+        self.revoking.settings = settings
 
     async def run(self) -> None:
         """Take over what is revoked elsewhere, until cancelled."""
@@ -67,28 +69,4 @@ class Auth:
             await self._elsewhere.run()
 
     async def _since(self, _header: RequestHeader, body: bytes) -> bytes:
-        return encode(await self._parts.revocations.since(decode_revocations(body).version))
-
-    def _accounts(self) -> Handle:
-        settings, parts = self._settings, self._parts
-        issuer = Issuer(settings, parts.now_ms)
-        throttle = Throttle(settings.rates, parts.rate_limits)
-        passwords = Passwords(settings.passwords)
-        logins = Logins(
-            settings,
-            parts.database,
-            issuer,
-            self._revoking,
-            now_ms=parts.now_ms,
-            random_bits=parts.random_bits,
-        )
-        accounts = Accounts(
-            parts.database,
-            passwords,
-            throttle,
-            logins,
-            now_ms=parts.now_ms,
-            random_bits=parts.random_bits,
-        )
-        self._collectors.append(AuthCollector(accounts, logins, self._revoking, passwords))
-        return AuthHandler(accounts, logins, self._revoking, throttle, issuer).handle
+        return encode(await self._revocations.since(decode_revocations(body).version))

@@ -72,7 +72,7 @@ async def test_a_secret_is_not_published(front: Front) -> None:
 
 
 def settings(**auth: Any) -> Settings:
-    tables = {"auth": {"kind": "accounts"} | auth, "receipts": {"secret": SECRET}}
+    tables = {"receipts": {"secret": SECRET}, "auth": {"kind": "accounts"} | auth}
     return msgspec.convert(tables, Settings)
 
 

@@ -17,6 +17,14 @@ def pem(folder: Path, name: str) -> str:
     return str(file)
 
 
+def private_pem(folder: Path, name: str) -> str:
+    """A private key, which signs."""
+    file, form = folder / f"{name}.pem", serialization.PrivateFormat.PKCS8
+    encoding, without = serialization.Encoding.PEM, serialization.NoEncryption()
+    file.write_bytes(Ed25519PrivateKey.generate().private_bytes(encoding, form, without))
+    return str(file)
+
+
 def jwks(folder: Path, kid: str) -> str:
     """A set of one such key."""
     public = Ed25519PrivateKey.generate().public_key()

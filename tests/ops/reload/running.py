@@ -51,6 +51,7 @@ def data_of(role: str, folder: Path, redis: str, database: str) -> Data:
             "database": {"url": database},
             "receipts": tokens,
             "push": {"webhook": webhook},
+            "auth": {"kind": "accounts", "secret": SECRET},
         },
     }
     return {role: own[role]}

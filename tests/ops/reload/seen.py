@@ -59,6 +59,18 @@ def bounds(table: str, serving: Look) -> Looks:
     }
 
 
+def rates(table: str, names: dict[str, tuple[str, int]]) -> Looks:
+    """Rates by the name of their key: which limit goes by it, and the seconds that it counts."""
+    looks: Looks = {}
+    for name, (limit, per_s) in names.items():
+        looks[f"{table}.{name}"] = lambda it, limit=limit, per_s=per_s: (
+            it.auth.own.throttle.limits[limit].rate.per_s * per_s
+        )
+        burst = f"{table}.{name.rpartition('_per_')[0]}_burst"
+        looks[burst] = lambda it, limit=limit: it.auth.own.throttle.limits[limit].rate.burst
+    return looks
+
+
 def level(_: Any) -> str:
     number = ops.logging._Logger.get_effective_level(None)  # type: ignore[attr-defined]
     return {20: "info", 10: "debug", 30: "warning", 40: "error"}[number]
@@ -139,6 +151,25 @@ LOGIC = {
     "logic.contacts.": lambda it: it.im._contacts.settings,
     "logic.groups.": lambda it: it.im._groups.settings,
     **keys("logic.receipts", lambda it: it.receipts),
+    "logic.auth.secret": lambda it: it.auth.own.issuer.keys[-1].signing.decode(),
+    "logic.auth.key_files": lambda it: [key.kid for key in it.auth.own.issuer.keys],
+    "logic.auth.issuer": lambda it: it.auth.own.issuer._settings.issuer,
+    "logic.auth.access_token_s": lambda it: {
+        it.auth.own.issuer._settings.access_token_s,
+        it.auth.revoking.settings.access_token_s,
+    },
+    "logic.auth.": lambda it: it.auth.own.logins.settings,
+    "logic.auth.revoked_for_s": lambda it: it.auth.revoking.settings.revoked_for_s,
+    "logic.auth.passwords.": lambda it: it.auth.own.passwords.settings,
+    **rates(
+        "logic.auth.rates",
+        {
+            "address_logins_per_min": ("login-address", 60),
+            "account_logins_per_min": ("login-account", 60),
+            "registrations_per_hour": ("register-address", 3600),
+            "requests_per_min": ("auth-address", 60),
+        },
+    ),
     "logic.push.webhook.": lambda it: it._parts.providers["webhook"].settings,
 }
 LOOKS: dict[str, Looks] = {"access": ACCESS, "relay": RELAY, "router": ROUTER, "logic": LOGIC}

@@ -18,7 +18,7 @@ from ops.config.schema import Key, keys_of, tables_of
 from ops.roles import ROLES
 from tests.conftest import RedisServer
 from tests.ops.reload.another import another
-from tests.ops.reload.files import jwks, pem
+from tests.ops.reload.files import jwks, pem, private_pem
 from tests.ops.reload.running import RUNNING, Data, config_of, data_of
 from tests.ops.reload.seen import gone_by
 
@@ -42,6 +42,7 @@ def with_value(data: Data, key: Key, value: Any) -> Data:
 def say(tmp_path: Path) -> Any:
     """What a key is changed to, and how that is seen where it is not the same."""
     second, third = pem(tmp_path, "second"), jwks(tmp_path, "third")
+    signing = private_pem(tmp_path, "signing")
     links = [{"region": "eu", "relays": [FAR]}]
     by_name: dict[str, tuple[Any, Any]] = {
         "tokens.secret": (NEXT, NEXT),
@@ -54,6 +55,8 @@ def say(tmp_path: Path) -> Any:
         "tokens.algorithms": (["EdDSA"], {"EdDSA"}),
         "tokens.issuers": (["https://a.example"], {"https://a.example"}),
         "mesh.relays": ([FAR], [FAR]),
+        "auth.key_files": ([signing], ["signing"]),
+        "auth.secret": (NEXT, NEXT),
         "relay.links": (links, links),
         "webhook.secret": (NEXT, NEXT),
         "provisioner.secret": (NEXT, NEXT),
