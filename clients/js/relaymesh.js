@@ -21,4 +21,5 @@ export { Closed, Refused, Unanswered } from "./relaymesh/errors.js";
 export { everyNumber, Incoming, risingNumbers } from "./relaymesh/im/incoming.js";
 export { Outbox } from "./relaymesh/im/outbox.js";
 export { LikeMerger } from "./relaymesh/likes.js";
+export { Login } from "./relaymesh/login.js";
 export { Stream } from "./relaymesh/stream.js";

@@ -48,6 +48,7 @@ from relaymesh_client.im.events import (
     Typing,
 )
 from relaymesh_client.im.messenger import Messenger
+from relaymesh_client.login import Login
 from relaymesh_client.websocket import TokenSource
 
 __all__ = [
@@ -69,6 +70,7 @@ __all__ = [
     "ImUnavailable",
     "Joined",
     "Left",
+    "Login",
     "Lost",
     "MailboxOpened",
     "MailboxReset",
