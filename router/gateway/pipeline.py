@@ -100,7 +100,7 @@ class Pipeline:
 
     async def _work(self, operation: Operation, call: Call, body: Any) -> bytes:
         async with self._place(operation):
-            given = await operation.handle(call, body)
+            given = await _handled(operation, call, body)
         self._counters.calls[operation.name] += 1
         return given if isinstance(given, bytes) else msgspec.json.encode(given)
 
@@ -117,6 +117,14 @@ class Pipeline:
             yield
         finally:
             self._counters.pending -= 1
+
+
+async def _handled(operation: Operation, call: Call, body: Any) -> object:
+    try:
+        return await operation.handle(call, body)
+    except msgspec.MsgspecError:  # Nodes of another version, while the cluster is upgraded.
+        message = "An answer of the cluster could not be read."
+        raise RequestError(ErrorCode.UNAVAILABLE, message, retry_after_ms=RETRY_AFTER_MS) from None
 
 
 def _taken(operation: Operation, asked: Asked, raw: bytes) -> Any:

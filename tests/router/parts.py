@@ -1,6 +1,6 @@
 """Twins of the outer parts, small and faithful, for the router's tests."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import trio
@@ -29,6 +29,7 @@ class FakeMesh:
         self.sent: list[tuple[str, Priority, Envelope]] = []
         self.requests: list[tuple[Method, Priority, bytes, dict[str, Any]]] = []
         self.answer: Callable[[], bytes] = lambda: b'{"mid":"m"}'
+        self.before_answer: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint
 
     def carriers(self, key: str) -> list[str]:
         return ranked(key, self.up)
@@ -67,6 +68,7 @@ class FakeMesh:
     ) -> bytes:
         await trio.lowlevel.checkpoint()
         self.requests.append((method, priority, body, rest))
+        await self.before_answer()
         return self.answer()
 
     def bodies(self, priority: Priority | None = None) -> list[bytes]:

@@ -9,7 +9,7 @@ from proto.auth_services import Revocation, decode_auth, decode_revoke
 from proto.errors import ErrorCode, RequestError
 from proto.priorities import Priority
 from proto.services import Method
-from tests.router.test_gateway import LEASES, NOW_S, Gateway, gateway, problem, token
+from tests.router.gateway_parts import LEASES, NOW_S, Gateway, gateway, problem, token
 
 SID = "u-1.5f"
 CREDENTIALS = {"name": "Ann", "password": "correct horse", "device": "phone"}

@@ -10,8 +10,8 @@ from proto.headers import HeadsHeader
 from proto.heat import HeatState, Rule, Wish
 from proto.services import encode
 from router.heat.state import Heat, detail_of
+from tests.router.gateway_parts import LEASES, Gateway, gateway, problem, token
 from tests.router.parts import FixedHeat, lease
-from tests.router.test_gateway import LEASES, Gateway, gateway, problem, token
 
 SERVER = token("server")
 HOT = Rule("show", HeatState.HOT, 3, "hot-b", (5, 9, 4), 2000)

@@ -1,0 +1,110 @@
+"""The OpenAPI document and its page, against what the gateway really does."""
+
+import re
+from typing import Any
+
+import httpx
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from starlette.routing import Route
+
+from proto.errors import CATALOGUE, ErrorCode
+from router.gateway.reference.openapi import errors_of
+from router.gateway.scopes import MEANINGS, Scope
+from tests.router.gateway_parts import LEASES, Gateway, gateway, problem, token
+
+OUTSIDE = {"/v1/openapi.json", "/docs", "/docs/style.css", "/v1/{rest:path}"}
+"""Routes that are no operations: the reference itself, and what answers 404."""
+NAMES = {"room": "lobby", "uid": "ann", "node": "relay-1", "group": "g:1"}
+
+
+async def document(it: Gateway) -> dict[str, Any]:
+    answer = await it.client.get("/v1/openapi.json")
+    assert answer.headers["content-type"] == "application/json"
+    return answer.json()  # type: ignore[no-any-return]
+
+
+def operations(found: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
+    return {
+        (method.upper(), path): operation
+        for path, methods in found["paths"].items()
+        for method, operation in methods.items()
+    }
+
+
+async def test_the_document_is_one_of_openapi_3_1() -> None:
+    async with gateway(*LEASES, demo=True) as it:
+        found = await document(it)
+        assert found["openapi"].startswith("3.1.")
+        assert list(OpenAPIV31SpecValidator(found).iter_errors()) == []
+
+
+async def test_every_route_is_in_the_document_and_every_path_in_it_exists() -> None:
+    async with gateway(*LEASES, demo=True) as it:
+        found = operations(await document(it))
+        paths = {route.path for route in it.gateway.routes if isinstance(route, Route)}
+        assert paths - OUTSIDE == {path for _, path in found}
+        for method, path in found:
+            real = re.sub(r"\{(\w+)\}", lambda name: NAMES[name[1]], path)
+            answer = await it.client.request(method, real, headers=token("server"))
+            assert "unknown_op" not in answer.text, (method, path)
+        names = [operation["operationId"] for operation in found.values()]
+        assert len(names) == len(set(names))
+
+
+async def test_each_operation_says_who_may_call_it_and_all_that_it_may_answer() -> None:
+    async with gateway(*LEASES, demo=True) as it:
+        found = operations(await document(it))
+        for operation in it.gateway.operations:
+            described = found[operation.method, operation.path]
+            if isinstance(operation.needs, Scope):
+                assert described["security"][0] == {"apiKey": [operation.needs.value]}
+            for code in errors_of(operation):
+                status = str(CATALOGUE[code].http_status)
+                assert f"`{code}`" in described["responses"][status]["description"]
+        scheme = (await document(it))["components"]["securitySchemes"]["apiKey"]
+        assert all(f"`{scope}`" in scheme["description"] for scope in MEANINGS)
+        assert set(MEANINGS) == set(Scope)
+
+
+async def test_a_viewer_is_refused_what_the_document_says_needs_a_scope() -> None:
+    async with gateway(*LEASES) as it:
+        for operation in it.gateway.operations:
+            if not isinstance(operation.needs, Scope):
+                continue
+            path = re.sub(r"\{(\w+)\}", lambda name: NAMES[name[1]], operation.path)
+            answer = await it.client.request(operation.method, path, headers=token())
+            assert problem(answer) == (403, "forbidden", "authorization")
+            assert operation.needs.value in answer.json()["detail"]
+
+
+async def test_a_problem_has_the_fields_that_the_document_gives_it() -> None:
+    async with gateway(*LEASES) as it:
+        schema = (await document(it))["components"]["schemas"]["Problem"]
+        answer: httpx.Response = await it.push("/v1/rooms/lobby/publish", {})
+        found = answer.json()
+        assert set(found) <= set(schema["properties"])
+        assert set(schema["required"]) <= set(found)
+        codes = (await document(it))["components"]["schemas"]["ErrorCode"]["enum"]
+        assert set(codes) == set(ErrorCode)
+
+
+async def test_the_page_shows_every_operation_and_runs_no_script() -> None:
+    async with gateway(*LEASES, demo=True) as it:
+        answer = await it.client.get("/docs")
+        assert answer.headers["content-type"].startswith("text/html")
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
+        assert "<script" not in answer.text
+        assert "http://" not in answer.text.replace("http://www.w3.org", "")
+        for operation in it.gateway.operations:
+            assert f'id="{operation.name}"' in answer.text
+        links = set(re.findall(r'href="#([^"]+)"', answer.text))
+        assert all(f'id="{link}"' in answer.text for link in links)
+        style = await it.client.get("/docs/style.css")
+        assert style.headers["content-type"].startswith("text/css")
+
+
+@pytest.mark.parametrize("path", ["/v1/openapi.json", "/docs"])
+async def test_the_reference_is_only_read(path: str) -> None:
+    async with gateway(*LEASES) as it:
+        assert problem(await it.client.post(path)) == (405, "unknown_op", "method")
