@@ -16,7 +16,9 @@ from proto.priorities import Priority
 from proto.regions import ONE_REGION, Regions, service_in
 from proto.services import Method
 
-_DELIVERED = frozenset(map(int, (Kind.ROOM, Kind.HEADS, Kind.USERS, Kind.REQUEST)))
+_DELIVERED = frozenset(
+    map(int, (Kind.ROOM, Kind.HEADS, Kind.USERS, Kind.EVERYBODY, Kind.KICK, Kind.REQUEST))
+)
 
 
 class MeshNode(Uplinks):

@@ -123,6 +123,19 @@ async def test_pushes_cross_to_the_nodes_that_have_the_users(
     assert told == {"eu-a": [["ann"]], "us-a": [["bob"]], "us-b": [["cy"]], "asia-a": []}
 
 
+@pytest.mark.parametrize("kind", [Kind.EVERYBODY, Kind.KICK])
+async def test_what_is_for_everybody_crosses_once_and_goes_no_further(
+    world: World, autojump_clock: Clock, kind: Kind
+) -> None:
+    router = await world.node("eu-router", "router")
+    nodes = [await world.node(name, "access") for name in ("eu-a", "us-a", "us-b", "asia-a")]
+    before = world.crossed("eu", "us")
+    router.mesh.offer("eu-2", Priority.URGENT, encode(kind, Priority.URGENT, b"", b"", b"hi"))
+    await trio.sleep(0.5)
+    assert [node.bodies(kind) for node in nodes] == [[b"hi"]] * 4
+    assert world.crossed("eu", "us") - before == 1
+
+
 async def test_a_push_for_all_crosses_once_and_reaches_each_node_once(
     world: World, autojump_clock: Clock
 ) -> None:

@@ -15,7 +15,7 @@ from tests.router.gateway_parts import LEASES, Gateway, gateway, problem, token
 
 OUTSIDE = {"/v1/openapi.json", "/docs", "/docs/style.css", "/v1/{rest:path}"}
 """Routes that are no operations: the reference itself, and what answers 404."""
-NAMES = {"room": "lobby", "uid": "ann", "node": "relay-1", "group": "g:1"}
+NAMES = {"room": "lobby", "uid": "ann", "node": "relay-1", "group": "g:1", "sid": "u-1.5f"}
 
 
 async def document(it: Gateway) -> dict[str, Any]:
