@@ -17,6 +17,7 @@ SUBCOMMANDS = {
     "receipt": Subcommand("ops.commands.receipt:command", "Mint the receipt of a gift."),
     "certs": Subcommand("ops.certs.cli:command", "Make and renew the nodes' certificates."),
     "account": Subcommand("ops.commands.account:command", "Revoke users and logins."),
+    "api-key": Subcommand("ops.commands.api_key:command", "Make keys for back ends."),
     "database": Subcommand("ops.commands.database:command", "Look after the database's tables."),
     "config": Subcommand("ops.commands.config:command", "Check and show config files."),
     "access": Subcommand("ops.commands.role:access", "Run one access node."),

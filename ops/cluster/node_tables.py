@@ -23,6 +23,7 @@ class Shared(NamedTuple):
     receipt_secret: str
     certificates: Folder
     relays: list[str]
+    api_keys_file: str
     store: Table
     bus: Table
     database: Table
@@ -41,6 +42,7 @@ class Shared(NamedTuple):
             receipt_secret=secrets["receipt_secret"],
             certificates=Folder(state.folder("certs")),
             relays=[_lanes(node) for node in plan.of("relay")],
+            api_keys_file=str(state.api_keys()),
             store={"url": urls["redis-store"]},
             bus=_bus(options, state, urls),
             database={"url": options.database_url or _file(state)},
@@ -113,7 +115,11 @@ def _router(node: Node, shared: Shared) -> Table:
         "store": shared.store,
         "bus": shared.bus,
         "tokens": {"secret": shared.token_secret},
-        "gateway": pages | {"demo_receipt_secret": shared.receipt_secret},
+        "gateway": {
+            **pages,
+            "demo_receipt_secret": shared.receipt_secret,
+            "api_keys_file": shared.api_keys_file,
+        },
         "provisioner": shared.provisioner,
     }
 

@@ -12,11 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from ops.errors import Failure
+from router.gateway.keys.api_key import ApiKey, digest, new_secret, token_of
+from router.gateway.keys.file import entry
+from router.gateway.scopes import Scope
 
 LAYOUT = "1"
 """Version of the folder's layout; a folder of another version is refused."""
 
 ID_BYTES = 6
+API_KEYS_FILE = "api-keys.toml"
+"""API keys of the cluster's back ends."""
+API_KEY_FILE = "api-key"
+"""The token of the one key that is made with the cluster."""
 SECRET_NAMES = (
     "token_secret",
     "receipt_secret",
@@ -64,6 +71,17 @@ class StateDir:
         if not file.exists():
             self._write(file, secrets.token_hex(ID_BYTES), 0o600)
         return file.read_text()
+
+    def api_keys(self) -> Path:
+        """Return the file of API keys. It is made with one key that may do everything, whose token
+        is in a file beside it."""
+        file = self.path / API_KEYS_FILE
+        if not file.exists():
+            secret = new_secret(secrets.token_bytes)
+            key = ApiKey(id="local", sha256=digest(secret), scopes=tuple(Scope), note="made by up")
+            self._write(self.path / API_KEY_FILE, token_of(key.id, secret) + "\n", 0o600)
+            self._write(file, entry(key), 0o600)
+        return file
 
     def folder(self, name: str) -> Path:
         """Return the subfolder `name`, made if needed, readable by the user alone."""

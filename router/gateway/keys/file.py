@@ -1,5 +1,7 @@
 """The file of API keys: TOML, a table `[[keys]]` for each."""
 
+import os
+import stat
 import tomllib
 from pathlib import Path
 
@@ -42,6 +44,18 @@ def entry(key: ApiKey) -> str:
     if key.expires is not None:
         lines.append(f"expires = {key.expires.isoformat()}")
     return "\n".join(lines) + "\n"
+
+
+def append(file: Path, key: ApiKey) -> None:
+    """Put `key` behind those in `file`, or into a new one that its owner alone can read; raises
+    `OSError`. The file is replaced as a whole, so that nobody reads half of it."""
+    before = file.read_text("utf-8") if file.exists() else ""
+    mode = stat.S_IMODE(file.stat().st_mode) if before else 0o600
+    changed = file.with_name(file.name + ".new")
+    descriptor = os.open(changed, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        stream.write(f"{before}\n{entry(key)}" if before else entry(key))
+    changed.replace(file)
 
 
 def _check_once(name: str, keys: list[ApiKey]) -> None:
