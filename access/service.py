@@ -32,6 +32,7 @@ from backends.redis.collector import StoreCollector
 from backends.revocations.redis import RedisRevocations
 from backends.routes.redis import RedisRoutes
 from mesh.discovery import discover
+from mesh.figures import figures
 from mesh.metrics import MeshCollector
 from mesh.node import MeshNode
 from proto.close_codes import CloseCode
@@ -153,6 +154,7 @@ async def _opened(
         assert isinstance(server, Server)
         assert isinstance(mesh, MeshNode)
         node.status.lane_depths = partial(_lane_depths, mesh)
+        node.status.figures = lambda: figures(mesh.up)
         node.status.thinned = lambda: server.counters.thinned
         collectors: list[Collector] = [
             AccessCollector(node),

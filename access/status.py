@@ -36,6 +36,8 @@ class NodeStatus:
     sessions: Sessions
     lane_depths: Callable[[], dict[str, int]] = dict
     """How many envelopes wait for relays; set by whoever knows the links."""
+    figures: Callable[[], dict[str, Any]] = dict
+    """What the links have carried, and when (`mesh.figures`); set likewise."""
     thinned: Callable[[], Sequence[int]] = tuple
     """How many messages were taken out of slow clients' queues, by priority; set likewise."""
 
@@ -53,6 +55,7 @@ class NodeStatus:
             "rooms_open": len(self.rooms),
             "links": len(self.mesh.carriers(ANY_KEY)),
             "lane_depths": self.lane_depths(),
+            **self.figures(),
             "pending": by_label(self.rooms.pending),
             "drops": {f"{why} {LABELS[priority]}": n for (why, priority), n in drops},
             "skipped": self._skipped(),

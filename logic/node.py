@@ -20,6 +20,7 @@ from logic.metrics import LogicCollector
 from logic.outgoing import Outgoing
 from logic.parts import Parts
 from logic.regions.at_home import at_home
+from logic.regions.leases import LeasesHandler
 from logic.regions.lives import LivesHandler
 from logic.regions.routes import RoutesHandler
 from logic.rooms.capacity import Capacity
@@ -112,6 +113,7 @@ class Logic:
                 "waiting": sum(each.waiting for each in turns),
             },
             "lane_depths": {each.label: self.outgoing.depth(each) for each in Priority},
+            **self._parts.figures(),
             "drops": {
                 f"full {way.name} {way.priority.label}": way.queue.dropped
                 for way in self.outgoing.ways
@@ -191,6 +193,7 @@ class Logic:
         here = {method: at_home(handle, regions, own) for method, handle in rooms.items()}
         between = {
             Method.LIVES: LivesHandler(self._living).handle,
+            Method.LEASES: LeasesHandler(self._parts.registry).handle,
             Method.ROUTES: RoutesHandler(self._parts.routes, regions).handle,
         }
         return Dispatch({**here, **between, **self.im.methods(), **self.auth.methods()})

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from backends.answers.interface import Answers
 from backends.bus.interface import Bus
@@ -38,3 +39,5 @@ class Parts:
     rate_limits: RateLimits
     now_ms: Callable[[], int]
     random_bits: RandomBits
+    figures: Callable[[], dict[str, Any]] = dict
+    """What the links have carried, and when (`mesh.figures`)."""

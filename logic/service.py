@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from functools import partial
 
 import trio
@@ -30,6 +31,7 @@ from logic.node import Logic
 from logic.parts import Parts
 from logic.settings import Settings
 from mesh.discovery import discover
+from mesh.figures import figures
 from mesh.metrics import MeshCollector
 from mesh.node import MeshNode
 from proto.envelopes import Envelope
@@ -79,7 +81,8 @@ async def _opened(
             *(MeshCollector(mesh), BusCollector(bus.counters), StoreCollector(redis)),
             *links.collectors(),
         ]
-        parts = parts_of(settings, redis, urgent, bus, database, providers, stopping)
+        outer = parts_of(settings, redis, urgent, bus, database, providers, stopping)
+        parts = replace(outer, figures=lambda: figures(mesh.up))
         logic = Logic(settings, node, parts, mesh, collectors)
         inbound.append(logic)
         nursery.start_soon(links.run)

@@ -8,7 +8,7 @@ import trio
 from backends.links.interface import Dialed, Links
 from mesh.addresses import LaneUrls
 from mesh.interest import Announcer
-from mesh.lane import Lane, LinkLostError, Traffic
+from mesh.lane import Lane, LinkLostError
 from mesh.outbox import Outbox
 from mesh.settings import MeshSettings
 from mesh.unreachable import complain
@@ -171,7 +171,6 @@ async def connect(
     links: Links,
     hello: Callable[[Priority], Hello],
     outboxes: list[Outbox],
-    traffic: list[Traffic],
     announcer: Announcer,
 ) -> Connection:
     """Dial the three lanes of a relay, trying until it is there, and be welcomed on each.
@@ -181,7 +180,7 @@ async def connect(
     lanes: list[Lane] = []
     try:
         ends = await _dial(urls, links)
-        lanes += [Lane(p, ends[p], outboxes[p], traffic[p]) for p in Priority]
+        lanes += [Lane(p, ends[p], outboxes[p]) for p in Priority]
         welcome = await _greet(lanes, hello)
     except BaseException:
         for lane in lanes:

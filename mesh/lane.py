@@ -24,29 +24,38 @@ class LinkLostError(Exception):
 
 
 class Traffic:
-    """What one lane has carried since the node started, over all its connections."""
+    """What a lane has carried: of one connection, or of several added up."""
 
     def __init__(self) -> None:
         self.batches_in = self.batches_out = 0
         self.envelopes_in = self.envelopes_out = 0
         self.bytes_in = self.bytes_out = 0
 
+    def add(self, other: "Traffic") -> None:
+        """Count what `other` has carried too."""
+        self.batches_in += other.batches_in
+        self.batches_out += other.batches_out
+        self.envelopes_in += other.envelopes_in
+        self.envelopes_out += other.envelopes_out
+        self.bytes_in += other.bytes_in
+        self.bytes_out += other.bytes_out
+
 
 class Lane:
     """The lane `priority` of one connection; `before_flush` may put control into the outbox."""
 
-    def __init__(self, priority: Priority, end: Dialed, outbox: Outbox, traffic: Traffic) -> None:
+    def __init__(self, priority: Priority, end: Dialed, outbox: Outbox) -> None:
         self.priority = priority
         self.peer = end.link.peer
         """Whom the other side's certificate is for; see `Link`."""
         self.outbox = outbox
+        self.traffic = Traffic()
         self.round_trip_ms = 0.0
         self.senders = 0
         """How many wait for room."""
         self.before_flush: Callable[[], None] = _nothing
         self._end = end
         self._link = end.link
-        self._traffic = traffic
         self._wanted = trio.Event()
         self._room = trio.Event()
         self._early: list[Envelope] = []
@@ -137,7 +146,7 @@ class Lane:
         try:
             for count, envelope in enumerate(split(batch), 1):  # noqa: B007
                 take(self, envelope)
-            self._traffic.envelopes_in += count
+            self.traffic.envelopes_in += count
         except BadEnvelopeError as error:
             raise LinkLostError(str(error)) from error
 
@@ -147,8 +156,8 @@ class Lane:
             await self._end.wait()
         batches = [event.what for event in events if isinstance(event.what, bytes)]
         for batch in batches:
-            self._traffic.batches_in += 1
-            self._traffic.bytes_in += len(batch)
+            self.traffic.batches_in += 1
+            self.traffic.bytes_in += len(batch)
             self._link.consumed()
             self._heard_at = trio.current_time()
         for event in events:
@@ -164,9 +173,9 @@ class Lane:
             batch = b"".join((BATCH_START, *envelopes))
             self._link.send(batch)
             self._sent_at = trio.current_time()
-            self._traffic.batches_out += 1
-            self._traffic.envelopes_out += len(envelopes)
-            self._traffic.bytes_out += len(batch)
+            self.traffic.batches_out += 1
+            self.traffic.envelopes_out += len(envelopes)
+            self.traffic.bytes_out += len(batch)
             room, self._room = self._room, trio.Event()
             room.set()
 

@@ -51,13 +51,14 @@ class MeshCollector(Collector):
         yield from (depth, size, trip)
 
     def _traffic(self) -> Iterator[Metric]:
+        traffic = self._mesh.traffic
         for what in ("batches", "envelopes", "bytes"):
             family = CounterMetricFamily(
                 f"relaymesh_mesh_{what}", f"{what.title()} by lane.", labels=["priority", "way"]
             )
             for priority in Priority:
                 for way in ("in", "out"):
-                    value = getattr(self._mesh.traffic[priority], f"{what}_{way}")
+                    value = getattr(traffic[priority], f"{what}_{way}")
                     family.add_metric([priority.label, way], value)
             yield family
 

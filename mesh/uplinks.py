@@ -55,7 +55,8 @@ class Uplinks:
         self._carriers = Carriers(self._up)
         self._wanted = Wanted(chooser, self._up, self._carriers)
         self._dialling = Dialling(self._keep, self._part)
-        self.traffic = [Traffic() for _ in Priority]
+        self._carried = [Traffic() for _ in Priority]
+        """By the connections that are over."""
         self._drops: Counter[tuple[str, Priority]] = Counter()
         self.connects = 0
         """How often a relay has come up; all but the first of each were reconnects."""
@@ -104,6 +105,16 @@ class Uplinks:
     def staying(self) -> list[str]:
         """The relays that are up and do not leave."""
         return self._carriers.staying
+
+    @property
+    def traffic(self) -> list[Traffic]:
+        """What each lane has carried since the node started, over all connections."""
+        found = [Traffic() for _ in Priority]
+        for total, over in zip(found, self._carried, strict=True):
+            total.add(over)
+        for lane in (lane for each in self._up.values() for lane in each.lanes):
+            found[lane.priority].add(lane.traffic)
+        return found
 
     @property
     def drops(self) -> Counter[tuple[str, Priority]]:
@@ -196,7 +207,7 @@ class Uplinks:
         limit = self._settings.lane_bytes
         outboxes = [Outbox(limit, drops_oldest=p is Priority.BULK) for p in Priority]
         connection = await connect(
-            urls, self._links, self._hello, outboxes, self.traffic, self._wanted.announcer()
+            urls, self._links, self._hello, outboxes, self._wanted.announcer()
         )
         try:
             self._come_up(connection)
@@ -225,6 +236,7 @@ class Uplinks:
     def _go_down(self, connection: Connection) -> None:
         connection.go_down()
         for lane in connection.lanes:
+            self._carried[lane.priority].add(lane.traffic)
             self._drop("relay_down", lane.priority, lane.outbox.depth)
             self._drop("lane_full", lane.priority, lane.outbox.dropped)
         if self._up.get(connection.relay) is connection:

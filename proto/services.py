@@ -61,6 +61,9 @@ class Method(StrEnum):
     LIVES = "lives"
     """No body -> `LivesAnswer`: the access nodes that live in the region that is asked. Safe to
     repeat."""
+    LEASES = "leases"
+    """No body -> the JSON of `backends.leases.interface.RegionNodes`: all nodes of the region that is
+    asked, for the status of gateways elsewhere. Safe to repeat."""
     ROUTES = "routes"
     """`RoutesBody`: connections elsewhere of users who are at home here. Safe to repeat."""
     WATCHABLE = "watchable"

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import trio
+
 from proto.priorities import Priority
 from relay.regions.figures import region_status
 from relay.relay import Relay
@@ -16,6 +18,7 @@ def status(relay: Relay) -> dict[str, Any]:
         "lanes": relay.settings.advertise or relay.settings.listen,
         "certificate": certificate and certificate._asdict(),
         "draining": relay.leaving.begun,
+        "at_s": round(trio.current_time(), 3),
         "links": len(peers),
         "nodes": sorted(peer.node for peer in peers),
         "rooms": len(forwarding.table),

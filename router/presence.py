@@ -7,7 +7,7 @@ import structlog
 import trio
 
 from backends.errors import StoreUnavailableError
-from backends.leases.interface import NodeLease, Registry
+from backends.leases.interface import Lost, NodeLease, Registry
 from backends.routes.interface import Route
 from mesh.lives import Lives
 
@@ -28,6 +28,8 @@ class Presence:
         self._reads = 0
         self._dead: set[tuple[str, str]] = set()
         self.leases: tuple[NodeLease, ...] = ()
+        self.lost: tuple[Lost, ...] = ()
+        """Nodes that went away within the last minutes, without a word."""
         self._here: dict[str, str] = {}
         self.settled = False
 
@@ -90,12 +92,14 @@ class Presence:
         try:
             leases = await self._registry.living()
             settled = await self._registry.settled()
+            lost = await self._registry.lost()
         except StoreUnavailableError as error:
             if self.settled:
                 log.warning("leases_unavailable", error=str(error))
             self.settled = False
         else:
             self._take(leases, settled)
+            self.lost = tuple(sorted(lost, key=lambda each: each.lease.node))
         self._reads += 1
 
     def _take(self, leases: Sequence[NodeLease], settled: bool) -> None:

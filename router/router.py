@@ -49,7 +49,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The outer parts that a router works with, their collectors, and how deep the lanes are."""
+    """The outer parts that a router works with, their collectors, and what the links have to show."""
 
     mesh: Mesh
     bus: Bus
@@ -65,6 +65,7 @@ class Parts:
     provisioner: Provisioner | None = None
     collectors: Sequence[Collector] = ()
     lane_depths: Callable[[], dict[str, int]] = dict
+    figures: Callable[[], dict[str, Any]] = dict
 
 
 class Router:
@@ -124,12 +125,14 @@ class Router:
             "ready": self.ready(),
             "links": self._relays_up(),
             "lane_depths": self._parts.lane_depths(),
+            **self._parts.figures(),
             "lag": {topic.value: counters.lag[topic] for topic in TOPICS},
             "in_flight": {topic.value: counters.in_flight[topic] for topic in TOPICS},
             "drops": {"heads bulk": counters.heads_dropped},
             "routed": {mode.value: count for mode, count in counters.routed.items()},
             "hot_rooms": self._heat.status(),
             "certificate": certificate and certificate._asdict(),
+            "heat": self._heat.hottest(),
         }
 
     def collectors(self) -> Iterable[Collector]:

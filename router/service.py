@@ -25,6 +25,7 @@ from backends.revocations.redis import RedisRevocations
 from backends.room_log.redis import RedisRoomLog
 from backends.routes.redis import RedisRoutes
 from mesh.discovery import discover
+from mesh.figures import figures
 from mesh.metrics import MeshCollector
 from mesh.node import MeshNode
 from proto.envelopes import Envelope
@@ -91,6 +92,7 @@ async def _opened(
                 *links.collectors(),
             ),
             lane_depths=partial(lane_depths, mesh),
+            figures=lambda: figures(mesh.up),
         )
         yield parts, mesh
         nursery.cancel_scope.cancel()

@@ -1,6 +1,6 @@
 """Leases: which nodes live, and who holds a duty that one alone may do."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -34,6 +34,13 @@ class Lost(NamedTuple):
     lease: NodeLease
     silent_s: float
     """Since it last renewed."""
+
+
+class RegionNodes(NamedTuple):
+    """The nodes of a region: those that live, and those that were lost of late."""
+
+    living: Sequence[NodeLease] = ()
+    lost: Sequence[Lost] = ()
 
 
 class Orders(NamedTuple):

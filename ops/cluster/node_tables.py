@@ -109,7 +109,8 @@ def _relay(node: Node, shared: Shared) -> Table:
 
 
 def _router(node: Node, shared: Shared) -> Table:
-    pages = {"demo": True, "pages": str(PAGES)} if PAGES.is_dir() else {"demo": True}
+    sources = {"pages": str(PAGES), "console": str(PAGES / "console")} if PAGES.is_dir() else {}
+    pages = {"demo": True, **sources}
     return {
         "mesh": _mesh(node, shared),
         "store": shared.store,

@@ -6,6 +6,7 @@ from typing import Any
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from mesh.figures import uplinks
 from proto.priorities import Priority
 from relay.lanes import LaneTraffic
 from relay.regions.crossing import Crossing
@@ -30,6 +31,7 @@ def region_status(link: RegionLink, crossing: Crossing, came: list[LaneTraffic])
     return {
         **{name: int(value(link, crossing)) for name, _, value in _GAUGES},
         "up_relays": sorted(_answering(link, crossing)),
+        "uplinks": uplinks(link.up),
         "lane_depths": {p.label: _depth(link, p) for p in Priority},
         "envelopes_out": {p.label: link.traffic[p].envelopes_out for p in Priority},
         "room_messages": {p.label: crossing.came[link.region, p] for p in Priority},
@@ -83,8 +85,9 @@ class RegionCollector(Collector):
                 labels=["region", "priority", "way"],
             )
             for region, link in self._links.items():
+                traffic = link.traffic
                 for priority in Priority:
-                    sent, came = link.traffic[priority], self._arrivals[region][priority]
+                    sent, came = traffic[priority], self._arrivals[region][priority]
                     labels = [region, priority.label]
                     family.add_metric([*labels, "out"], getattr(sent, f"{what}_out"))
                     family.add_metric([*labels, "in"], getattr(came, f"{what}_in"))

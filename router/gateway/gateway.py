@@ -36,6 +36,7 @@ from router.gateway.operations.publishing import PublishOperations
 from router.gateway.operations.revoking import RevokeOperations
 from router.gateway.operations.rooms import RoomOperations
 from router.gateway.operations.users import UserOperations
+from router.gateway.other_regions import OtherRegions
 from router.gateway.pipeline import Pipeline
 from router.gateway.routes import routes
 from router.gateway.rules import RuleReader, View
@@ -128,8 +129,15 @@ class Gateway:
         connect = ConnectOperations(
             self._presence, self._balance, self.rules, self.counters, self._current
         )
+        others = self._settings.regions.others(self._node.region)
         nodes = NodeOperations(
-            around.registry, self._presence, self.rules, self._authority, self._current
+            around.registry,
+            self._presence,
+            self.rules,
+            OtherRegions(around.mesh, self._node.region, others),
+            self._authority,
+            self._current,
+            around.now_s,
         )
         return [
             *connect.operations(),

@@ -1,11 +1,11 @@
-"""The demo page and the client library, served as files."""
+"""The console, the demo page and the client library, served as files."""
 
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
@@ -21,6 +21,11 @@ PAGE_HEADERS = {
     "Cache-Control": "no-cache",
 }
 
+CONSOLE_HEADERS = PAGE_HEADERS | {
+    # It speaks to its own gateway and to nobody else.
+    "Content-Security-Policy": PAGE_HEADERS["Content-Security-Policy"].replace(" ws: wss:", ""),
+}
+
 LIBRARY = "relaymesh.js"
 MODULES = "relaymesh"
 """What the library is made of."""
@@ -28,7 +33,11 @@ DEMO = "demo"
 
 
 class Files(StaticFiles):
-    """Static files with the headers above."""
+    """Static files with `headers`, which are of pages."""
+
+    def __init__(self, folder: Path, headers: Mapping[str, str] = PAGE_HEADERS) -> None:
+        super().__init__(directory=folder, html=True)
+        self._headers = headers
 
     def file_response(
         self,
@@ -39,7 +48,7 @@ class Files(StaticFiles):
     ) -> Response:
         """Return the response for one file."""
         response = super().file_response(full_path, stat_result, scope, status_code)
-        _add(response, PAGE_HEADERS)
+        response.headers.update(self._headers)
         return response
 
 
@@ -52,17 +61,28 @@ def pages(folder: str) -> list[BaseRoute]:
     for part in (root / LIBRARY, root / MODULES / "client.js", root / DEMO / "index.html"):
         if not part.is_file():
             raise FileNotFoundError(f"router.gateway.pages: {part} is missing")
-    library = Files(directory=root)
+    library = Files(root)
 
     async def serve_library(request: Request) -> Response:
         return await library.get_response(LIBRARY, request.scope)
 
     return [
         Route(f"/{LIBRARY}", serve_library),
-        Mount(f"/{MODULES}", Files(directory=root / MODULES)),
-        Mount("/", Files(directory=root / DEMO, html=True)),
+        Mount(f"/{MODULES}", Files(root / MODULES)),
+        Mount("/", Files(root / DEMO)),
     ]
 
 
-def _add(response: Response, headers: Mapping[str, str]) -> None:
-    response.headers.update(headers)
+def console(folder: str) -> list[BaseRoute]:
+    """Return the routes for the console in `folder`, at `/console/`.
+
+    Raises `OSError` when the folder does not hold it.
+    """
+    root = Path(folder).resolve()
+    if not (root / "index.html").is_file():
+        raise FileNotFoundError(f"router.gateway.console: {root / 'index.html'} is missing")
+
+    async def enter(_: Request) -> Response:
+        return RedirectResponse("/console/")
+
+    return [Route("/console", enter), Mount("/console", Files(root, CONSOLE_HEADERS))]

@@ -9,7 +9,7 @@ from router.gateway.counters import GatewayCounters
 from router.gateway.cross_origin import CrossOrigin
 from router.gateway.endpoint import Endpoint, Handler, NotFound, operation_handler
 from router.gateway.operation import Operation
-from router.gateway.pages import pages
+from router.gateway.pages import console, pages
 from router.gateway.pipeline import Pipeline
 from router.gateway.reference.routes import reference_routes
 from router.gateway.settings import GatewaySettings
@@ -21,10 +21,10 @@ def routes(
     counters: GatewayCounters,
     current: Callable[[], GatewaySettings],
 ) -> list[BaseRoute]:
-    """Return the routes of the API, of its reference and, where the settings name a folder, of the
-    demo's pages. `current` returns the settings that hold now.
+    """Return the routes of the API, of its reference and, where the settings name their folders, of
+    the console and of the demo's pages. `current` returns the settings that hold now.
 
-    Raises `OSError` when that folder does not hold the pages.
+    Raises `OSError` when such a folder does not hold the pages.
     """
     found: list[BaseRoute] = []
     shared = {each.path for each in operations if each.cross_origin}
@@ -35,8 +35,9 @@ def routes(
         found.append(Route(path, app))
     found += reference_routes(operations, counters.errors)
     found.append(Route("/v1/{rest:path}", NotFound(counters.errors)))
-    folder = current().pages
-    return found + (pages(folder) if folder else [])
+    folders = current()
+    found += console(folders.console) if folders.console else []
+    return found + (pages(folders.pages) if folders.pages else [])
 
 
 def by_path(operations: Sequence[Operation], pipeline: Pipeline) -> dict[str, dict[str, Handler]]:

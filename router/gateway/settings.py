@@ -69,6 +69,13 @@ class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
             pattern=r"^$|^[\s\S]{32,}\Z",
         ),
     ] = ""
+    console: Annotated[
+        str,
+        msgspec.Meta(
+            description="Folder with the operators' console, served at /console/: clients/js/console "
+            "of the sources. Empty: no console. What it shows is /v1/status, see open_status."
+        ),
+    ] = ""
     pages: Annotated[
         str,
         msgspec.Meta(

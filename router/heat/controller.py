@@ -36,6 +36,7 @@ COOL_EVERY = 3
 
 FAR_BELOW = 0.25
 MOST_SHOWN = 100
+HOTTEST_SHOWN = 20
 
 log = structlog.get_logger()
 
@@ -117,6 +118,22 @@ class Controller:
             }
             for room in hot[:MOST_SHOWN]
         }
+
+    def hottest(self) -> list[dict[str, Any]]:
+        """Return the rooms nearest to their thresholds (`pressure` 1), as the node's lease shows
+        them."""
+        rooms = sorted(self._rooms.values(), key=lambda room: room.pressure, reverse=True)
+        return [
+            {
+                "room": room.name,
+                "state": room.heat.state.value,
+                "pool": room.heat.pool,
+                "online": room.heat.online,
+                "per_s": [round(rate, 1) for rate in room.rates.per_s],
+                "pressure": round(room.pressure, 4),
+            }
+            for room in rooms[:HOTTEST_SHOWN]
+        ]
 
     def _names(self, view: View, held: Collection[int]) -> set[str]:
         """Return the rooms that this router keeps now."""

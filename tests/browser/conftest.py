@@ -7,8 +7,9 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
@@ -37,9 +38,31 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("demo") / "state"
 
 
+class Up(NamedTuple):
+    """A running `relaymesh up`, and the address of its gateway."""
+
+    url: str
+    process: "subprocess.Popen[bytes]"
+
+    @contextmanager
+    def without_restarts(self) -> Iterator[None]:
+        """Keep dead what is killed inside."""
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
+
+
 @pytest.fixture(scope="session")
-def gateway(state: Path) -> Iterator[str]:
+def gateway(cluster: Up) -> str:
     """The gateway of a cluster that runs for these tests."""
+    return cluster.url
+
+
+@pytest.fixture(scope="session")
+def cluster(state: Path) -> Iterator[Up]:
+    """A cluster that runs for these tests."""
     port = free_port_base()
     flags = ["--port-base", str(port), "--state-dir", str(state)]
     up_log = state.parent / "up.log"
@@ -50,7 +73,7 @@ def gateway(state: Path) -> Iterator[str]:
     try:
         url = f"http://127.0.0.1:{port}"
         _wait_until_ready(url, process, up_log)
-        yield url
+        yield Up(url, process)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=20)

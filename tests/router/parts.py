@@ -6,7 +6,7 @@ from typing import Any
 import trio
 
 from backends.heat.interface import Kept, Retag, Retagged, Rules, Tag
-from backends.leases.interface import NodeLease, Orders
+from backends.leases.interface import Lost, NodeLease, Orders
 from mesh.interface import RelayDownError
 from proto.envelopes import BATCH_START, Envelope, split
 from proto.heat import Rule, Wish
@@ -90,6 +90,7 @@ class FixedRegistry:
     def __init__(self, *leases: NodeLease, settled: bool = True) -> None:
         self.leases = list(leases)
         self.is_settled = settled
+        self.gone: list[Lost] = []
         self.failure: Exception | None = None
         self.reads = 0
         self.renewed: list[NodeLease] = []
@@ -120,6 +121,9 @@ class FixedRegistry:
 
     async def living_in(self, pool: str, most: int) -> list[NodeLease]:
         return [lease for lease in await self.living("access") if lease.pool == pool][:most]
+
+    async def lost(self) -> list[Lost]:
+        return self.gone
 
     async def settled(self) -> bool:
         await trio.lowlevel.checkpoint()

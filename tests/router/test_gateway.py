@@ -224,6 +224,7 @@ async def test_status_shows_nodes_and_the_connection_arithmetic() -> None:
             "held": 2 + 2 + 2 + 2 + 1,
             "lanes": 27,
             "full_mesh": 3,
+            "wanted": 10,
             "relay_links": {"held": 0, "wanted": 0},
         }
         first = status["nodes"][0]

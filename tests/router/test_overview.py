@@ -1,3 +1,4 @@
+from backends.leases.interface import Lost, RegionNodes
 from proto.heat import HeatState, Rule
 from router.gateway.operations.overview import Pool, RelayLinks, overview
 from tests.router.parts import lease
@@ -58,3 +59,26 @@ def test_links_between_regions_are_counted_up_and_wanted() -> None:
     assert overview([*relays, lease("access-1", regions=7)], []).links.relay_links == RelayLinks(
         3, 4
     )
+
+
+def test_who_went_away_without_a_word_is_shown_as_not_up() -> None:
+    seen = overview([lease("access-1")], (), [Lost(lease("relay-1", "relay", links=3), 12.34)])
+    assert [(node.id, node.up, node.silent_s) for node in seen.nodes] == [("access-1", True, 0)]
+    assert [(node.id, node.up, node.silent_s) for node in seen.lost] == [("relay-1", False, 12.3)]
+
+
+def test_another_region_is_shown_with_its_nodes_or_as_one_that_does_not_answer() -> None:
+    there = RegionNodes([lease("relay-9", "relay"), lease("access-9")], [])
+    seen = overview([], (), elsewhere={"us": there, "asia": None}).regions
+    assert [(each.region, each.answers) for each in seen] == [("asia", False), ("us", True)]
+    assert [(node.id, node.links) for node in seen[1].nodes] == [("access-9", 1), ("relay-9", 1)]
+
+
+def test_the_hottest_rooms_of_all_routers_come_first() -> None:
+    cool, hot = {"room": "cool", "pressure": 0.1}, {"room": "hot", "pressure": 2.0}
+    routers = [
+        lease("router-1", "router", heat=[cool]),
+        lease("router-2", "router", heat=[hot, 7]),
+        lease("router-3", "router", heat="none"),
+    ]
+    assert overview(routers, ()).rooms == [hot, cool]

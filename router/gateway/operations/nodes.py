@@ -11,6 +11,7 @@ from proto.errors import ErrorCode, RequestError
 from router.gateway.authority import Authority
 from router.gateway.operation import Access, Call, Operation
 from router.gateway.operations.overview import Overview, overview
+from router.gateway.other_regions import OtherRegions
 from router.gateway.rules import View
 from router.gateway.scopes import Scope
 from router.gateway.settings import GatewaySettings
@@ -36,14 +37,18 @@ class NodeOperations:
         registry: Registry,
         presence: Presence,
         rules: View,
+        others: OtherRegions,
         authority: Authority,
         current: Callable[[], GatewaySettings],
+        now_s: Callable[[], float],
     ) -> None:
         self._registry = registry
         self._presence = presence
         self._rules = rules
+        self._others = others
         self._authority = authority
         self._current = current
+        self._now_s = now_s
 
     def operations(self) -> list[Operation]:
         """Return what an operator may ask."""
@@ -52,7 +57,7 @@ class NodeOperations:
                 name="getStatus",
                 method="GET",
                 path="/v1/status",
-                summary="Show every living node, the links held and those of a full mesh.",
+                summary="Show every node, the links, the hottest rooms, and what to look at.",
                 handle=self.status,
                 gives=Overview,
                 needs=Access.ANYBODY,
@@ -73,11 +78,13 @@ class NodeOperations:
         ]
 
     async def status(self, call: Call, _: None) -> Overview:
-        """Return each living node, and the links held and those of a full mesh; to anybody where
-        `open_status` says so."""
+        """Return each node, the links, the hottest rooms, and what somebody should look at; to
+        anybody where `open_status` says so."""
         if not self._current().open_status:
             self._authority.caller(call.authorization).require(Scope.OPERATE)
-        return overview(self._presence.leases, self._rules.by_room.values())
+        await self._others.look()
+        seen, rules, others = self._presence, self._rules.by_room.values(), self._others
+        return overview(seen.leases, rules, seen.lost, others.own, others.nodes)
 
     async def drain(self, call: Call, _: None) -> Drained:
         """Order the node in the path to drain; returns which life of it was told so."""
