@@ -62,8 +62,8 @@ class Method(StrEnum):
     """No body -> `LivesAnswer`: the access nodes that live in the region that is asked. Safe to
     repeat."""
     LEASES = "leases"
-    """No body -> the JSON of `backends.leases.interface.RegionNodes`: all nodes of the region that is
-    asked, for the status of gateways elsewhere. Safe to repeat."""
+    """No body -> the JSON of `backends.leases.interface.RegionNodes`: all nodes of the region that
+    is asked, for the status of gateways elsewhere. Safe to repeat."""
     ROUTES = "routes"
     """`RoutesBody`: connections elsewhere of users who are at home here. Safe to repeat."""
     WATCHABLE = "watchable"

@@ -49,7 +49,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The outer parts that a router works with, their collectors, and what the links have to show."""
+    """The outer parts that a router works with, their collectors, and the links' figures."""
 
     mesh: Mesh
     bus: Bus

@@ -5,7 +5,7 @@ from dataclasses import replace
 import msgspec
 
 from backends.errors import StoreUnavailableError
-from backends.leases.interface import Lost, NodeLease, Registry, RegionNodes
+from backends.leases.interface import Lost, NodeLease, RegionNodes, Registry
 from proto.errors import ErrorCode, RequestError
 from proto.headers import RequestHeader
 

@@ -72,8 +72,8 @@ class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     console: Annotated[
         str,
         msgspec.Meta(
-            description="Folder with the operators' console, served at /console/: clients/js/console "
-            "of the sources. Empty: no console. What it shows is /v1/status, see open_status."
+            description="Folder with the console, served at /console/: clients/js/console "
+            "of the sources. Empty: no console. It shows /v1/status, see open_status."
         ),
     ] = ""
     pages: Annotated[

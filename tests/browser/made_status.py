@@ -10,7 +10,7 @@ AROUND = (("access", 30), ("logic", 6), ("router", 4))
 
 
 def made_status(look: int = 0) -> dict[str, Any]:
-    """Return what a gateway of region eu would say at its `look`th second: relay-2 of us is down."""
+    """Return what a gateway of eu would say at its `look`th second: relay-2 of us is down."""
     all_nodes = {region: list(nodes_of(region, look)) for region in REGIONS}
     lost = relay("us", 2, look) | {"up": False, "silent_s": 12.5 + look, "links": 0}
     elsewhere = [
@@ -102,7 +102,7 @@ def around(region: str, role: str, number: int, up: list[int], look: int) -> dic
         "at_s": 100.0 + look,
         "draining": (region, role, number) == ("asia", "access", 7),
         "uplinks": {f"relay-{n}": link(look, busy // n) for n in up},
-        "deliveries": {lane: look * busy * 9 for lane in LANES},
+        "deliveries": dict.fromkeys(LANES, look * busy * 9),
     }
     if (region, role, number) == ("eu", "access", 12):
         said["pool"] = "hot-5f0c9a1b"

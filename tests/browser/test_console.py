@@ -142,7 +142,8 @@ def test_three_large_regions_have_room_for_every_node(
 
 MIDDLE_OF_A_LINK = """() => {
   const path = document.querySelector(".link[data-from='local/access-1'] .hit");
-  const { x, y } = path.getPointAtLength(path.getTotalLength() / 2).matrixTransform(path.getScreenCTM());
+  const middle = path.getPointAtLength(path.getTotalLength() / 2);
+  const { x, y } = middle.matrixTransform(path.getScreenCTM());
   return [x, y];
 }"""
 

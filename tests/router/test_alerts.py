@@ -48,5 +48,5 @@ def test_what_is_critical_comes_first() -> None:
         ("NodeDown", "relay-3"),
         ("LinksMissing", "access-1"),
     ]
-    (_, _, down, *_) = alerts(RELAYS, (lost,), "eu", {"asia": None})
+    (_, down, *_) = alerts(RELAYS, (lost,), "eu", {"asia": None})
     assert (down.severity, down.summary) == ("critical", "relay-3 has not been heard of for 12 s")

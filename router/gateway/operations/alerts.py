@@ -24,7 +24,7 @@ EXPIRES_S = 14 * 86400
 
 
 class Alert(msgspec.Struct, frozen=True):
-    """One thing to look at: `alert` is the rule's name, `node` whom it is about ("" for a region)."""
+    """One thing to look at: `alert` is the rule's name, `node` whom it is about ("": a region)."""
 
     alert: str
     severity: str

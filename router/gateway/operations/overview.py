@@ -24,8 +24,8 @@ class RelayLinks(msgspec.Struct, frozen=True):
 
 class Links(msgspec.Struct, frozen=True):
     """The connection arithmetic. `held` counts each node and relay once, `wanted` those that should
-    be, `lanes` the connections that this takes; `full_mesh` is what access nodes times routers would
-    take without relays."""
+    be, `lanes` the connections that this takes; `full_mesh` is what access nodes times routers
+    would take without relays."""
 
     held: int
     lanes: int
@@ -35,8 +35,8 @@ class Links(msgspec.Struct, frozen=True):
 
 
 class Node(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A node as its lease says, or said last: then it is not `up`, and `silent_s` is how long nothing
-    has been heard of it."""
+    """A node as its lease says, or said last: then it is not `up`, and `silent_s` is how long
+    nothing has been heard of it."""
 
     id: str
     role: str
