@@ -101,6 +101,7 @@ class AccessCollector(Collector):
         node = self._node
         gauges: Iterable[tuple[str, str, float]] = (
             ("connections", "Connections of clients.", node.sessions.connections),
+            ("max_connections", "Connections that it takes.", node.status.max_connections),
             ("users", "Users with a connection.", len(node.users)),
             ("rooms", "Rooms with members.", node.rooms.with_members),
             ("rooms_open", "Rooms open, with or without members.", len(node.rooms)),

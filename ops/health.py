@@ -8,7 +8,7 @@ import trio
 from hypercorn.config import Config
 from hypercorn.trio import serve
 from hypercorn.typing import ASGIFramework
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, ProcessCollector
 from prometheus_client import generate_latest as render_metrics
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -26,6 +26,8 @@ def application(service: Service, reloading: Reloading | None = None) -> Starlet
     its `routes()`, if it has any."""
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
+    ready = Gauge("relaymesh_ready", "Whether the node can do its work now.", registry=registry)
+    ready.set_function(lambda: float(service.ready()))
     for collector in service.collectors():
         registry.register(collector)
     if reloading is not None:

@@ -36,9 +36,7 @@ SUMMED = ("lag", "drops", "skipped")
 @options.state_dir("State folder of the cluster, where restarts are counted.")
 @options.secret_file
 @click.option("--json", "as_json", is_flag=True, help="Print the status as JSON.")
-@click.option(
-    "--watch", "watched", is_flag=True, help="Go on showing it, with rates, until Ctrl-C."
-)
+@click.option("--watch", "watched", is_flag=True, help="Go on, with rates, until Ctrl-C.")
 @click.option(
     "--interval-s",
     default=2.0,

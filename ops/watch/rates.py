@@ -42,5 +42,5 @@ def _growth(before: _Look, at_s: float, counts: Counts) -> Counts:
 
 
 def _grown(then: float, now: float) -> float:
-    """A counter that is less than it was has begun anew: those of a link do with each connection."""
+    """A counter that is less than it was has begun anew: a link's do with each connection."""
     return now if now < then else now - then

@@ -131,7 +131,7 @@ def link(look: int, per_s: int) -> dict[str, Any]:
     lanes = {
         lane: {
             "in": look * per_s * share,
-            "out": look * per_s * share // 3,
+            "out": look * (per_s * share // 3),
             "bytes_in": look * per_s * share * 200,
             "bytes_out": look * per_s * share * 70,
             "depth": 0,

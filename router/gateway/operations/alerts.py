@@ -38,14 +38,16 @@ def alerts(
     lost: Sequence[Lost],
     region: str,
     elsewhere: Mapping[str, RegionNodes | None],
+    now_s: float,
 ) -> list[Alert]:
-    """Return what there is to look at in all regions, what is critical first."""
+    """Return what there is to look at in all regions at `now_s` (Unix time), what is critical
+    first."""
     here = [(region, RegionNodes(leases, lost)), *elsewhere.items()]
-    found = [alert for name, nodes in here for alert in _region(name, nodes)]
+    found = [alert for name, nodes in here for alert in _region(name, nodes, now_s)]
     return sorted(found, key=lambda each: (each.severity != CRITICAL, each.region, each.node))
 
 
-def _region(region: str, nodes: RegionNodes | None) -> Iterator[Alert]:
+def _region(region: str, nodes: RegionNodes | None, now_s: float) -> Iterator[Alert]:
     if nodes is None:
         text = f"region {region} does not answer"
         yield Alert("RelaymeshRegionSilent", CRITICAL, region, "", text)
@@ -53,7 +55,7 @@ def _region(region: str, nodes: RegionNodes | None) -> Iterator[Alert]:
     yield from map(_lost, nodes.lost)
     relays = sum(lease.role == "relay" for lease in nodes.living)
     for lease in nodes.living:
-        for name, severity, text in _node(lease, relays):
+        for name, severity, text in _node(lease, relays, now_s):
             yield Alert(name, severity, lease.region, lease.node, f"{lease.node} {text}")
 
 
@@ -63,7 +65,7 @@ def _lost(lost: Lost) -> Alert:
     return Alert("RelaymeshNodeDown", CRITICAL, lease.region, lease.node, text)
 
 
-def _node(lease: NodeLease, relays: int) -> Iterator[tuple[str, str, str]]:
+def _node(lease: NodeLease, relays: int, now_s: float) -> Iterator[tuple[str, str, str]]:
     if lease.role != "relay":
         yield from _links(count_of(lease, "links") if "links" in lease.status else relays, relays)
     if not lease.status.get("draining") and not is_ready(lease):
@@ -73,10 +75,10 @@ def _node(lease: NodeLease, relays: int) -> Iterator[tuple[str, str, str]]:
     for topic, lag in _numbers(lease, "lag"):
         if lag > BUS_LAG:
             yield "RelaymeshBusLag", WARNING, f"sees {lag:.0f} records waiting on the bus ({topic})"
-    expires_s = lease.status.get("certificate_expires_s")
-    if isinstance(expires_s, int | float) and expires_s < EXPIRES_S:
-        text = f"has a certificate that expires in {expires_s / 86400:.1f} days"
-        yield "RelaymeshCertificateExpires", WARNING, text
+    for name, value in _numbers(lease, "certificate"):
+        if name == "expires_s" and value - now_s < EXPIRES_S:
+            text = f"has a certificate that expires in {(value - now_s) / 86400:.1f} days"
+            yield "RelaymeshCertificateExpires", WARNING, text
 
 
 def _links(links: int, relays: int) -> Iterator[tuple[str, str, str]]:

@@ -84,7 +84,8 @@ class NodeOperations:
             self._authority.caller(call.authorization).require(Scope.OPERATE)
         await self._others.look()
         seen, rules, others = self._presence, self._rules.by_room.values(), self._others
-        return overview(seen.leases, rules, seen.lost, others.own, others.nodes)
+        now_s = self._now_s()
+        return overview(seen.leases, rules, seen.lost, others.own, others.nodes, now_s)
 
     async def drain(self, call: Call, _: None) -> Drained:
         """Order the node in the path to drain; returns which life of it was told so."""

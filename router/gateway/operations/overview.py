@@ -109,9 +109,10 @@ def overview(
     lost: Sequence[Lost] = (),
     region: str = "",
     elsewhere: Mapping[str, RegionNodes | None] | None = None,
+    now_s: float = 0.0,
 ) -> Overview:
     """Return the overview of the living nodes in `leases`, of those `lost`, of the hot rooms among
-    `rules`, and of the regions `elsewhere` (`None`: it does not answer)."""
+    `rules`, and of the regions `elsewhere` (`None`: it does not answer); `now_s` is Unix time."""
     by_role: dict[str, int] = {}
     for lease in leases:
         by_role[lease.role] = by_role.get(lease.role, 0) + 1
@@ -129,7 +130,7 @@ def overview(
         hottest(leases),
         region,
         [_region(name, others[name]) for name in sorted(others)],
-        alerts(leases, lost, region, others),
+        alerts(leases, lost, region, others, now_s),
     )
 
 
