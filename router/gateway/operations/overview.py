@@ -7,8 +7,8 @@ import msgspec
 
 from backends.leases.interface import Lost, NodeLease, RegionNodes
 from proto.heat import HeatState, Rule
-from router.gateway.operations.alerts import Alert, alerts
 from router.gateway.balance import count_of, is_ready
+from router.gateway.operations.alerts import Alert, alerts
 
 LANES = 3
 MOST_ROOMS = 50
