@@ -1,15 +1,17 @@
 """What logic answers to other regions."""
 
+import msgspec
 import pytest
 import trio
 
-from backends.leases.interface import NodeLease
+from backends.leases.interface import NodeLease, RegionNodes
 from backends.leases.memory import MemoryRegistry
 from backends.routes.interface import Route
 from backends.routes.memory import MemoryRoutes
 from logic.living import Living
 from logic.presence.presence import Presence, State
 from logic.regions.at_home import at_home
+from logic.regions.leases import LeasesHandler
 from logic.regions.lives import LivesHandler
 from logic.regions.routes import MAX_CHANGES, RoutesHandler
 from mesh.lives import Lives
@@ -42,6 +44,22 @@ async def test_lives_are_the_access_nodes_of_this_region(autojump_clock: object)
     await living.refresh()
     answer = await LivesHandler(living).handle(asked(Method.LIVES), b"")
     assert decode_lives_answer(answer) == LivesAnswer([("access-1", "i1")], living.settled)
+
+
+async def test_leases_are_all_nodes_of_this_region_without_their_details(
+    autojump_clock: object,
+) -> None:
+    registry = MemoryRegistry(trio.current_time, 3.0)
+    await registry.renew(NodeLease("relay-1", "relay", "eu", "i1", "", {"nodes": ["access-1"]}))
+    await trio.sleep(4)
+    said = {"connections": 3, "im": {"devices": 2}, "moving": {"show": 9}}
+    await registry.renew(NodeLease("access-1", "access", "eu", "i1", "", said))
+    answer = await LeasesHandler(registry).handle(asked(Method.LEASES), b"")
+    living, lost = msgspec.json.decode(answer, type=RegionNodes)
+    assert living == [NodeLease("access-1", "access", "eu", "i1", "", {"connections": 3})]
+    assert [(each.lease.node, each.lease.status, each.silent_s) for each in lost] == [
+        ("relay-1", {}, 4.0)
+    ]
 
 
 async def test_connections_elsewhere_are_kept_with_their_region_and_removed() -> None:
