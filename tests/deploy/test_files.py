@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from router.gateway import alerts
+from router.gateway.operations import alerts
 from tests.deploy.expressions import ALERTS, DEPLOY, dashboard, expressions, rules, selected
 
 DOCS = Path(__file__).parents[2]
