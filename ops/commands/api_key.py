@@ -62,7 +62,7 @@ def new(
 ) -> None:
     """Make the key ID, and print its token: this once, since only its digest is kept."""
     file, secret = _where(given, state_dir), new_secret(secrets.token_bytes)
-    fields = {
+    fields: dict[str, object] = {
         "id": key_id,
         "sha256": digest(secret),
         "scopes": list(Scope) if "all" in scopes else scopes,
