@@ -12,13 +12,6 @@ CHAOS = [
     *("chaos.room", "chaos.im", "chaos.hot_room", "chaos.revoke"),
     *("chaos.rolling", "chaos.overload"),
 ]
-    "chaos.room",
-    "chaos.im",
-    "chaos.hot_room",
-    "chaos.revoke",
-    "chaos.rolling",
-    "chaos.overload",
-]
 DEMO = ["hot_room"]
 
 
