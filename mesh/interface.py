@@ -55,11 +55,10 @@ class Mesh(Protocol):
         """Withdraw the interest in `key`."""
 
     def reconfigured(self, settings: MeshSettings) -> None:
-        """Take over the keys that reload: the bounds, the certificate and, unless they are
-        discovered, the relays; those that stay are not touched.
+        """Take over the keys that reload: the bounds and, unless they are discovered, the relays;
+        those that stay are not touched.
 
-        Raises `BadAddressError` where an address is none, another `ValueError` for a certificate
-        that can't be used, and changes nothing then.
+        Raises `BadAddressError`, and changes nothing, where an address is none.
         """
 
     async def confirmed(self, room: str) -> None:

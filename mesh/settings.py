@@ -92,7 +92,7 @@ class MeshSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
             le=600,
         ),
     ] = 3.0
-    tls: Annotated[TlsSettings, RELOADS] = TlsSettings()
+    tls: TlsSettings = TlsSettings()
 
     def __post_init__(self) -> None:
         """Raise `ValueError` for a relay whose address names no three lanes, or is encrypted

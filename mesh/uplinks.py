@@ -81,7 +81,6 @@ class Uplinks:
 
     def reconfigured(self, settings: MeshSettings) -> None:
         """See `Mesh`."""
-        self._links.follow(settings.tls)
         if not settings.discover:
             self.set_relays(settings.relays)
         self._settings = settings

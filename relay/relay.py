@@ -144,11 +144,10 @@ class Relay:
     # -- a config that has changed
 
     def reconfigured(self, settings: Settings) -> None:
-        """Take over the keys that reload: bounds, the certificate, the relays of other regions.
+        """Take over the keys that reload: bounds, and the relays of other regions.
 
         Raises `ValueError`, and changes nothing, where these can't be taken over.
         """
-        self.links.follow(settings.tls)
         self._follow(settings.links)
         self.settings = self.seating.settings = settings
         self.forwarding.reconfigured(settings.max_outstanding)

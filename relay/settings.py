@@ -117,7 +117,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             le=60,
         ),
     ] = 1.0
-    tls: Annotated[TlsSettings, RELOADS] = TlsSettings()
+    tls: TlsSettings = TlsSettings()
     links: Annotated[
         tuple[RegionRelays, ...],
         RELOADS,

@@ -12,8 +12,6 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import NamedTuple, Protocol
 
-from backends.tls.settings import TlsSettings
-
 LISTENER_HOST = "relay"
 """The host name that a listener's certificate is for: only relays listen, and what they are counts,
 not their addresses."""
@@ -120,13 +118,6 @@ class Links(Protocol):
     @property
     def certificate(self) -> Certificate | None:
         """What this side shows; `None` without TLS."""
-
-    def follow(self, tls: TlsSettings) -> None:
-        """Take over the files that a changed config names; open links stay.
-
-        Raises `ValueError`, and changes nothing, for files that can't be used, and where TLS is
-        to begin or to end: both sides would have to do so at once.
-        """
 
 
 class NotSendableError(Exception):

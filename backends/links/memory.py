@@ -17,9 +17,7 @@ import trio
 
 from backends.links.end import FlowLink, Ledger
 from backends.links.flow import DIALER_WINDOW, dialer_flow, listener_flow
-from backends.links.following import refuse_change
 from backends.links.interface import Certificate, Dialed, Endpoint, Event, Happened
-from backends.tls.settings import TlsSettings
 
 RETRY_S = 0.05
 """How often a dialer tries again, as nng does."""
@@ -83,10 +81,6 @@ class MemoryNetwork:
     def certificate(self) -> Certificate | None:
         """Return `None`: there is no TLS here, though ends may be given names."""
         return None
-
-    def follow(self, tls: TlsSettings) -> None:
-        """See `Links`."""
-        refuse_change(tls, encrypted=False)
 
     def cut(self, end: str) -> None:
         """Cut every link of `end`, a URL or a dialer: both sides see it gone; dialers may come
@@ -166,10 +160,6 @@ class _DialersNetwork:
     def certificate(self) -> Certificate | None:
         """See `MemoryNetwork.certificate`."""
         return self._network.certificate
-
-    def follow(self, tls: TlsSettings) -> None:
-        """See `MemoryNetwork.follow`."""
-        self._network.follow(tls)
 
 
 class _Arrival(NamedTuple):

@@ -7,12 +7,10 @@ import trio
 
 from backends.links.diagnosis import diagnose
 from backends.links.flow import DIALER_WINDOW
-from backends.links.following import refuse_change
 from backends.links.interface import Certificate, Dialed, Endpoint
 from backends.links.nng_ends import NngDialed, NngEnd, NngListener
 from backends.links.nng_tls import SCHEME, dialer_config, listener_config
 from backends.tls.credentials import Credentials
-from backends.tls.settings import TlsSettings
 
 
 class NngLinks:
@@ -75,10 +73,6 @@ class NngLinks:
         return await trio.to_thread.run_sync(
             diagnose, url, self._credentials, abandon_on_cancel=True
         )
-
-    def follow(self, tls: TlsSettings) -> None:
-        """See `Links`; these links have no files to follow."""
-        refuse_change(tls, encrypted=False)
 
     def _require_secure(self, url: str) -> None:
         # Whoever can change an address must not be able to have us speak in the clear.

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from prometheus_client.registry import Collector
 
 from backends.links.flow import DIALER_WINDOW
-from backends.links.following import refuse_change
 from backends.links.nng import NngLinks
 from backends.tls.metrics import CertificateCollector
 from backends.tls.renewal import Renewal
@@ -28,12 +27,6 @@ class NodeLinks(NngLinks):
         """Follow the certificate's files until cancelled."""
         if self._renewal is not None:
             await self._renewal.run()
-
-    def follow(self, tls: TlsSettings) -> None:
-        """See `Links`."""
-        refuse_change(tls, encrypted=self._renewal is not None)
-        if self._renewal is not None:
-            self._renewal.use(tls.files)
 
     def collectors(self) -> Sequence[Collector]:
         """Return the collectors for `/metrics`."""

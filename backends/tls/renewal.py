@@ -30,7 +30,7 @@ class Renewal:
         self._role = role
         self._node = node
         self._tried = self._seen = files.marks()
-        self.current = self._load(files)
+        self.current = self._load()
         self.failures = 0
         """How often new files could not be used."""
         self.take: Callable[[Credentials], None] = _nothing
@@ -54,27 +54,21 @@ class Renewal:
         """Load the files; what is in use stays so if they are of no use."""
         self._tried = self._seen = await trio.to_thread.run_sync(self._files.marks)
         try:
-            self.use(self._files)
+            new = self._load()
+            self.take(new)
         except CertificateError as error:
             self.failures += 1
             log.error("certificate_refused", reason=str(error), in_use_until=self._until())
+        else:
+            self.current = new
+            self._tell()
 
-    def use(self, files: Files) -> None:
-        """Use the certificate in `files` from now on, and follow them.
-
-        Raises `CertificateError`, and changes nothing, where they can't be used.
-        """
-        new = self._load(files)
-        self.take(new)
-        self._files, self.current = files, new
-        self._tell()
-
-    def _load(self, files: Files) -> Credentials:
-        found = load(files)
+    def _load(self) -> Credentials:
+        found = load(self._files)
         if not covers(found.name, self._role, self._node):
             raise CertificateError(
                 f"cert_file: expected a certificate of {self._role}/{self._node}, "
-                f"{files.cert_file} is of {found.name or 'nobody'}"
+                f"{self._files.cert_file} is of {found.name or 'nobody'}"
             )
         return found
 

@@ -1,17 +1,21 @@
 """Loading the config of one node: file, environment, flags, checks."""
 
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 
+from backends.tls.credentials import load as load_credentials
+from backends.tls.settings import TlsSettings
 from ops.config.check import Nested, checked, typed
 from ops.config.schema import Tables, role_names, table_paths, tables_of
 from ops.config.sources import Values, from_environment, from_flags, from_tables, read_toml
 from ops.errors import Refusal
 from ops.roles import ROLES
 from ops.settings import LogSettings, NodeSettings
+from proto.certificate_names import covers
 from proto.regions import ONE_REGION, Regions
 
 
@@ -60,6 +64,7 @@ def complete(role: str, nested: Nested) -> NodeConfig:
     assert isinstance(node, NodeSettings)
     assert isinstance(log, LogSettings)
     _require_own_region(node, found[role])
+    _require_own_certificate(role, node, found[role])
     return NodeConfig(role, node, log, found[role])
 
 
@@ -72,6 +77,20 @@ def _require_own_region(node: NodeSettings, own: msgspec.Struct) -> None:
         raise Refusal(f"node.region: expected {known}, as regions.names, got text {node.region!r}")
     if any(link.region == node.region for link in getattr(own, "links", ())):
         raise Refusal(f"relay.links: region {node.region!r} is this relay's own, as node.region")
+
+
+def _require_own_certificate(role: str, node: NodeSettings, own: msgspec.Struct) -> None:
+    """Raise `Refusal` unless the certificate is this node's, where both are given."""
+    table = "tls" if role == "relay" else "mesh.tls"
+    tls: TlsSettings = attrgetter(table)(own)
+    if not tls.on or not node.id:
+        return
+    name = load_credentials(tls.files).name
+    if not covers(name, role, node.id):
+        raise Refusal(
+            f"{role}.{table}.cert_file: expected a certificate of {role}/{node.id}, as node.id, "
+            f"{tls.cert_file} is of {name or 'nobody'}"
+        )
 
 
 def role_in(file: Path) -> str:

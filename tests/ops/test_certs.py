@@ -117,3 +117,37 @@ def test_a_local_cluster_gives_every_node_a_certificate_that_has_time(tmp_path: 
     assert all((each.ends - now).days > 360 for each in new)
     prepare_certificates(Folder(tmp_path), every)
     assert Folder(tmp_path).issued() == new
+
+
+@pytest.mark.parametrize(
+    ("role", "shown", "complaint"),
+    [
+        ("access", "access/access-1", ""),
+        ("relay", "relay/*", ""),
+        (
+            "access",
+            "access/access-2",
+            "access.mesh.tls.cert_file: expected a",
+        ),
+        (
+            "relay",
+            "access/access-1",
+            "relay.tls.cert_file: expected a",
+        ),
+    ],
+)
+def test_a_config_has_the_certificate_of_its_own_node(
+    folder: Path, role: str, shown: str, complaint: str
+) -> None:
+    table = "relay.tls" if role == "relay" else f"{role}.mesh.tls"
+    address = {"relay": "relay.listen", "access": "access.mesh.relays"}[role]
+    files = Folder(folder).issue(*shown.split("/"))
+    file = folder / "node.toml"
+    file.write_text(f'[node]\nid = "{role}-1"\n[{role}]\n')
+    sets = [f"{table}.{key}={path}" for key, path in files._asdict().items()]
+    sets.append(f"{address}=tls+tcp://127.0.0.1:7730")
+    flags = [part for each in sets for part in ("--set", each)]
+    result = CliRunner().invoke(relaymesh, ["config", "check", str(file), "--role", role, *flags])
+    assert (result.exit_code, result.output.startswith(f"Error: {complaint}")) == (
+        (2, True) if complaint else (0, False)
+    )

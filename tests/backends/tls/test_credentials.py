@@ -13,7 +13,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
-from backends.links.memory import MemoryNetwork
 from backends.links.node_links import NodeLinks
 from backends.tls.credentials import Credentials, load
 from backends.tls.errors import CertificateError
@@ -186,7 +185,7 @@ async def test_new_files_of_no_use_change_nothing(files: Files, certs: Folder, h
     assert (len(taken.all), renewal.failures) == (1, 1)
 
 
-async def test_the_end_of_the_certificate_is_in_metrics_and_follows_the_config(
+async def test_the_end_of_the_certificate_is_in_metrics_and_status(
     files: Files, certs: Folder
 ) -> None:
     links = NodeLinks(TlsSettings(**files._asdict()), "access", "access-1")
@@ -200,12 +199,9 @@ async def test_the_end_of_the_certificate_is_in_metrics_and_follows_the_config(
         )
 
     assert ends("access/access-1") == load(files).expires_s
-    later = certs.issue("access", "*", days=700)
-    links.follow(TlsSettings(**later._asdict()))
-    assert ends("access/*") == load(later).expires_s
-    in_days = (load(later).expires_s - dt.datetime.now(dt.UTC).timestamp()) / 24 / 3600
+    later = load(certs.issue("access", "access-1", days=700))
+    in_days = (later.expires_s - dt.datetime.now(dt.UTC).timestamp()) / 24 / 3600
     assert round(in_days) == 700
-    with pytest.raises(ValueError, match="takes a restart"):
-        links.follow(TlsSettings())
-    with pytest.raises(ValueError, match="takes a restart"):
-        MemoryNetwork().follow(TlsSettings(**later._asdict()))
+    assert links.certificate == ("access/access-1", load(files).expires_s)
+    links.use(later)
+    assert links.certificate == ("access/access-1", later.expires_s)

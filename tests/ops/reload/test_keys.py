@@ -10,6 +10,7 @@ import trio
 import trustme
 
 import ops.logging
+from ops.certs.folder import Folder
 from ops.config.check import value_at
 from ops.config.load import NodeConfig
 from ops.config.reload import reload
@@ -19,7 +20,7 @@ from ops.roles import ROLES
 from tests.conftest import RedisServer
 from tests.ops.reload.another import another
 from tests.ops.reload.files import jwks, pem, private_pem
-from tests.ops.reload.running import RUNNING, Data, config_of, data_of
+from tests.ops.reload.running import NOWHERE, RELAY, RUNNING, Data, config_of, data_of
 from tests.ops.reload.seen import gone_by
 
 NEXT = "n" * 32
@@ -118,13 +119,29 @@ WITH_OTHERS: dict[str, Data] = {
 """Keys that can't be changed alone, or to anything."""
 
 
-def with_another(role: str, data: Data, key: Key, certificate: str) -> Data:
+def with_certificate(role: str, certs: Folder) -> Data:
+    """What links with certificates take."""
+    files, where = (
+        certs.issue(role, f"{role}-1")._asdict(),
+        "tls" if role == "relay" else "mesh.tls",
+    )
+    links = [{"region": "eu", "relays": [f"tls+{NOWHERE}"]}]
+    relay = {"listen": f"tls+{RELAY}", "links": links}
+    return {
+        **{f"{where}.{name}": file for name, file in files.items()},
+        **(relay if role == "relay" else {"mesh.relays": [f"tls+{NOWHERE}"]}),
+    }
+
+
+def with_another(role: str, data: Data, key: Key, certificate: str, certs: Folder) -> Data:
     """The config with another value of `key`, and what that takes."""
     more = {"edge.tls_cert": certificate, "edge.tls_key": certificate}
     others = next(
         (each for name, each in WITH_OTHERS.items() if key.dotted.endswith(name)),
         more if key.path[-1] in ("tls_cert", "tls_key") else None,
     )
+    if key.path[-2] == "tls":
+        others = with_certificate(role, certs)
     keys = keys_of(tables_of(role))
     if others is None:
         return with_value(data, key, another(key, value_at(data, key.path) or key.default))
@@ -136,12 +153,12 @@ def with_another(role: str, data: Data, key: Key, certificate: str) -> Data:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_each_other_key_is_named_as_waiting_for_a_restart(
-    role: str, tmp_path: Path, certificate: str
+    role: str, tmp_path: Path, certificate: str, certs: Folder
 ) -> None:
     data = data_of(role, tmp_path, "redis://127.0.0.1:9", "sqlite:///im.db")
     running, missed = config_of(role, data), {}
     for key in keys_by_mark(role, reloads=False):
-        found = reload(running, config_of(role, with_another(role, data, key, certificate)))
+        found = reload(running, config_of(role, with_another(role, data, key, certificate, certs)))
         if found.config != running or key.dotted not in found.waiting or found.taken:
             missed[key.dotted] = found
     assert missed == {}
