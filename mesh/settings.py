@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from backends.tls.settings import TlsSettings
+from backends.tls.settings import NO_TLS, TlsSettings
 from mesh.addresses import BadAddressError, lane_urls, refuse_other_scheme
 from proto.settings_types import RELOADS
 
@@ -92,7 +92,7 @@ class MeshSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
             le=600,
         ),
     ] = 3.0
-    tls: TlsSettings = TlsSettings()
+    tls: TlsSettings = NO_TLS
 
     def __post_init__(self) -> None:
         """Raise `ValueError` for a relay whose address names no three lanes, or is encrypted

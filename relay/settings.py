@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from backends.bus.settings import BusSettings
-from backends.tls.settings import TlsSettings
+from backends.tls.settings import NO_TLS, TlsSettings
 from mesh.addresses import BadAddressError, refuse_other_scheme
 from proto.regions import ONE_REGION, Regions
 from proto.settings_types import RELOADS, Secret
@@ -117,7 +117,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             le=60,
         ),
     ] = 1.0
-    tls: TlsSettings = TlsSettings()
+    tls: TlsSettings = NO_TLS
     links: Annotated[
         tuple[RegionRelays, ...],
         RELOADS,

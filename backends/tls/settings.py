@@ -54,3 +54,6 @@ class TlsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     def files(self) -> Files:
         """The files by name."""
         return Files(self.ca_file, self.cert_file, self.key_file)
+
+
+NO_TLS = TlsSettings()

@@ -1,14 +1,13 @@
 """Loading the config of one node: file, environment, flags, checks."""
 
 from collections.abc import Mapping, Sequence
-from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 
 from backends.tls.credentials import load as load_credentials
-from backends.tls.settings import TlsSettings
+from backends.tls.settings import NO_TLS, TlsSettings
 from ops.config.check import Nested, checked, typed
 from ops.config.schema import Tables, role_names, table_paths, tables_of
 from ops.config.sources import Values, from_environment, from_flags, from_tables, read_toml
@@ -81,8 +80,8 @@ def _require_own_region(node: NodeSettings, own: msgspec.Struct) -> None:
 
 def _require_own_certificate(role: str, node: NodeSettings, own: msgspec.Struct) -> None:
     """Raise `Refusal` unless the certificate is this node's, where both are given."""
-    table = "tls" if role == "relay" else "mesh.tls"
-    tls: TlsSettings = attrgetter(table)(own)
+    table, owner = ("tls", own) if role == "relay" else ("mesh.tls", getattr(own, "mesh", None))
+    tls: TlsSettings = getattr(owner, "tls", NO_TLS)
     if not tls.on or not node.id:
         return
     name = load_credentials(tls.files).name
