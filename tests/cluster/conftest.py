@@ -29,7 +29,7 @@ from tests.cluster.independent_client import Connection, Frame, greeted
 PATIENCE_S = 30.0
 CHAT_EVERY_S = 0.05
 CLUSTERS = {"cluster", "hasty"}
-"""The fixtures with a cluster that takes seconds to start."""
+"""The fixtures with a cluster, which takes seconds to start, and some of the CPU while it runs."""
 _rooms = count(1)
 
 
@@ -213,9 +213,9 @@ def dialed(url: str, files: Files) -> Iterator[pynng.Pair1]:
         yield socket
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A running cluster for all tests."""
+    """A running cluster for all tests of this folder."""
     running = Cluster(tmp_path_factory.mktemp("cluster") / "state")
     yield running
     running.stop()
@@ -234,7 +234,7 @@ HASTY = {
 """Settings with which what takes minutes, or thousands of messages, takes seconds."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A running cluster with short times and small limits, its database on a small disk."""
     folder = tmp_path_factory.mktemp("hasty")

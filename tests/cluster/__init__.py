@@ -1,0 +1,1 @@
+"""Tests on real clusters. A package, so that a cluster ends with the last test that needs it."""
