@@ -57,6 +57,7 @@ def test_killed_processes_lose_no_instant_message_that_was_acknowledged() -> Non
     assert set(result["killed"]) == {"access", "relay", "router", "logic", "redis", "bus"}
 
 
+@pytest.mark.timed
 def test_who_is_revoked_is_closed_within_a_second_while_a_relay_is_killed() -> None:
     code, result = relaymesh("chaos", "revoke", "--users", "12", "--seed", "3")
     assert code == 0, result

@@ -17,6 +17,7 @@ LEASE_OF_ANOTHER = "rm:{nodes}:lease:access-2"
 """Of the node that Bob is on: docs/store.md."""
 
 
+@pytest.mark.timed
 async def test_a_killed_node_s_users_are_offline_soon_after_its_lease(
     cluster: Cluster, room: str
 ) -> None:
