@@ -29,7 +29,9 @@ def load_keys(name: str) -> list[ApiKey]:
     except OSError as error:
         raise ValueError(f"gateway.api_keys_file: {name}: {error.strerror}") from None
     except (msgspec.ValidationError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"gateway.api_keys_file: {name}: {error}") from None
+        # Not in msgspec's own form: the config reads a place of its own out of that.
+        reason = str(error).replace(" - at `$.", ", at `")
+        raise ValueError(f"gateway.api_keys_file: {name}: {reason}") from None
     _check_once(name, found)
     return found
 

@@ -32,3 +32,12 @@ def jwks(folder: Path, kid: str) -> str:
     file = folder / f"{kid}.json"
     file.write_text(json.dumps({"keys": [key]}))
     return str(file)
+
+
+def api_keys(folder: Path, key_id: str) -> str:
+    """One API key of a back end."""
+    file = folder / "api-keys.toml"
+    file.write_text(
+        f'[[keys]]\nid = "{key_id}"\nsha256 = "{"0" * 64}"\nscopes = ["publish:room"]\n'
+    )
+    return str(file)

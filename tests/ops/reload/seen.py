@@ -119,10 +119,11 @@ RELAY = {
 }
 ROUTER = {
     **EVERY,
-    **tokens("router.tokens", lambda it: it._gateway._keyring, lambda it: it._gateway.api._own),
+    **tokens("router.tokens", lambda it: it._gateway._keyring, lambda it: it._gateway._own),
     **mesh("router.mesh", lambda it: it._parts.mesh),
     "router.costs.": lambda it: it._deliverer.costs,
-    "router.gateway.": lambda it: it._gateway.api.settings,
+    "router.gateway.": lambda it: it._gateway._current(),
+    "router.gateway.api_keys_file": lambda it: list(it._gateway.api_keys._keys),
     "router.heat.": lambda it: it._heat._settings,
     "router.heat.prepare_s": lambda it: {
         it._heat._provisioning.answer_within_s,

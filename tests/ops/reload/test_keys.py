@@ -19,7 +19,7 @@ from ops.config.schema import Key, keys_of, tables_of
 from ops.roles import ROLES
 from tests.conftest import RedisServer
 from tests.ops.reload.another import another
-from tests.ops.reload.files import jwks, pem, private_pem
+from tests.ops.reload.files import api_keys, jwks, pem, private_pem
 from tests.ops.reload.running import NOWHERE, RELAY, RUNNING, Data, config_of, data_of
 from tests.ops.reload.seen import gone_by
 
@@ -55,6 +55,7 @@ def say(tmp_path: Path) -> Any:
         "tokens.jwks_file": (third, ["", "", "first", "third"]),
         "tokens.algorithms": (["EdDSA"], {"EdDSA"}),
         "tokens.issuers": (["https://a.example"], {"https://a.example"}),
+        "gateway.api_keys_file": (api_keys(tmp_path, "key-1"), ["key-1"]),
         "mesh.relays": ([FAR], [FAR]),
         "auth.key_files": ([signing], ["signing"]),
         "auth.secret": (NEXT, NEXT),
