@@ -24,8 +24,9 @@ _COLUMNS = [accounts.c[name] for name in Account._fields]
 
 def add_account(connection: Connection, account: Account) -> bool:
     """Keep a new account; false where its name is taken."""
-    insert = insert_or(connection, accounts).on_conflict_do_nothing()
-    return connection.execute(insert, account._asdict()).rowcount == 1
+    # With `returning`, as not every driver counts the rows of an insert.
+    insert = insert_or(connection, accounts).on_conflict_do_nothing().returning(accounts.c.uid)
+    return connection.scalar(insert, account._asdict()) is not None
 
 
 def account_called(connection: Connection, name_key: str) -> Account | None:
