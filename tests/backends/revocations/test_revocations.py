@@ -1,14 +1,15 @@
 """One suite for revocations in memory and in Redis."""
 
-from typing import Any
-
 import pytest
 
+from backends.redis.client import open_redis
+from backends.redis.settings import StoreSettings
 from backends.revocations.interface import PAGE, Revocations
 from backends.revocations.memory import MemoryRevocations
 from backends.revocations.redis import RedisRevocations
 from proto.auth_services import Revocation
 from tests.backends.conftest import StoreWorld
+from tests.conftest import RedisServer
 
 HOUR_MS = 3_600_000
 
@@ -106,12 +107,12 @@ async def test_many_come_in_pages(revocations: Revocations, store_world: StoreWo
     assert len(seen) == PAGE + 1
 
 
-async def test_versions_grow_over_a_loss_of_the_data(store_world: StoreWorld) -> None:
-    if store_world.redis is None:
-        pytest.skip("a process that loses its memory is gone")
-    store: Any = RedisRevocations(store_world.redis, now_ms=store_world.now_ms)
-    await store.revoke([of_user(store_world)])
-    version = (await store.since(0)).version
-    await store_world.redis.call("", ("FLUSHALL",))
-    await store.revoke([of_user(store_world, "bob")])
-    assert [each.uid for each in (await store.since(version)).revocations] == ["bob"]
+async def test_versions_grow_over_a_loss_of_the_data(shared_redis: RedisServer) -> None:
+    world = StoreWorld()
+    async with open_redis(StoreSettings(url=shared_redis.url)) as redis:
+        store = RedisRevocations(redis, now_ms=world.now_ms)
+        await store.revoke([of_user(world)])
+        version = (await store.since(0)).version
+        await redis.call("", ("FLUSHALL",))
+        await store.revoke([of_user(world, "bob")])
+        assert [each.uid for each in (await store.since(version)).revocations] == ["bob"]
