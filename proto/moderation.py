@@ -73,13 +73,14 @@ class ModerateOk(msgspec.Struct, frozen=True):
 
 
 class ModerationPush(msgspec.Struct, frozen=True):
-    """The fields of a `moderation` push: `by` did `action`, as `by_role`, to `uid` ("": to the
-    room). `until_ms` in Unix milliseconds, 0 for good; `interval_ms` of `slow`, `role` of
+    """The fields of a `moderation` push: `by`, who is shown as `name`, did `action` as `by_role` to
+    `uid` ("": to the room). `until_ms` in Unix milliseconds, 0 for good; `interval_ms` of `slow`, `role` of
     `grant`."""
 
     action: Action
     uid: str
     by: str
+    name: str
     by_role: str
     until_ms: int
     interval_ms: int

@@ -24,6 +24,7 @@ class Moderator:
     """Who asks, and the role that counts: the token's, or the one given in the room."""
 
     uid: str
+    name: str
     role: str
 
 
@@ -58,6 +59,7 @@ def push_of(asked: Moderate, by: Moderator, mid: str, now_ms: int, trace: str) -
         action=asked.action,
         uid=asked.uid or "",
         by=by.uid,
+        name=by.name,
         by_role=by.role,
         until_ms=until_ms(asked, now_ms),
         interval_ms=(asked.interval_s or 0) * 1000,

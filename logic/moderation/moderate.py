@@ -61,7 +61,7 @@ class ModerateHandler:
         role = higher(header.role, own)
         of = "" if asked.uid is None else await self._role_of(asked.uid, target, header, role)
         permissions.require(role, asked.action, of=of, granted=asked.role or "")
-        return Moderator(header.uid, role)
+        return Moderator(header.uid, header.name, role)
 
     async def _role_of(self, uid: str, given: str, header: RequestHeader, own: str) -> str:
         if uid == header.uid:

@@ -152,6 +152,62 @@ def test_page_works_by_keyboard_alone(pages: tuple[Page, Page]) -> None:
     assert bob.page.evaluate("document.activeElement.id") == "gifts"
 
 
+def test_a_host_moderates_at_a_name(
+    gateway: str, browser: "playwright.Browser", tmp_path: Path
+) -> None:
+    room = f"test-{time.monotonic_ns()}"
+    ann = Page(browser, gateway, f"room={room}&name=Ann&host=1&node=access-1", 1280, "dark")
+    bob = Page(browser, gateway, f"room={room}&name=Bob&node=access-2", 390, "light")
+    bob.say("spam spam")
+    ann.sees(".message .body", "spam spam")
+
+    def at_bob(action: str) -> None:
+        ann.page.click(".message .name >> nth=0")
+        ann.page.click(f"#menu [data-action={action}]")
+
+    ann.page.click(".message .name >> nth=0")
+    _take_pictures((ann, bob), tmp_path, "menu")
+    ann.page.click("#menu [data-action=mute]")
+    bob.sees(".note", "Ann muted Bob until")
+    bob.say("more spam")
+    bob.sees(".problem", "you are muted until")
+    at_bob("unmute")
+    bob.sees(".note", "Ann lets Bob speak again")
+
+    ann.page.click("#slow")
+    bob.sees(".note", "Ann slowed the chat: a message each 10 s")
+    bob.say("one")
+    ann.sees(".message .body", "one")
+    bob.say("two")
+    bob.sees(".problem", "slow mode: wait")
+    ann.page.click("#slow")
+    ann.sees(".note", "Ann ended slow mode")
+
+    at_bob("grant")
+    bob.sees(".note", "Ann made Bob a moderator")
+    assert bob.page.is_visible("#slow")
+    at_bob("revoke_role")
+    bob.sees(".note", "Ann took the role of Bob back")
+    assert not bob.page.is_visible("#slow")
+
+    at_bob("kick")
+    bob.sees("#removed", "You were sent out")
+    _take_pictures((ann, bob), tmp_path, "kicked")
+    bob.page.click("#removed-back")
+    bob.say("back again")
+    ann.sees(".message .body", "back again")
+    at_bob("ban")
+    bob.sees("#removed", "You are banned")
+    assert not bob.page.is_visible("#removed-back")
+    _take_pictures((ann, bob), tmp_path, "banned")
+    bob.page.reload()
+    bob.sees("#removed", "You are banned")
+    problems = ann.problems + bob.problems
+    for page in (ann, bob):
+        page.context.close()
+    assert problems == []
+
+
 def _take_pictures(pages: tuple[Page, Page], tmp_path: Path, name: str) -> None:
     folder = Path(os.environ.get("DEMO_SCREENSHOTS") or tmp_path)
     folder.mkdir(parents=True, exist_ok=True)

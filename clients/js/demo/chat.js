@@ -4,6 +4,7 @@ import { lookOf } from "./gifts.js";
 import { byId, dressAvatar, icon, make } from "./look.js";
 
 const MOST_LINES = 300;
+const BADGES = { host: "Host", moderator: "Moderator" };
 const NEAR_PX = 80;
 
 const log = byId("log");
@@ -53,12 +54,20 @@ export function showNote(text) {
 function lineOf(frame, kind, isOwn) {
   const line = make("li", `message ${kind}${isOwn ? " own" : ""}`);
   const who = make("div", "who");
-  who.append(make("b", "", frame.name || frame.uid));
-  if (frame.role === "host") who.append(make("span", "badge host", "Host"));
+  who.append(isOwn ? make("b", "", frame.name || frame.uid) : nameButton(frame));
+  if (BADGES[frame.role]) who.append(make("span", `badge ${frame.role}`, BADGES[frame.role]));
   const right = make("div");
   right.append(who, bodyOf(frame, kind));
   line.append(dressAvatar(make("span", "avatar"), frame.uid, frame.name), right);
   return line;
+}
+
+/** A name to press, for those who moderate; to others it looks and acts like text. */
+function nameButton({ uid, name }) {
+  const button = make("button", "name", name || uid);
+  button.type = "button";
+  button.dataset.uid = uid;
+  return button;
 }
 
 function bodyOf(frame, kind) {

@@ -8,6 +8,8 @@ import { showFailed, showMessage, showNote, showPending } from "./chat.js";
 import { fillTray, showGift } from "./gifts.js";
 import { startTotal, takeTotal, wireLikeButton } from "./hearts.js";
 import { byId, dressAvatar, replay } from "./look.js";
+import { nameOf, showModeration, showRemoved, showRole, whyRefused, wireModeration } from "./moderation.js";
+import { demoReceipt } from "./receipt.js";
 import { wireTheme } from "./theme.js";
 import { demoToken } from "./token.js";
 import { countFault, showCarrier, showNode, showState, tookOwn, tookPush } from "./wire.js";
@@ -53,11 +55,17 @@ async function enter(name, room, host) {
   wireComposer(client);
   wireLikeButton(byId("like"), (count) => client.like(room, count));
   fillTray(byId("tray"), ({ gift, value }) => give(client, gift, value));
+  wireModeration((asked) => client.moderate(room, asked), () => me.role);
   addEventListener("pagehide", () => client.close());
+  await join(client);
+}
+
+async function join(client) {
   try {
-    await client.join(room, { history: HISTORY });
+    await client.join(me.room, { history: HISTORY });
   } catch (error) {
-    showState("closed", error.message);
+    if (error.code !== "banned") showState("closed", error.message);
+    else showRemoved({ reason: "banned", untilMs: Date.now() + error.retryAfterMs }, () => {});
   }
 }
 
@@ -79,6 +87,7 @@ function listen(client) {
   });
   client.on("closed", ({ error }) => showState("closed", error.message));
   client.on("joined", joined);
+  client.on("removed", (removed) => showRemoved(removed, () => join(client)));
   client.on("push", pushed);
   client.on("skipped", ({ priority, first, last }) => missed("skipped", priority, first, last));
   client.on("lost", ({ priority, first, last }) => missed("lost", priority, first, last));
@@ -88,12 +97,17 @@ function listen(client) {
 }
 
 function joined({ online, likes, carrier, role, resumed }) {
-  me.role = role;
-  byId("speak").hidden = role !== "host";
+  takeRole(role);
   byId("online").textContent = online.toLocaleString();
   showCarrier(carrier);
   if (resumed) takeTotal(likes);
   else startTotal(likes);
+}
+
+function takeRole(role) {
+  me.role = role;
+  byId("speak").hidden = role !== "host";
+  showRole(role);
 }
 
 function missed(kind, priority, first, last) {
@@ -112,11 +126,18 @@ const SHOW = {
     showSpeech(frame);
   },
   notice: (frame) => showNote(typeof frame.data === "string" ? frame.data : JSON.stringify(frame.data)),
+  moderation(frame) {
+    showModeration(frame);
+    if (frame.uid !== me.uid || !isFresh(frame)) return;
+    if (frame.action === "grant") takeRole(frame.role);
+    if (frame.action === "revoke_role") takeRole("viewer");
+  },
   likes: (frame) => takeTotal(frame.total),
   online: (frame) => (byId("online").textContent = frame.online.toLocaleString()),
 };
 
 function pushed({ kind, priority, seq, frame }) {
+  if (kind !== "moderation") nameOf(frame.uid, frame.name);
   SHOW[kind]?.(frame, priority);
   tookPush(Date.now() - frame.ts, priority, seq);
   const began = sentAt.get(frame.mid);
@@ -162,9 +183,10 @@ function wireComposer(client) {
 }
 
 function give(client, gift, value) {
-  publish("gift", { gift, value, count: 1, text: "" }, (mid) =>
-    client.gift(me.room, { gift, value }, { mid }),
-  );
+  publish("gift", { gift, value, count: 1, text: "" }, async (mid) => {
+    const receipt = await demoReceipt({ uid: me.uid, room: me.room, gift, value });
+    await client.gift(me.room, { gift, value, receipt }, { mid });
+  });
 }
 
 /** Each leaves when the one before is answered: the room hears them in the order of their writing. */
@@ -181,7 +203,7 @@ async function settle(mid, send) {
     await send(mid);
   } catch (error) {
     sentAt.delete(mid);
-    showFailed(mid, error.message);
+    showFailed(mid, whyRefused(error));
   }
 }
 

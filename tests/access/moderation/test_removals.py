@@ -24,6 +24,7 @@ def moderated(world):
             "action": action,
             "uid": uid,
             "by": "mo",
+            "name": "Mo",
             "by_role": "moderator",
             "until_ms": 0,
             "interval_ms": 0,

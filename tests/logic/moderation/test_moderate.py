@@ -67,6 +67,7 @@ async def test_a_mute_is_answered_told_in_the_urgent_stream_and_holds(
         "action": "mute",
         "uid": "ann",
         "by": "mo",
+        "name": "Ann",
         "by_role": "moderator",
         "until_ms": START_MS + 60_000,
         "interval_ms": 0,
