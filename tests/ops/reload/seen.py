@@ -71,6 +71,13 @@ def rates(table: str, names: dict[str, tuple[str, int]]) -> Looks:
     return looks
 
 
+def rate(keys: str, found: Look) -> Looks:
+    return {
+        f"{keys}_per_s": lambda it: found(it).per_s,
+        f"{keys}_burst": lambda it: found(it).burst,
+    }
+
+
 def level(_: Any) -> str:
     number = ops.logging._Logger.get_effective_level(None)  # type: ignore[attr-defined]
     return {20: "info", 10: "debug", 30: "warning", 40: "error"}[number]
@@ -89,6 +96,19 @@ ACCESS = {
     "access.chat_target_ms": lambda it: it.node.chat._target_s * 1000,
     "access.client.expiry_warning_s": lambda it: it.node.expiry.warning_s,
     "access.client.": lambda it: it.node.sessions._limits,
+    **rate("access.client.frames", lambda it: it.node.sessions._limits.frames),
+    **rate("access.client.joins", lambda it: it.node.sessions._limits.joins),
+    "access.user.max_connections": lambda it: it.node.user_connections.most,
+    **rate("access.user.frames", lambda it: it.node.rates._frames.rate),
+    **rate("access.user.joins", lambda it: it.node.rates._joins.rate),
+    "access.edge.request.": lambda it: it._server.settings,
+    "access.edge.request.max_bytes": lambda it: it._server.settings.max_request_bytes,
+    "access.edge.inbound.max_fragments": lambda it: it._server.settings.max_fragments,
+    **rate("access.edge.inbound.bytes", lambda it: it._server.settings.inbound_bytes),
+    **rate("access.edge.inbound.pings", lambda it: it._server.settings.pings),
+    "access.edge.address.": lambda it: it._server.addresses._limits,
+    **rate("access.edge.address.handshakes", lambda it: it._server.addresses._handshakes.rate),
+    **rate("access.edge.address.failures", lambda it: it._server.addresses._failures.rate),
     "access.room.": lambda it: it.node.rooms.settings,
     "access.im.max_devices": lambda it: it.node.messaging.devices.max_devices,
     "access.edge.": lambda it: it._server.settings,

@@ -59,6 +59,7 @@ def say(tmp_path: Path) -> Any:
         "mesh.relays": ([FAR], [FAR]),
         "auth.key_files": ([signing], ["signing"]),
         "auth.secret": (NEXT, NEXT),
+        "trusted_proxies": (["10.0.0.0/8"], ["10.0.0.0/8"]),
         "relay.links": (links, links),
         "webhook.secret": (NEXT, NEXT),
         "provisioner.secret": (NEXT, NEXT),
