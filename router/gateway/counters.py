@@ -17,6 +17,8 @@ class GatewayCounters:
         """Calls answered with the first answer of their idempotency key."""
         self.limited = 0
         """Calls refused since their API key had called too often."""
+        self.turned_away = 0
+        """Requests sent away by the guard: too much from an address, or from all."""
         self.calls: Counter[str] = Counter()
         """Calls answered with success, by operation."""
         self.errors: Counter[str] = Counter()

@@ -21,6 +21,7 @@ from proto.ids import RandomBits
 from router.gateway.authority import Authority
 from router.gateway.balance import Balance
 from router.gateway.counters import GatewayCounters
+from router.gateway.guard import Guard
 from router.gateway.keys.file import load_keys
 from router.gateway.keys.ring import ApiKeys
 from router.gateway.limits import CallLimits, LimitOf
@@ -91,7 +92,10 @@ class Gateway:
             around.random_bits,
         )
         self.operations = self._with_batch(self._operations())
-        self.routes = routes(self.operations, self._pipeline, self.counters, self._current)
+        self.guard = Guard(settings.gateway, self.counters)
+        self.routes = self.guard.before(
+            routes(self.operations, self._pipeline, self.counters, self._current)
+        )
 
     @property
     def lapses(self) -> int:
@@ -106,6 +110,7 @@ class Gateway:
         self._keyring.replace(keyring)
         self._own.replace(own)
         self.api_keys.replace(api_keys)
+        self.guard.reconfigured(settings.gateway)
         self._settings = settings
 
     def _current(self) -> GatewaySettings:

@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 
 from proto.settings_types import RELOADS, Secret
+from router.gateway.address_settings import AddressSettings
 
 
 class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -38,6 +39,16 @@ class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
             le=100_000,
         ),
     ] = 256
+    max_requests: Annotated[
+        int,
+        RELOADS,
+        msgspec.Meta(
+            description="Requests at work at a time, those whose body is still to come included; "
+            "more are answered `overloaded`. 1,000: a few seconds of clients that connect.",
+            ge=1,
+            le=100_000,
+        ),
+    ] = 1000
     api_keys_file: Annotated[
         str,
         RELOADS,
@@ -83,3 +94,4 @@ class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
             "no pages, as production serves its own."
         ),
     ] = ""
+    address: Annotated[AddressSettings, RELOADS] = AddressSettings()
