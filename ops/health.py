@@ -1,13 +1,7 @@
 """HTTP of a node: `/healthz`, `/readyz`, `/metrics`, `/statusz`, and the role's own routes."""
 
-import logging
 import socket
-from typing import cast
 
-import trio
-from hypercorn.config import Config
-from hypercorn.trio import serve
-from hypercorn.typing import ASGIFramework
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, ProcessCollector
 from prometheus_client import generate_latest as render_metrics
 from starlette.applications import Starlette
@@ -71,27 +65,6 @@ def url_of(server: socket.socket) -> str:
     """Return the `http://` URL of a listening socket."""
     host, port = server.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-async def serve_http(
-    app: Starlette,
-    server: socket.socket,
-    *,
-    stopping: trio.Event,
-    task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED,
-) -> None:
-    """Serve `app` on the listening socket `server`, which this owns from now, until `stopping`."""
-    config = Config()
-    config.bind = [f"fd://{server.detach()}"]
-    config.accesslog = None
-    # Through the standard logger, so that its lines take the form of ours (ops.logging).
-    config.errorlog = logging.getLogger("hypercorn.error")
-    config.loglevel = "WARNING"
-    config.graceful_timeout = 1.0
-    config.include_server_header = False
-    # The same ASGI, written down with other type aliases.
-    asgi = cast("ASGIFramework", app)
-    await serve(asgi, config, shutdown_trigger=stopping.wait, task_status=task_status)
 
 
 def _routes_of(service: Service) -> list[BaseRoute]:

@@ -13,7 +13,8 @@ import trio
 from ops.config.load import NodeConfig
 from ops.config.reloading import Reloading
 from ops.errors import Failure
-from ops.health import application, listen, serve_http, url_of
+from ops.health import application, listen, url_of
+from ops.http_serving import serve_http
 from ops.roles import Run, Service
 from ops.supervision import Supervision
 from proto.identity import NodeIdentity
@@ -69,7 +70,13 @@ async def _serve(
     async with trio.open_nursery() as http:
         async with trio.open_nursery() as role:
             service = await role.start(partial(run, config.own, identity, stopping=stopping))
-            serve = partial(serve_http, application(service, reloading), server, stopping=drained)
+            serve = partial(
+                serve_http,
+                application(service, reloading),
+                server,
+                stopping=drained,
+                most=config.node.http_connections,
+            )
             await http.start(serve)
             role.start_soon(_announce, service, identity, supervision, stopping)
             if reloading is not None:

@@ -38,6 +38,15 @@ class NodeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
             examples=["127.0.0.1:7780"],
         ),
     ] = "127.0.0.1:0"
+    http_connections: Annotated[
+        int,
+        msgspec.Meta(
+            description="Connections to `http` at a time; beyond it others are answered 503 with "
+            "Retry-After. 1,000: clients ask the gateway once for each connect, and are gone.",
+            ge=1,
+            le=100_000,
+        ),
+    ] = 1000
     drain_s: Annotated[
         float,
         msgspec.Meta(

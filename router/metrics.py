@@ -40,6 +40,7 @@ _OF_GATEWAY = (
     ("pushes", "Messages of back ends that logic has published."),
     ("refused", "Calls of back ends refused because too many waited."),
     ("limited", "Calls refused since their API key had called too often."),
+    ("turned_away", "Requests sent away: too much from an address, or from all."),
     ("replayed", "Calls answered with the first answer of their idempotency key."),
 )
 

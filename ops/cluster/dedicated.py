@@ -8,7 +8,8 @@ import trio
 from ops.cluster.plan import Node, Plan
 from ops.cluster.pools import PoolServer
 from ops.cluster.slots import Slots
-from ops.health import listen, serve_http
+from ops.health import listen
+from ops.http_serving import serve_http
 from ops.processes.child import Program, Report
 from ops.processes.supervisor import Supervisor
 

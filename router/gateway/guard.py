@@ -1,8 +1,8 @@
 """Before all paths of the gateway: whose request it is, and whether it may be made now."""
 
-from collections.abc import Sequence
+import random
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import trio
 from starlette.datastructures import Headers
@@ -12,12 +12,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from backends.addresses import Proxies, network_of
 from backends.rate_limit.local import LocalRates
 from proto.errors import ErrorBody, ErrorCode, RequestError
+from proto.ids import new_id
 from router.gateway.counters import GatewayCounters
 from router.gateway.problems import problem, response
 from router.gateway.settings import GatewaySettings
 
 FULL_RETRY_MS = 1000
 UNAUTHORISED = 401
+_random_bits = random.SystemRandom().getrandbits
 
 
 class Guard:
@@ -48,7 +50,7 @@ class Guard:
         return self._proxies.client_of(peer, Headers(scope=scope).getlist("x-forwarded-for"))
 
     @contextmanager
-    def place(self, host: str) -> Any:
+    def place(self, host: str) -> Iterator[None]:
         """Hold one place for a request of `host`; raises `rate_limited` or `overloaded`."""
         if not self._proxies.trusts(host):
             self._admit(network_of(host), trio.current_time())
@@ -95,7 +97,8 @@ class Guarded:
                 await self._app(scope, receive, self._watched(host, send))
         except RequestError as error:
             self._guard.refused(error.body)
-            await response(problem(error.body, ""))(scope, receive, send)
+            refusal = problem(error.body, new_id(_random_bits))
+            await response(refusal)(scope, receive, send)
 
     def _watched(self, host: str, send: Send) -> Send:
         async def watched(message: Message) -> None:

@@ -144,6 +144,10 @@ ROUTER = {
     "router.costs.": lambda it: it._deliverer.costs,
     "router.gateway.": lambda it: it._gateway._current(),
     "router.gateway.api_keys_file": lambda it: list(it._gateway.api_keys._keys),
+    "router.gateway.max_requests": lambda it: it._gateway.guard.most,
+    "router.gateway.address.": lambda it: it._gateway._current().address,
+    **rate("router.gateway.address.requests", lambda it: it._gateway.guard._requests.rate),
+    **rate("router.gateway.address.failures", lambda it: it._gateway.guard._failures.rate),
     "router.heat.": lambda it: it._heat._settings,
     "router.heat.prepare_s": lambda it: {
         it._heat._provisioning.answer_within_s,
