@@ -1,14 +1,16 @@
-"""HTTP/1.1 on a listening socket: hypercorn's connections, and a bounded number of them.
+"""HTTP/1.1 on a listening socket: hypercorn's connections, a bounded number, and nothing else.
 
 hypercorn takes as many connections as come, and lets each of them go on in HTTP/2 without TLS
 (h2c). A proxy before us may hand such an upgrade through, and then sees nothing of what is asked
-behind it. So here nobody gets it.
+behind it. So here every `Upgrade` is ignored, which is any server's right (RFC 9110, section 7.8).
 """
 
 import logging
 import socket
 from typing import Any, cast
 
+import h11
+import structlog
 import trio
 from hypercorn.config import Config
 from hypercorn.protocol import ProtocolWrapper
@@ -17,6 +19,8 @@ from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import AppWrapper, ASGIFramework, ConnectionState
 from hypercorn.utils import wrap_app
 from starlette.applications import Starlette
+
+log = structlog.get_logger()
 
 GRACEFUL_S = 1.0
 """For requests that are being answered when the node ends."""
@@ -71,7 +75,7 @@ class _Connections:
         self.context = WorkerContext(None)
         self._config = _config()
         # The same ASGI, written down with other type aliases.
-        asgi = cast("ASGIFramework", app)
+        asgi = cast("ASGIFramework", _Unambiguous(app))
         self._app = wrap_app(asgi, self._config.wsgi_max_body_size, "asgi")
         self._most = most
         self._open = 0
@@ -85,6 +89,10 @@ class _Connections:
         self._open += 1
         try:
             await _Connection(self._app, self._config, self.context, stream)
+        except Exception:
+            # A fault of a library's, that somebody has found out how to make: it ends that
+            # connection, and not the node.
+            log.exception("http_connection_failed")
         finally:
             self._open -= 1
 
@@ -101,7 +109,7 @@ class _Connections:
 
 
 class _Connection(TCPServer):
-    """One of hypercorn's, which stays with HTTP/1.1."""
+    """One of hypercorn's, which stays with HTTP/1.1 and ends when its peer is gone."""
 
     def __init__(
         self,
@@ -119,13 +127,56 @@ class _Connection(TCPServer):
 
     @protocol.setter
     def protocol(self, protocol: ProtocolWrapper) -> None:
-        # What it would check is whether the client wants HTTP/2 instead.
-        cast("Any", protocol.protocol)._check_protocol = _stay
+        _Plain(protocol.protocol)
         self._protocol = protocol
 
+    async def _read_data(self) -> None:
+        await super()._read_data()
+        # Else it would be held until it had been idle for long enough.
+        await self.idle_task.stop()
 
-async def _stay(_: object) -> None:
-    pass
+
+class _Plain:
+    """Has a connection take each request for what it is without its `Upgrade`."""
+
+    def __init__(self, protocol: Any) -> None:
+        self._create_stream = protocol._create_stream
+        protocol._check_protocol = self._checked
+        protocol._create_stream = self._created
+
+    async def _checked(self, _: h11.Request) -> None:
+        """Look for no wish for HTTP/2."""
+
+    async def _created(self, request: h11.Request) -> None:
+        headers = [each for each in request.headers.raw_items() if each[0].lower() != b"upgrade"]
+        await self._create_stream(
+            h11.Request(
+                method=request.method,
+                target=request.target,
+                headers=headers,
+                http_version=request.http_version,
+            )
+        )
+
+
+class _Unambiguous:
+    """An ASGI application that refuses a body of which two servers could see different ends.
+
+    h11 goes by `Transfer-Encoding` where there is a `Content-Length` too; what stands before us may
+    not (RFC 9112, section 6.3).
+    """
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        names = {name for name, _ in scope.get("headers", ())}
+        if not {b"content-length", b"transfer-encoding"} <= names:
+            await self._app(scope, receive, send)
+            return
+        headers = [(b"content-length", b"0"), (b"connection", b"close")]
+        await send({"type": "http.response.start", "status": 400, "headers": headers})
+        await send({"type": "http.response.body", "body": b""})
 
 
 async def _say(stream: trio.SocketStream, answer: bytes) -> None:
