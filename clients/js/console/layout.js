@@ -10,7 +10,8 @@ const ASIDE = 44;
 const HEAD = 50;
 const FOOT = 16;
 const LEAST_WIDTH = 330;
-const TRUNK_ROOM = 46;
+const TRUNK_ROOM = 60;
+const TRUNK_ASIDE = 46;
 const RING_STEP = 25;
 const LEAST_SPACING = 18;
 const LABEL_SPACING = 66;
@@ -25,7 +26,7 @@ export function layout(cluster, width) {
   const several = regions.length > 1;
   const columns = Math.max(1, Math.min(regions.length, Math.floor((width + GAP) / (LEAST_WIDTH + GAP))));
   // Trunks go below a row of panels, and at the side of a column.
-  const margin = several && columns === 1 ? TRUNK_ROOM : 0;
+  const margin = several && columns === 1 ? TRUNK_ASIDE : 0;
   const panelWidth = (width - margin - GAP * (columns - 1)) / columns;
   const ry = heightOf(Math.max(...regions.map(({ nodes }) => nodes.length)), panelWidth);
   const panelHeight = HEAD + FOOT + 2 * (ry + 40);
@@ -155,7 +156,7 @@ function trunks({ trunks: all }, panels, columns) {
       const [from, to] = [a.y + a.height * (0.56 + number * 0.04), b.y + b.height * (0.4 - number * 0.04)];
       const x = a.x + a.width;
       const bend = near ? 20 : 40;
-      return { trunk, aside: [1, 0], path: `M${x} ${from}C${x + bend} ${from} ${x + bend} ${to} ${x} ${to}`, x: x + Math.min(bend * 0.75, TRUNK_ROOM - 22), y: (from + to) / 2 + (near ? 0 : 30) };
+      return { trunk, aside: [1, 0], path: `M${x} ${from}C${x + bend} ${from} ${x + bend} ${to} ${x} ${to}`, x: x + Math.min(bend * 0.75, TRUNK_ASIDE - 22), y: (from + to) / 2 + (near ? 0 : 30) };
     }
     const bottom = Math.max(a.y, b.y) + a.height;
     const [from, to] = [a.x + a.width * (near ? 0.62 : 0.4), b.x + b.width * (near ? 0.38 : 0.6)];

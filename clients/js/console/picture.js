@@ -166,10 +166,7 @@ const SHAPES = {
 
 function labelPlace(label, angle, size) {
   if (label === "below") return { x: 0, y: size + 17, "text-anchor": "middle" };
-  const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
-  const anchor = Math.abs(cos) < 0.35 ? "middle" : cos > 0 ? "start" : "end";
-  const aside = anchor === "middle" ? 0 : Math.sign(cos) * (size + 8);
-  return { x: aside, y: anchor === "middle" ? Math.sign(sin) * (size + 12) + 4 : 4, "text-anchor": anchor };
+  return { x: 0, y: Math.sin(angle) < -0.1 ? -(size + 9) : size + 18, "text-anchor": "middle" };
 }
 
 function numberOf(id) {
