@@ -13,6 +13,7 @@ SELDOM = {
     "relaymesh_access_errors_total": {"code"},
     "relaymesh_edge_closes_total": {"code"},
     "relaymesh_edge_handshake_errors_total": {"reason"},
+    "relaymesh_gateway_calls_total": {"operation"},
     "relaymesh_gateway_errors_total": {"code"},
     "relaymesh_heat_transitions_total": {"from", "to", "reason"},
     "relaymesh_logic_notifications_failed_total": {"provider", "verdict", "reason"},
@@ -30,7 +31,6 @@ ELSEWHERE = {
     "relaymesh_relay_region_relays": {"region"},
     "relaymesh_relay_region_envelopes_total": {"region", "priority", "way"},
     "relaymesh_edge_tls_certificate_expiry_seconds": set[str](),
-    "relaymesh_certificate_expires_seconds": {"certificate"},
 }
 
 

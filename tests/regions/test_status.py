@@ -17,8 +17,10 @@ async def status(world: World, region: str) -> dict[str, Any]:
     return shown
 
 
-async def until_it_answers(world: World, region: str, other: str, expected: bool) -> dict[str, Any]:
-    """Wait until a gateway of `region` says that `other` answers, or does not; return its status."""
+async def until_it_answers(
+    world: World, region: str, other: str, *, expected: bool
+) -> dict[str, Any]:
+    """Wait until a gateway of `region` says whether `other` answers as expected; return that."""
     with trio.fail_after(PATIENCE_S):
         while True:
             shown = await status(world, region)

@@ -97,9 +97,15 @@ function aboutNode(node) {
     ["Waiting", LANES.map((lane) => short(node.lane_depths?.[lane] ?? 0)).join(" · ")],
     ["Bus lag", node.lag ? short(sum(node.lag)) : null],
     ["Dropped", short(sum(node.drops))],
+    ["Certificate", certificate(node)],
     ["Address", node.url || null],
   ];
   return [html("h3", { "data-state": node.state }, node.id), table(rows)];
+}
+
+function certificate({ said }) {
+  const ends = said.certificate?.expires_s;
+  return ends ? `${Math.floor((ends - Date.now() / 1000) / 86400)} days left` : null;
 }
 
 const STATES = {
