@@ -1,5 +1,6 @@
 """What there is to show at one look: rows and totals, made of one answer of `/v1/status`."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -57,12 +58,20 @@ def picture(status: Mapping[str, Any], rates: Rates) -> Picture:
         _add_traffic(rows, region, node, rates)
     others = status.get("regions", ())
     return Picture(
-        rows=sorted(rows.values(), key=lambda row: (row.region, row.state == "up", row.node)),
+        rows=sorted(
+            rows.values(), key=lambda row: (row.region, row.state == "up", _by_number(row))
+        ),
         silent=[each["region"] for each in others if not each["answers"]],
         rooms=[room for room in status.get("rooms", ()) if isinstance(room, dict)],
         alerts=list(status.get("alerts", ())),
         links=status["links"],
     )
+
+
+def _by_number(row: Row) -> list[tuple[int, str]]:
+    """access-2 before access-10."""
+    parts = re.findall(r"\d+|\D+", row.node)
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
 
 
 def _nodes(status: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

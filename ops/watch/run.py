@@ -18,8 +18,9 @@ Ask = Callable[[], Mapping[str, Any]]
 class Watch:
     """What one terminal shows: the last answer stays while the gateway is away."""
 
-    def __init__(self, ask: Ask, now_s: Callable[[], float]) -> None:
+    def __init__(self, ask: Ask, height: Callable[[], int], now_s: Callable[[], float]) -> None:
         self._ask = ask
+        self._height = height
         self._now_s = now_s
         self._rates = Rates()
         self._shown: RenderableType = ""
@@ -33,7 +34,7 @@ class Watch:
             since_s = None if self._answered_s is None else self._now_s() - self._answered_s
             return Group(away(str(error), since_s), self._shown)
         self._answered_s = self._now_s()
-        self._shown = screen(picture(status, self._rates))
+        self._shown = screen(picture(status, self._rates), self._height())
         return self._shown
 
 
@@ -41,7 +42,7 @@ def watch(
     ask: Ask, interval_s: float, console: Console, sleep: Callable[[float], None] = time.sleep
 ) -> None:
     """Show what `ask` answers every `interval_s` seconds, until Ctrl-C."""
-    seen = Watch(ask, time.monotonic)
+    seen = Watch(ask, lambda: console.height, time.monotonic)
     try:
         with Live(seen.look(), console=console, screen=True, auto_refresh=False) as live:
             while True:

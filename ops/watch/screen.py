@@ -10,6 +10,9 @@ from ops.watch.picture import LANES, Picture, Row
 
 ROOMS = 5
 ALERTS = 8
+FRAME_LINES = 5
+"""Of a table: its title, its head and its frame."""
+LEAST_ROWS = 4
 STATES = {"up": "green", "draining": "yellow", "waiting": "yellow", "down": "bold red"}
 SEVERITIES = {"critical": "bold red", "warning": "yellow"}
 HEAT = {"hot": "red", "normal": "dim"}
@@ -17,10 +20,14 @@ RIGHT = ("links", "connections", "rooms", "urgent/s", "normal/s", "bulk/s")
 REST = ("waiting", "lag", "drops/s")
 
 
-def screen(picture: Picture) -> RenderableType:
-    """Return the whole cluster: totals, alerts, the hottest rooms, a table for each region."""
-    tables = [_region(picture, region) for region in picture.regions]
-    return Group(_totals(picture), *_alerts(picture), *_rooms(picture), *tables)
+def screen(picture: Picture, height: int) -> RenderableType:
+    """Return the whole cluster in `height` lines: totals, alerts, the hottest rooms, a table for
+    each region. Where there is no room for all nodes, those in trouble and the busiest are shown.
+    """
+    above = [_totals(picture), *_alerts(picture), *_rooms(picture)]
+    each = (height - len(above) - 1) // max(1, len(picture.regions))
+    most = max(LEAST_ROWS, each - FRAME_LINES)
+    return Group(*above, *(_region(picture, region, most) for region in picture.regions))
 
 
 def away(reason: str, since_s: float | None) -> Text:
@@ -64,7 +71,7 @@ def _rooms(picture: Picture) -> Iterator[Text]:
         yield Text(text, style=HEAT.get(state, "yellow"))
 
 
-def _region(picture: Picture, region: str) -> RenderableType:
+def _region(picture: Picture, region: str, most: int) -> RenderableType:
     if region in picture.silent:
         return Text(f"region {region} does not answer", style="bold red")
     table = Table(title=region, title_justify="left", title_style="bold cyan", expand=True)
@@ -72,10 +79,22 @@ def _region(picture: Picture, region: str) -> RenderableType:
         table.add_column(name, no_wrap=True)
     for name in RIGHT + REST:
         table.add_column(name, justify="right", no_wrap=True)
-    for row in picture.rows:
-        if row.region == region:
-            table.add_row(*_cells(row))
+    rows = [row for row in picture.rows if row.region == region]
+    shown = _first(rows, most)
+    for row in shown:
+        table.add_row(*_cells(row))
+    if len(shown) < len(rows):
+        table.add_row(Text(f"and {len(rows) - len(shown)} more", style="dim"))
     return table
+
+
+def _first(rows: list[Row], most: int) -> list[Row]:
+    """Return all `rows`, or of more than `most` those in trouble and then the busiest, in order."""
+    if len(rows) <= most:
+        return rows
+    by_need = sorted(rows, key=lambda row: (row.state == "up", -sum(row.per_s.values())))
+    kept = {id(row) for row in by_need[: most - 1]}
+    return [row for row in rows if id(row) in kept]
 
 
 def _cells(row: Row) -> Iterator[RenderableType]:

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ops.command import BENCHES, SUBCOMMANDS, relaymesh
+from ops.commands.status import table, with_restarts
 from ops.config.schema import keys_of, tables_of
 from ops.config.toml import example
 from ops.roles import ROLES
@@ -164,6 +165,14 @@ def test_status_shows_nodes_links_and_restarts(gateway: int, tmp_path: Path) -> 
     assert (status["nodes"][0]["pid"], status["nodes"][0]["restarts"]) == (42, 3)
     lost = {"id": "logic-1", "role": "logic", "up": False, "pid": None, "restarts": 9}
     assert status["nodes"][1:] == [lost]
+
+
+def test_who_was_lost_and_what_to_look_at_are_shown_too() -> None:
+    lost = {**STATUS["nodes"][0], "id": "relay-2", "up": False, "silent_s": 9.0}
+    alert = {"severity": "critical", "summary": "relay-2 has not been heard of for 9 s"}
+    shown = table(with_restarts({**STATUS, "lost": [lost], "alerts": [alert]}, {}))
+    assert "relay-2  relay  local   no " in shown
+    assert shown.endswith("\ncritical: relay-2 has not been heard of for 9 s")
 
 
 def test_status_of_another_folder_counts_no_restarts(gateway: int, tmp_path: Path) -> None:

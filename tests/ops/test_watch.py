@@ -10,6 +10,7 @@ from ops.errors import Failure
 from ops.watch.picture import picture
 from ops.watch.rates import Rates
 from ops.watch.run import watch
+from ops.watch.screen import screen
 from tests.browser.made_status import made_status
 
 
@@ -94,6 +95,20 @@ def test_a_gateway_that_is_away_is_said_and_what_was_shown_stays() -> None:
     assert "shown as it was" in last
     assert "access-30" in last
     assert "The gateway does not answer" in Terminal(away).run()
+
+
+def test_where_there_is_no_room_those_in_trouble_and_the_busiest_are_shown() -> None:
+    rates = Rates()
+    picture(made_status(1), rates)
+    console = Console(file=io.StringIO(), width=150)
+    console.print(screen(picture(made_status(2), rates), height=60))
+    assert isinstance(console.file, io.StringIO)
+    lines = console.file.getvalue().splitlines()
+    assert len(lines) <= 60
+    text = "\n".join(lines)
+    assert text.count(" more ") == 3
+    assert "down 14 s" in text
+    assert text.index(" access-7 ") < text.index(" access-29 ") < text.index(" access-30 ")
 
 
 def test_a_region_that_does_not_answer_is_shown() -> None:
