@@ -4,6 +4,7 @@ import json
 import secrets
 import sys
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -120,7 +121,7 @@ def _load(file: Path) -> list[ApiKey]:
         raise Failure(str(error).removeprefix("gateway.api_keys_file: ")) from None
 
 
-def _add(file: Path, fields: dict[str, object]) -> None:
+def _add(file: Path, fields: Mapping[str, object]) -> None:
     """Put a key into the file, which is made where there is none; raises `Refusal`, `Failure`."""
     try:
         key = msgspec.convert(fields, ApiKey)

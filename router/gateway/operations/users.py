@@ -82,6 +82,7 @@ class UserOperations:
                 gives=Kicked,
                 needs=Scope.KICK,
                 changes=True,
+                may_be_empty=True,
             ),
         ]
 

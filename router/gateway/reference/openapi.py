@@ -22,7 +22,12 @@ DESCRIPTION = (
     " happened. The guide is docs/http-api.md."
 )
 USUAL_ERRORS = (ErrorCode.BAD_FRAME, ErrorCode.TIMEOUT)
-TOKEN_ERRORS = (ErrorCode.TOKEN_INVALID, ErrorCode.TOKEN_EXPIRED, ErrorCode.RATE_LIMITED)
+TOKEN_ERRORS = (
+    ErrorCode.TOKEN_INVALID,
+    ErrorCode.TOKEN_EXPIRED,
+    ErrorCode.TOKEN_REVOKED,
+    ErrorCode.RATE_LIMITED,
+)
 SCOPE_ERRORS = (ErrorCode.FORBIDDEN,)
 BODY_ERRORS = (ErrorCode.BAD_JSON, ErrorCode.TOO_LARGE)
 CHANGE_ERRORS = (ErrorCode.CONFLICT,)
