@@ -61,6 +61,6 @@ def transfer(turn: Turn, request: GroupTransfer) -> Done:
     if target.role == rules.OWNER:
         return turn.nothing()
     change_group(turn.connection, conv, owner=target.uid)
-    change_member(turn.connection, conv, turn.me.uid, role=rules.ADMIN)
+    change_member(turn.connection, conv, turn.group.owner, role=rules.ADMIN)
     change_member(turn.connection, conv, target.uid, role=rules.OWNER, muted_until=0)
     return turn.done(MessageKind.GROUP_TRANSFERRED, {"uid": target.uid})

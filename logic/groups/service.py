@@ -32,7 +32,7 @@ from proto.requests.groups import (
 from proto.server_frames import encode_json
 
 Change: TypeAlias = Callable[[Turn, Any], Done]
-Look: TypeAlias = Callable[[Connection, str, Any], Any]
+Look: TypeAlias = Callable[[Connection, Asker, Any], Any]
 
 ID_BITS = 96
 """Of a group's id: nobody guesses one, and no two are the same."""
@@ -104,7 +104,7 @@ class GroupsService:
         return await self._done(asker, lambda connection: _turn(connection, act, change, request))
 
     async def _look(self, look: Look, asker: Asker, request: Any) -> bytes:
-        return encode_json(await self._database.read(lambda c: look(c, asker.uid, request)))
+        return encode_json(await self._database.read(lambda c: look(c, asker, request)))
 
     async def _done(self, asker: Asker, work: Callable[[Connection], Done]) -> bytes:
         done = await self._database.write(work)

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from backends.database.appending import Appended, NewMessage, append
 from backends.database.groups import Group, lock_group
 from backends.database.members import Member, read_members
+from logic.groups.rules import OWNER
 from logic.im.service import Asker
 from proto.conversations import system
 from proto.errors import ErrorCode, RequestError
@@ -52,8 +53,8 @@ class Done(NamedTuple):
 
 
 class Turn(NamedTuple):
-    """A request of a present member on a group that is held; `members` are the asker and those of
-    the users named who are in the group, or have just left it."""
+    """A request of a present member, or of a back end, on a group that is held; `members` are the
+    asker and those of the users named who are in the group, or have just left it."""
 
     connection: Connection
     act: Act
@@ -104,20 +105,30 @@ class Turn(NamedTuple):
 def begin(connection: Connection, act: Act, conv: str, named: Collection[str]) -> Turn:
     """Hold the group and find the asker and those `named` in it.
 
-    Raises `RequestError` `not_member` for a stranger, whether or not there is such a group.
+    Raises `RequestError` `not_member` for a stranger, whether or not there is such a group, and
+    `not_found` for a back end. One that is no member acts as the owner may.
     """
-    group = lock_group(connection, conv)
+    asker, group = act.asker, lock_group(connection, conv)
     if group is None or group.dissolved:
-        raise not_member()
-    members = read_members(connection, conv, {act.asker.uid, *named})
-    if not is_present(members.get(act.asker.uid)):
-        raise not_member()
+        raise no_group(asker)
+    members = read_members(connection, conv, {asker.uid, *named})
+    if not is_present(members.get(asker.uid)):
+        if not asker.is_back_end:
+            raise not_member()
+        members |= {asker.uid: Member(asker.uid, OWNER, 0, 0, 0)}
     return Turn(connection, act, group, members)
 
 
 def is_present(member: Member | None) -> bool:
     """Say whether this is a member that has not left."""
     return member is not None and member.left_seq == 0
+
+
+def no_group(asker: Asker) -> RequestError:
+    """Return the error for a group that is not there, or no more: only a back end is told so."""
+    if asker.is_back_end:
+        return RequestError(ErrorCode.NOT_FOUND, "conv: there is no such group", field="conv")
+    return not_member()
 
 
 def not_member() -> RequestError:

@@ -10,11 +10,13 @@ from sqlalchemy import Connection
 
 from backends.database import appending, read_positions
 from backends.database.appending import Appended, Head, NewMessage
+from backends.database.groups import read_group
 from backends.database.read_positions import Position
 from backends.database.standings import Standings, read_standings
 from logic.im import permission
 from logic.im.said import bad
-from proto.errors import RequestError
+from proto.conversations import ConversationKind, kind_of
+from proto.errors import ErrorCode, RequestError
 
 
 class Sending(NamedTuple):
@@ -24,6 +26,7 @@ class Sending(NamedTuple):
     message: NewMessage
     mention_all: bool = False
     reply_to: int = 0
+    of_back_end: bool = False
 
 
 Outcome = Appended | RequestError
@@ -51,7 +54,13 @@ def _refused(
     standings = read_standings(connection, [(s.message.conv, s.message.sender) for s in sendings])
     refused = {}
     for each in sendings:
-        if error := _refusal(each, standings, heads.get(each.message.conv), now_ms):
+        head = heads.get(each.message.conv)
+        error = (
+            _back_ends_refusal(connection, each, head)
+            if each.of_back_end
+            else _refusal(each, standings, head, now_ms)
+        )
+        if error:
             refused[id(each)] = error
     return refused
 
@@ -64,6 +73,21 @@ def _refusal(
         return error
     if sending.mention_all and (error := permission.to_mention_all(conv, sender, standings)):
         return error
+    return _bad_reply(sending, head)
+
+
+def _back_ends_refusal(
+    connection: Connection, sending: Sending, head: Head | None
+) -> RequestError | None:
+    conv = sending.message.conv
+    if kind_of(conv) is ConversationKind.GROUP:
+        group = read_group(connection, conv)
+        if group is None or group.dissolved:
+            return RequestError(ErrorCode.NOT_FOUND, "conv: there is no such group", field="conv")
+    return _bad_reply(sending, head)
+
+
+def _bad_reply(sending: Sending, head: Head | None) -> RequestError | None:
     end = head.seq if head else 0
     if sending.reply_to > end:
         return bad("reply_to", f"the conversation ends with {end}, not yet {sending.reply_to}")
@@ -93,6 +117,6 @@ def _read_by_senders(sendings: Sequence[Sending], appended: Sequence[Appended]) 
             each.message.sender, stands.conv, stands.seq, stands.count
         )
         for each, stands in zip(sendings, appended, strict=True)
-        if not stands.again
+        if not stands.again and not each.of_back_end
     }
     return list(last.values())

@@ -36,12 +36,18 @@ def body_of(send: Send) -> bytes:
     )
 
 
+def speaks_as_the_cluster(conv: str, *, back_end: bool) -> bool:
+    """Say whether who asks is above what `conv` permits: a back end, except in a chat of two."""
+    return back_end and is_conversation(conv) and kind_of(conv) is not ConversationKind.DIRECT
+
+
 def check_sayable(conv: str, uid: str) -> None:
     """Raise `RequestError` where the id alone tells that `uid` may not say anything there."""
     check_holds(conv, uid)
     if kind_of(conv) is ConversationKind.SYSTEM:
         raise RequestError(
-            ErrorCode.FORBIDDEN, "conv: only the cluster speaks in a system conversation"
+            ErrorCode.FORBIDDEN,
+            "conv: only the cluster and back ends speak in a system conversation",
         )
 
 

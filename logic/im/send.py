@@ -6,7 +6,7 @@ from backends.database.appending import Appended, NewMessage, mid_key
 from backends.database.group_commit import GroupCommit
 from logic.im.committing import Outcome, Sending
 from logic.im.events import Committed
-from logic.im.said import body_of, check_sayable
+from logic.im.said import body_of, check_sayable, speaks_as_the_cluster
 from logic.im.service import Asker
 from proto.errors import RequestError
 from proto.im_frames import MessageKind
@@ -43,12 +43,14 @@ class SendHandler:
 
 def sending_of(asker: Asker, send: Send) -> Sending:
     """Return what is to be committed; raises `RequestError` for what can't be said by anybody."""
-    check_sayable(send.conv, asker.uid)
+    above = speaks_as_the_cluster(send.conv, back_end=asker.is_back_end)
+    if not above:
+        check_sayable(send.conv, asker.uid)
     message = NewMessage(
         send.conv, asker.uid, asker.name, MessageKind.MESSAGE, send.mid, body_of(send)
     )
     key = mid_key(send.conv, asker.uid, send.mid)
-    return Sending(key, message, send.mention_all, send.reply_to)
+    return Sending(key, message, send.mention_all, send.reply_to, above)
 
 
 def sent(stands: Appended, mid: str) -> Sent:

@@ -20,6 +20,11 @@ class Asker(NamedTuple):
     device: str
     trace: str
 
+    @property
+    def is_back_end(self) -> bool:
+        """Whether a back end asks: it is in no conversation, and above all who are."""
+        return self.role == "server"
+
 
 Handle = Callable[[Asker, Any], Awaitable[bytes]]
 """Takes who asks and the request, and returns the JSON of the `ok`; raises `RequestError`."""

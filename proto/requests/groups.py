@@ -1,4 +1,5 @@
-"""Groups: members, roles, and what the owner and the admins may do."""
+"""Groups: members, roles, and what the owner and the admins may do. A back end (role `server`) that
+is no member may do what the owner may, and needs no friends."""
 
 from typing import Annotated, Literal
 

@@ -31,6 +31,7 @@ from router.gateway.operations.accounts import AccountOperations
 from router.gateway.operations.batch import BatchOperations
 from router.gateway.operations.connecting import ConnectOperations
 from router.gateway.operations.demo import DemoOperations
+from router.gateway.operations.groups import GroupOperations
 from router.gateway.operations.heat import HeatOperations
 from router.gateway.operations.nodes import NodeOperations
 from router.gateway.operations.publishing import PublishOperations
@@ -149,6 +150,7 @@ class Gateway:
             *PublishOperations(around.mesh, self.counters).operations(),
             *RoomOperations(around.mesh).operations(),
             *UserOperations(around.mesh).operations(),
+            *GroupOperations(around.mesh).operations(),
             *AccountOperations(around.mesh).operations(),
             *RevokeOperations(around.mesh).operations(),
             *self._heat().operations(),

@@ -111,3 +111,35 @@ async def test_the_reference_is_served(cluster: Cluster) -> None:
     assert (status, json.loads(document)["openapi"]) == (200, "3.1.0")
     status, page = await cluster.http("GET", "/docs")
     assert (status, b"publishToRoom" in page) == (200, True)
+
+
+async def test_a_back_end_makes_a_group_and_speaks_in_it_and_to_users(cluster: Cluster) -> None:
+    back_end = BackEnd(cluster)
+    async with connected(cluster.access[0]) as ann, connected(cluster.access[1]) as bob:
+        for client, uid in ((ann, "grouped-ann"), (bob, "grouped-bob")):
+            im = {"device": "phone"}
+            await client.request("hello", token=cluster.token(uid), im=im)
+        body = {"owner": "grouped-ann", "name": "Team", "members": []}
+        status, made = await back_end.ask("POST", "/v1/groups", body)
+        assert status == 200
+        path = f"/v1/groups/{made['conv']}"
+        await back_end.ask("POST", f"{path}/invite", {"uids": ["grouped-bob"]})
+        status, sent = await back_end.ask(
+            "POST", f"{path}/messages", {"text": "welcome", "name": "Support"}
+        )
+        assert status == 200
+        await back_end.ask("POST", "/v1/users/grouped-bob/messages", {"text": "for you"})
+        for client in (ann, bob):
+            await client.until(
+                lambda client=client: "welcome" in [_text(push) for push in client.of("message")]
+            )
+        await bob.until(lambda: "for you" in [_text(push) for push in bob.of("message")])
+        (welcome,) = [push for push in bob.of("message") if _text(push) == "welcome"]
+        assert (welcome["conv"], welcome["seq"]) == (made["conv"], sent["seq"])
+        assert (welcome["name"], welcome["uid"]) == ("Support", "api-key:local")
+        _, page = await back_end.ask("GET", f"{path}/members")
+        assert [each["uid"] for each in page["members"]] == ["grouped-ann", "grouped-bob"]
+
+
+def _text(push: Any) -> str:
+    return str(push["body"].get("text", ""))

@@ -67,11 +67,16 @@ def ask_im(im: Logic) -> Ask:
     """Ask the node what a client asks, as `uid`; returns the `ok`, raises `RequestError`."""
 
     async def ask(
-        uid: str, op: str, node: Logic = im, called: str | None = None, **fields: Any
+        uid: str,
+        op: str,
+        node: Logic = im,
+        called: str | None = None,
+        role: str = "viewer",
+        **fields: Any,
     ) -> Any:
         called = uid.title() if called is None else called
         header = RequestHeader(
-            1, "access-1", "i1", Method.IM, 2000, "t1", uid, called, "viewer", "phone"
+            1, "access-1", "i1", Method.IM, 2000, "t1", uid, called, role, "phone"
         )
         assert op in OP_OF.values()
         body = msgspec.json.encode({"id": 1, "op": op} | fields)
