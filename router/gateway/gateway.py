@@ -33,6 +33,7 @@ from router.gateway.operations.connecting import ConnectOperations
 from router.gateway.operations.demo import DemoOperations
 from router.gateway.operations.groups import GroupOperations
 from router.gateway.operations.heat import HeatOperations
+from router.gateway.operations.moderating import ModerateOperations
 from router.gateway.operations.nodes import NodeOperations
 from router.gateway.operations.publishing import PublishOperations
 from router.gateway.operations.revoking import RevokeOperations
@@ -149,6 +150,7 @@ class Gateway:
             *connect.operations(),
             *PublishOperations(around.mesh, self.counters).operations(),
             *RoomOperations(around.mesh).operations(),
+            *ModerateOperations(around.mesh).operations(),
             *UserOperations(around.mesh).operations(),
             *GroupOperations(around.mesh).operations(),
             *AccountOperations(around.mesh).operations(),

@@ -3,8 +3,10 @@
 import json
 from typing import Any
 
+import pytest
+
 from tests.cluster.conftest import Cluster
-from tests.cluster.independent_client import connected, greeted
+from tests.cluster.independent_client import RefusedError, connected, greeted
 
 
 class BackEnd:
@@ -143,3 +145,19 @@ async def test_a_back_end_makes_a_group_and_speaks_in_it_and_to_users(cluster: C
 
 def _text(push: Any) -> str:
     return str(push["body"].get("text", ""))
+
+
+async def test_a_back_end_mutes_in_a_room_and_sees_that_it_holds(
+    cluster: Cluster, room: str
+) -> None:
+    back_end, path = BackEnd(cluster), f"/v1/rooms/{room}/moderation"
+    async with greeted(cluster.access[0], cluster.token("muted"), room) as ann:
+        body = {"action": "mute", "uid": "muted", "for_s": 60}
+        assert (await back_end.ask("POST", path, body))[0] == 200
+        with pytest.raises(RefusedError) as refused:
+            await ann.request("chat", room=room, text="hi")
+        assert refused.value.code == "muted"
+        status, state = await back_end.ask("GET", path)
+        assert (status, [each["uid"] for each in state["entries"]]) == (200, ["muted"])
+        assert (await back_end.ask("POST", path, {"action": "unmute", "uid": "muted"}))[0] == 200
+        await ann.request("chat", room=room, text="hi")
