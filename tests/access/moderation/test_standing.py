@@ -27,7 +27,9 @@ def standing(clock):
 
 
 def push(action, uid="ann", *, until_ms=0, by_role="moderator", role=""):
-    return ModerationPush(Action(action), uid, "mo", "Mo", by_role, until_ms, 0, role, "", "m", 1, "t")
+    return ModerationPush(
+        Action(action), uid, "mo", "Mo", by_role, until_ms, 0, role, "", "m", 1, "t"
+    )
 
 
 def refusal(ask, uid="ann", own="viewer"):
