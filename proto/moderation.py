@@ -74,8 +74,8 @@ class ModerateOk(msgspec.Struct, frozen=True):
 
 class ModerationPush(msgspec.Struct, frozen=True):
     """The fields of a `moderation` push: `by`, who is shown as `name`, did `action` as `by_role` to
-    `uid` ("": to the room). `until_ms` in Unix milliseconds, 0 for good; `interval_ms` of `slow`, `role` of
-    `grant`."""
+    `uid` ("": to the room). `until_ms` in Unix milliseconds, 0 for good; `interval_ms` of `slow`,
+    `role` of `grant`."""
 
     action: Action
     uid: str
