@@ -425,7 +425,7 @@ class World:
     async def settle(self, seconds: float = 0.0) -> None:
         """Let everything go on for `seconds`, with the edge's late calls made."""
         until = trio.current_time() + seconds
-        step = 0.005 if seconds <= 1 else 0.05
+        step = 0.005 if seconds <= 1 else 0.05 if seconds <= 20 else 0.5
         while True:
             await trio.testing.wait_all_tasks_blocked()
             self.edge.settle()

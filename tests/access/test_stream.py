@@ -353,7 +353,7 @@ class Cluster:
         raise AssertionError("the cursor never comes to rest")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(EVENTS, st.booleans())
 def test_every_number_comes_once_in_order_or_is_told(
     events: list[tuple[str, int]], repaired: bool
@@ -376,7 +376,7 @@ def test_every_number_comes_once_in_order_or_is_told(
     assert cluster.cursor.held == 0
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.permutations(list(range(1, 13))), st.sets(st.integers(1, 12)), st.integers(0, 5))
 def test_a_log_that_has_everything_leaves_nothing_out(
     order: list[int], lost: set[int], repeats: int

@@ -129,8 +129,8 @@ MUCH_SAID_WHILE_AWAY = [
 ]
 """What a hot stream is too far behind to be pushed comes by pages, before the mailbox is pushed."""
 SEEDS = st.integers(0, 2**32)
-SHORT_RUN = settings(max_examples=100, deadline=None)
-LONG_RUN = settings(max_examples=5000, deadline=None)
+SHORT_RUN = settings(max_examples=100)
+LONG_RUN = settings(max_examples=5000)
 
 
 @SHORT_RUN

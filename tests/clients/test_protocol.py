@@ -164,7 +164,7 @@ def befall(world: World, step: str, number: int) -> None:
         world.cut() if step == "cut" else world.connect()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(STEPS, min_size=40, max_size=120))
 @example(
     [

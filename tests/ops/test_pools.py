@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from backends.http.client import HttpClient
@@ -190,7 +190,6 @@ STEPS = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(STEPS)
 def test_no_node_is_in_two_pools_and_a_pool_that_was_given_has_its_nodes(steps: Any) -> None:
     cluster = Cluster()

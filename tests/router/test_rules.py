@@ -1,6 +1,6 @@
 import pytest
 import trio
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from backends.errors import StoreUnavailableError
@@ -27,7 +27,6 @@ def test_newcomers_go_to_the_pool_while_viewers_move_there_or_are(state: HeatSta
     assert view.pool_for("other", 1.0) == ""
 
 
-@settings(deadline=None)
 @given(st.floats(-1e6, 1e6), st.floats(0, 10))
 def test_a_view_is_gone_by_for_its_lease_alone(asked_at_s: float, age_s: float) -> None:
     view = view_of(Rule("show", HeatState.HOT, 3, "hot-b"), asked_at_s=asked_at_s)

@@ -42,7 +42,7 @@ def counted(deployment: Deployment) -> tuple[list[Placed], Copies]:
     return placed, copies.count(deployment, placed, all_regions)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(deployments)
 def test_copies_conserve_receivers(deployment: Deployment) -> None:
     placed, found = counted(deployment)
@@ -66,7 +66,7 @@ def test_copies_conserve_receivers(deployment: Deployment) -> None:
     )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(deployments)
 def test_a_message_crosses_once_for_each_region_that_watches(deployment: Deployment) -> None:
     placed, _ = counted(deployment)
@@ -95,7 +95,7 @@ def test_links_by_relays_grow_with_the_sum_and_those_of_a_mesh_with_the_product(
     assert found["per_node"]["full_mesh_access"] == pair
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.integers(1, 6), st.integers(1, 8), st.integers(1, 50), st.integers(1, 50), st.integers(1, 9)
 )

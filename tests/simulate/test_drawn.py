@@ -10,7 +10,7 @@ from simulation.placement import at_home
 from simulation.rooms import harmonic, rooms
 from simulation.sampling import binomial, occupied, poisson, spread, whole
 
-few = settings(max_examples=25, deadline=None)
+few = settings(max_examples=25)
 
 
 @few

@@ -77,7 +77,7 @@ def test_a_node_that_can_not_keep_up_says_so() -> None:
     assert not edge.run(rooms[:100], 360, 0.5, Random(1)).behind
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.integers(1, 1000),
     st.lists(st.floats(0, 10_000), min_size=3, max_size=3),
@@ -96,7 +96,7 @@ def test_a_lane_sends_no_more_batches_than_its_linger_lets_it() -> None:
     assert batches_per_s(1e9, 0.004) < 250.0
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(1, 8), st.integers(0, 1_000_000))
 def test_adding_a_relay_moves_its_share_and_nothing_else(relays: int, seed: int) -> None:
     names = [f"relay-{number}" for number in range(relays)]

@@ -68,7 +68,7 @@ def test_what_the_log_keeps_no_longer_is_told_though_nobody_says_anything_more()
 
 # Without shrinking: it would take longer than reading the schedule that failed.
 @pytest.mark.fuzz
-@settings(max_examples=40, deadline=None, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=40, phases=[Phase.explicit, Phase.generate])
 @given(st.integers(0, 2**32), st.lists(st.sampled_from(FAULTS), min_size=2, max_size=8))
 def test_any_schedule_of_faults(seed: int, faults: list[Fault]) -> None:
     chaos(seed, faults, crowd=5, pause_s=0.6)

@@ -218,7 +218,7 @@ class Model:
             assert numbers == sorted(numbers)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(STEPS, st.integers(0, 200))
 def test_each_round_reaches_exactly_those_who_stayed(steps: list[Any], at_first: int) -> None:
     model = Model(at_first)

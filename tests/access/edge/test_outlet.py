@@ -114,7 +114,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(STEPS)
 def test_each_message_is_delivered_or_told_as_skipped_in_its_place(
     steps: list[tuple[Priority, str, int] | int],

@@ -187,14 +187,14 @@ def compare(data: bytes, cuts: list[int], *, inflates: bool) -> None:
 CUTS = st.lists(st.integers(0, 4000), max_size=12)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(streams(), CUTS, st.booleans())
 def test_reads_what_wsproto_reads_at_any_cut(data: bytes, cuts: list[int], inflates: bool) -> None:
     compare(data, cuts, inflates=inflates)
 
 
 @pytest.mark.fuzz
-@settings(max_examples=LONG_RUN, deadline=None)
+@settings(max_examples=LONG_RUN)
 @given(streams(), CUTS, st.booleans())
 def test_reads_what_wsproto_reads_for_a_long_run(
     data: bytes, cuts: list[int], inflates: bool
@@ -202,7 +202,7 @@ def test_reads_what_wsproto_reads_for_a_long_run(
     compare(data, cuts, inflates=inflates)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(streams(), CUTS, st.booleans())
 def test_where_the_bytes_are_cut_changes_nothing(
     data: bytes, cuts: list[int], inflates: bool

@@ -29,7 +29,7 @@ class Model:
     live=st.lists(st.integers(1, 60), max_size=80),
     limit=st.integers(1, 10),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_each_number_that_exists_is_passed_on_once_in_order(
     exists: set[int], live: list[int], limit: int
 ) -> None:

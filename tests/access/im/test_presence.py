@@ -1,5 +1,5 @@
 import trio
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
@@ -193,7 +193,6 @@ FOUND = st.tuples(
 
 
 @given(st.lists(FOUND, min_size=1, max_size=60))
-@settings(deadline=None)
 def test_nobody_is_told_gone_before_its_time_and_what_lasts_is_told(
     found: list[UserPresence],
 ) -> None:

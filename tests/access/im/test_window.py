@@ -109,7 +109,7 @@ class Simulation:
     max_messages=st.integers(1, 9),
     max_bytes=st.integers(1, 30),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_receiver_gets_each_message_once_in_order_and_the_bound_holds(
     random: Random, loss: float, total: int, max_messages: int, max_bytes: int
 ) -> None:
@@ -123,7 +123,7 @@ def test_a_receiver_gets_each_message_once_in_order_and_the_bound_holds(
 
 
 @given(random=st.randoms(use_true_random=False), loss=st.floats(0, 1), total=st.integers(1, 20))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_a_peer_that_never_acknowledges_is_dead_in_the_end(
     random: Random, loss: float, total: int
 ) -> None:

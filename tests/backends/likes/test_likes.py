@@ -48,9 +48,7 @@ async def test_large_totals_are_exact(likes):
     assert await likes.count("a", [LikeCount("a", "n2", 1)]) == 2**52 + 1
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     reports=st.lists(
         st.lists(

@@ -107,9 +107,7 @@ STEPS = st.lists(
 )
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
 async def test_redis_does_what_memory_does(shared_redis, steps):
     async with open_redis(StoreSettings(url=shared_redis.url)) as redis:

@@ -191,4 +191,4 @@ class GroupLife(RuleBasedStateMachine):
 
 
 TestGroupLife = GroupLife.TestCase
-TestGroupLife.settings = settings(max_examples=12, stateful_step_count=25, deadline=None)
+TestGroupLife.settings = settings(max_examples=12, stateful_step_count=25)

@@ -67,7 +67,7 @@ def transact(engine: Engine, asked: list[Sending], now_ms: int, *, dies: bool) -
     return list(outcomes)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(batches=batches)
 def test_each_message_has_one_number_and_one_place(batches):
     engine, answers = fresh(), {}
@@ -114,7 +114,7 @@ def check_tables(engine: Engine, wanted: dict[bytes, Sending]) -> None:
     assert {whose: row.read_seq for whose, row in read.items()} == own
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(first=st.lists(sends, max_size=5), step=st.integers(1, 12), then=st.lists(sends, max_size=5))
 def test_an_instance_that_dies_within_a_transaction_leaves_nothing_of_it(first, step, then):
     """Dies at any statement of it."""

@@ -108,7 +108,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(STEPS)
 def test_whatever_is_killed_each_recipient_gets_each_message_once_and_in_order(
     steps: list[Any],

@@ -32,7 +32,6 @@ _rows = st.fixed_dictionaries(
 lists = st.dictionaries(st.sampled_from(CONVS), _rows)
 reused = settings(
     max_examples=30,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from itertools import permutations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from proto.envelopes import BATCH_START, Kind, encode
@@ -129,7 +129,6 @@ wanting = st.sets(st.sampled_from(REGIONS))
 CARRIER = carrier(ROOM, [name for name in RELAYS if name.startswith(HOME)]) or ""
 
 
-@settings(deadline=None)
 @given(links, wanting)
 def test_each_region_that_wants_a_message_gets_it_once(
     links: set[tuple[str, str]], wanting: set[str]
@@ -145,7 +144,6 @@ def test_each_region_that_wants_a_message_gets_it_once(
     assert all(sender == CARRIER for sender, _ in it.crossed)
 
 
-@settings(deadline=None)
 @given(links, wanting)
 def test_heads_cross_from_the_carrier_alone_to_every_relay_that_wants_them(
     links: set[tuple[str, str]], wanting: set[str]
@@ -162,7 +160,6 @@ def test_heads_cross_from_the_carrier_alone_to_every_relay_that_wants_them(
     assert Counter(it.crossed) == Counter(expected)
 
 
-@settings(deadline=None)
 @given(links)
 def test_a_push_for_all_goes_once_to_each_region_that_is_up(links: set[tuple[str, str]]) -> None:
     it = Regional(links, set())
