@@ -263,9 +263,9 @@ class AccessNode:
         Raises `ValueError`, and changes nothing, for token keys that can't be used.
         """
         keyring = load_keyring(settings.tokens)
+        self.mesh.reconfigured(settings.mesh)
         self.moving.reconfigured(settings)
         self.keyring.replace(keyring)
-        self.mesh.reconfigured(settings.mesh)
         self.settings = settings
         self.chat.reconfigured(settings.chat_under_way, settings.chat_target_ms / 1000)
         self.rooms.settings = settings.room

@@ -9,12 +9,11 @@ class UserRates:
     """Frames and joins, by uid. Times are seconds of one clock."""
 
     def __init__(self, frames: Rate, joins: Rate) -> None:
-        self.reconfigured(frames, joins)
+        self._frames, self._joins = LocalRates(frames), LocalRates(joins)
 
     def reconfigured(self, frames: Rate, joins: Rate) -> None:
-        """Have other rates from now on, which begin anew."""
-        self._frames = LocalRates(frames)
-        self._joins = LocalRates(joins)
+        """Have other rates from now on; what was used of them stays used."""
+        self._frames.rate, self._joins.rate = frames, joins
 
     def frame(self, uid: str, now: float) -> None:
         """Count a frame of a user; raises `rate_limited`."""

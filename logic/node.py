@@ -142,9 +142,9 @@ class Logic:
     def reconfigured(self, settings: Settings) -> None:
         """Take over the keys that reload; see `ops.roles.Service`."""
         push, receipts = settings.push, load_receipt_keyring(settings.receipts)
+        self._mesh.reconfigured(settings.mesh)
         self.auth.reconfigured(settings.auth)
         reconfigure_providers(self._parts.providers, push.fcm, push.webhook)
-        self._mesh.reconfigured(settings.mesh)
         self._settings = settings
         self.receipts.replace(receipts)
         self._parts.urgent_limit.rate = settings.urgent_rate()

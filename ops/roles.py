@@ -23,8 +23,9 @@ class Service(Protocol):
 
     - `routes()`, Starlette routes to be served,
     - `reconfigured(settings)`, which takes over the keys that reload (`proto.settings_types`); all
-      others are as they were at the start. It raises `ValueError` or `OSError`, and then has
-      changed nothing, for a value that can't be used,
+      others are as they were at the start. It raises `RestartNeededError` for what takes a
+      restart this time, `ValueError` or `OSError` for what can't be used, and then has changed
+      nothing,
     - `hung_up()`, which is told of each SIGHUP."""
 
     def ready(self) -> bool:

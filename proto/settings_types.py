@@ -26,3 +26,8 @@ says in `tests/ops/reload/` how the new value is seen. What is not marked takes 
 >>> class Settings(msgspec.Struct):
 ...     max_rooms: Annotated[int, RELOADS, Meta(description="Rooms of one connection.")] = 50
 """
+
+
+class RestartNeededError(ValueError):
+    """A key that reloads has a value that this running node can't take over, and could after a
+    restart. `reconfigured` raises it before it has changed anything."""

@@ -12,6 +12,7 @@ from proto.headers import Hello
 from proto.identity import NodeIdentity
 from proto.priorities import Priority
 from proto.records import Record
+from proto.settings_types import RestartNeededError
 from relay.forwarding import Forwarding
 from relay.holding import Holding
 from relay.hot.consumer import HotConsumer
@@ -146,9 +147,11 @@ class Relay:
     def reconfigured(self, settings: Settings) -> None:
         """Take over the keys that reload: bounds, and the relays of other regions.
 
-        Raises `ValueError`, and changes nothing, where these can't be taken over.
+        Raises `RestartNeededError`, and changes nothing, for a region more or less.
         """
-        self._follow(settings.links)
+        self._refuse_other_regions(settings.links)
+        for each in settings.links:
+            self.region_links[each.region].set_relays(each.relays)
         self.settings = self.seating.settings = settings
         self.forwarding.reconfigured(settings.max_outstanding)
         for peer in self.seating.roster.peers:
@@ -173,15 +176,10 @@ class Relay:
 
     # -- other regions, and `relay.regions.link.Watch`
 
-    def _follow(self, links: Sequence[RegionRelays]) -> None:
-        """Dial the relays of other regions that a changed config names.
-
-        Raises `ValueError`, and changes nothing, for a region more or less: homes depend on that.
-        """
+    def _refuse_other_regions(self, links: Sequence[RegionRelays]) -> None:
+        """Raise `RestartNeededError` for a region more or less: homes depend on that."""
         if {each.region for each in links} != self.region_links.keys():
-            raise ValueError("relay.links: a region more or less takes a restart")
-        for each in links:
-            self.region_links[each.region].set_relays(each.relays)
+            raise RestartNeededError("relay.links: a region more or less takes a restart")
 
     def relays_changed(self, region: str) -> None:
         """Take in that relays of another region have come or gone."""

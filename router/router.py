@@ -146,8 +146,8 @@ class Router:
 
     def reconfigured(self, settings: Settings) -> None:
         """Take over the keys that reload; see `ops.roles.Service`."""
-        self._gateway.reconfigured(settings)
         self._parts.mesh.reconfigured(settings.mesh)
+        self._gateway.reconfigured(settings)
         self._heat.reconfigured(settings.heat)
         self._deliverer.costs = settings.costs
         reconfigure_provisioner(self._parts.provisioner, settings.provisioner)

@@ -35,6 +35,16 @@ class FcmSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
         ),
     ] = 86_400
 
+    def __post_init__(self) -> None:
+        """Refuse a key file that can't be used, before anything starts."""
+        if self.account_file:
+            from backends.push.google_token import read_account  # not for those who have none
+
+            try:
+                read_account(self.account_file)
+            except ValueError as error:
+                raise ValueError(f"account_file: {error}") from None
+
 
 class WebhookSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A server of yours that notifies devices itself (docs/push.md shows how it verifies)."""

@@ -41,6 +41,11 @@ def reload(running: NodeConfig, new: NodeConfig) -> Reload:
     return Reload(config, _dotted(taken), _dotted([key for key in changed if not key.reloads]))
 
 
+def postponed(found: Reload, running: NodeConfig, reason: str) -> Reload:
+    """Return what is left of `found` where the role can't take it over as it runs."""
+    return Reload(running, (), (*found.taken, *found.waiting), reason)
+
+
 def _nested(config: NodeConfig) -> Nested:
     tables = {"node": config.node, "log": config.log, config.role: config.own}
     return {name: msgspec.to_builtins(table) for name, table in tables.items()}

@@ -10,10 +10,11 @@ import trio
 
 from ops.config.following import File, follow
 from ops.config.load import NodeConfig
-from ops.config.reload import Reload, reload
+from ops.config.reload import Reload, postponed, reload
 from ops.errors import Refusal, one_line
 from ops.logging import set_level
 from ops.roles import Service
+from proto.settings_types import RestartNeededError
 
 Load = Callable[[], NodeConfig]
 """Reads the whole config anew, and the files that it names; raises `Refusal`."""
@@ -55,9 +56,7 @@ class Reloading:
         return {"reloads": reloads, "restart_needed": self.waiting, "refused": self.refused}
 
     def _take(self, found: Reload, service: Service) -> None:
-        take = getattr(service, "reconfigured", None)
-        if take is not None:
-            take(found.config.own)
+        found = self._handed_on(found, service)
         self.config, self.waiting, self.refused = found.config, found.waiting, ""
         self.outcomes["restart_needed" if found.waiting else "taken_over"] += 1
         log.info("config_reloaded", keys=found.taken, **self._where())
@@ -65,6 +64,15 @@ class Reloading:
             more = {"reason": found.reason} if found.reason else {}
             log.warning("restart_needed", keys=found.waiting, **more, **self._where())
         set_level(found.config.log.level)  # Last, so that these lines go by the level before.
+
+    def _handed_on(self, found: Reload, service: Service) -> Reload:
+        take = getattr(service, "reconfigured", None)
+        try:
+            if take is not None:
+                take(found.config.own)
+        except RestartNeededError as error:
+            return postponed(found, self.config, str(error))
+        return found
 
     def _refuse(self, error: Exception) -> None:
         foreseen = isinstance(error, Refusal | ValueError | OSError)

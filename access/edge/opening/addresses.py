@@ -43,17 +43,20 @@ class Addresses:
 
     def __init__(self, limits: AddressLimits) -> None:
         self._connections: dict[str, int] = {}
+        self._handshakes, self._failures = (
+            LocalRates(limits.handshakes),
+            LocalRates(limits.failures),
+        )
         self.reconfigured(limits)
 
     def __len__(self) -> int:
         return len(self._connections)
 
     def reconfigured(self, limits: AddressLimits) -> None:
-        """Have other bounds from now on; rates begin anew."""
+        """Have other bounds from now on; what was used of them stays used."""
         self._limits = limits
         self._proxies = Proxies(limits.trusted_proxies)
-        self._handshakes = LocalRates(limits.handshakes)
-        self._failures = LocalRates(limits.failures)
+        self._handshakes.rate, self._failures.rate = limits.handshakes, limits.failures
 
     def client_of(self, peer: str, forwarded: Sequence[str]) -> str:
         """Return whose connection it is; see `Proxies.client_of`."""

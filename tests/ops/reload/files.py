@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jwt.algorithms import OKPAlgorithm
 
@@ -40,4 +41,18 @@ def api_keys(folder: Path, key_id: str) -> str:
     file.write_text(
         f'[[keys]]\nid = "{key_id}"\nsha256 = "{"0" * 64}"\nscopes = ["publish:room"]\n'
     )
+    return str(file)
+
+
+def service_account(folder: Path) -> str:
+    """The key file of a service account of Google's."""
+    key = rsa.generate_private_key(65537, 2048).private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    file = folder / "account.json"
+    account = {"type": "service_account", "project_id": "p", "private_key_id": "k1"}
+    more = {"private_key": key.decode(), "client_email": "a@example.org"}
+    file.write_text(json.dumps(account | more))
     return str(file)

@@ -7,12 +7,10 @@ from typing import Any
 import pytest
 import trio
 import trustme
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from ops.config.reloading import Reloading
 from tests.conftest import RedisServer
-from tests.ops.reload.files import pem
+from tests.ops.reload.files import pem, service_account
 from tests.ops.reload.running import Data, config_of, data_of, process
 
 DATABASE = "sqlite:///{}/im.db"
@@ -77,9 +75,8 @@ async def test_a_certificate_is_loaded_again_and_with_a_bad_one_nothing_is_taken
         assert service.node.settings.client.max_rooms == 50
 
 
-async def test_a_service_accounts_key_file_is_read_again(
-    data_for: Any, tmp_path: Path, account_file: Path
-) -> None:
+async def test_a_service_accounts_key_file_is_read_again(data_for: Any, tmp_path: Path) -> None:
+    account_file = Path(service_account(tmp_path))
     data = data_for("logic")
     data["logic"]["push"]["fcm"] = {"account_file": str(account_file)}
     following = reloading("logic", data)
@@ -92,17 +89,3 @@ async def test_a_service_accounts_key_file_is_read_again(
         await following.reload(logic)
         assert "logic.push.fcm.account_file" in following.refused
         assert logic._parts.providers["fcm"]._account.private_key_id == "k2"
-
-
-@pytest.fixture
-def account_file(tmp_path: Path) -> Path:
-    key = rsa.generate_private_key(65537, 2048).private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    file = tmp_path / "account.json"
-    account = {"type": "service_account", "project_id": "p", "private_key_id": "k1"}
-    more = {"private_key": key.decode(), "client_email": "a@example.org"}
-    file.write_text(json.dumps(account | more))
-    return file

@@ -19,7 +19,7 @@ from ops.config.schema import Key, keys_of, tables_of
 from ops.roles import ROLES
 from tests.conftest import RedisServer
 from tests.ops.reload.another import another
-from tests.ops.reload.files import api_keys, jwks, pem, private_pem
+from tests.ops.reload.files import api_keys, jwks, pem, private_pem, service_account
 from tests.ops.reload.running import NOWHERE, RELAY, RUNNING, Data, config_of, data_of
 from tests.ops.reload.seen import gone_by
 
@@ -115,7 +115,6 @@ WITH_OTHERS: dict[str, Data] = {
     "regions.rooms": {**THREE, "regions.rooms": {"lobby": "eu"}},
     "access.workers": {"workers": 2, "edge.port": 7741},
     "im.in_flight_bytes": {"im.in_flight_bytes": 100_000},
-    "auth.kind": {"auth.kind": "accounts", "auth.secret": NEXT},
     "provisioner.pools": {"provisioner.pools": ["spare-1"]},
 }
 """Keys that can't be changed alone, or to anything."""
@@ -142,6 +141,8 @@ def with_another(role: str, data: Data, key: Key, certificate: str, certs: Folde
         (each for name, each in WITH_OTHERS.items() if key.dotted.endswith(name)),
         more if key.path[-1] in ("tls_cert", "tls_key") else None,
     )
+    if key.path[-1] == "account_file":
+        others = {"push.fcm.account_file": service_account(certs.path)}
     if key.path[-2] == "tls":
         others = with_certificate(role, certs)
     keys = keys_of(tables_of(role))
@@ -171,3 +172,17 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> str:
     file = tmp_path_factory.mktemp("tls") / "both.pem"
     trustme.CA().issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(file)
     return str(file)
+
+
+async def test_a_region_more_or_less_takes_a_restart_and_nothing_else_is_taken_over(
+    tmp_path: Path,
+) -> None:
+    data = data_of("relay", tmp_path, "", "")
+    fewer = config_of("relay", {"relay": {**data["relay"], "links": [], "stuck_s": 3.0}})
+    async with RUNNING["relay"](config_of("relay", data)) as service:
+        reloading = Reloading(config_of("relay", data), None, lambda: fewer)
+        await reloading.reload(service)
+        assert sorted(reloading.waiting) == ["relay.links", "relay.stuck_s"]
+        assert reloading.config == config_of("relay", data)
+        assert service._relay.seating.settings.stuck_s == 2.0
+    assert reloading.outcomes["restart_needed"] == 1

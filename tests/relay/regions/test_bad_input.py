@@ -100,7 +100,7 @@ async def test_more_requests_than_a_relay_may_have_are_overloaded(
     access = await world.node("us-access", "access")
     await world.node("eu-logic", "logic")
     relay = world.relays["us-1"]
-    relay.forwarding.crossing._asked["eu"]._limit = 4
+    relay.forwarding.crossing._asked["eu"].limit = 4
     codes: list[str] = []
 
     async def ask() -> None:

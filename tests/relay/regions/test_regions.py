@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 import trio
+from msgspec.structs import replace
 from trio.testing import MockClock as Clock
 
 from backends.links.memory import MemoryNetwork
@@ -18,6 +19,7 @@ from proto.headers import (
 )
 from proto.priorities import Priority
 from proto.services import Method
+from proto.settings_types import RestartNeededError
 from relay.regions.figures import RegionCollector
 from relay.regions.settings import RegionRelays
 from relay.status import status
@@ -332,9 +334,9 @@ async def test_relays_of_other_regions_change_without_a_restart(
             RegionRelays(region=region, relays=tuple(map(address, world.names(region)[:1])))
             for region in ("asia", "us")
         )
-        relay.follow([asia, us])
-        with pytest.raises(ValueError, match=r"relay.links: a region more or less"):
-            relay.follow([asia])
+        relay.reconfigured(replace(relay.settings, links=(asia, us)))
+        with pytest.raises(RestartNeededError, match=r"relay.links: a region more or less"):
+            relay.reconfigured(replace(relay.settings, links=(asia,)))
     await trio.sleep(15)
     assert all(relay.region_links["us"].up.keys() == {"us-1"} for relay in world.of("eu"))
     publish(router, "eu-room", 1)
