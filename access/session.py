@@ -117,15 +117,16 @@ class Session:
     def _refused_frame(self, now: float) -> None:
         limits = self._limits
         if self._refused is None:
-            self._refused = Strikes(limits.max_refused_frames, limits.strikes_window_s)
-        if self._refused.add(now):
+            self._refused = Strikes()
+        if self._refused.add(now, limits.max_refused_frames, limits.strikes_window_s):
             raise CloseError(CloseCode.TOO_MANY_ERRORS, "too many frames")
 
     def bad_frame(self, now: float) -> None:
         """Count a frame that could not be read; raises `CloseError` when it is one too many."""
+        limits = self._limits
         if self._bad is None:
-            self._bad = Strikes(self._limits.max_bad_frames, self._limits.strikes_window_s)
-        if self._bad.add(now):
+            self._bad = Strikes()
+        if self._bad.add(now, limits.max_bad_frames, limits.strikes_window_s):
             raise CloseError(CloseCode.TOO_MANY_ERRORS, "too many bad frames")
 
     def who(self) -> Claims:

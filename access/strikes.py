@@ -4,19 +4,17 @@ from collections import deque
 
 
 class Strikes:
-    """Counts mistakes; `limit` of them within the window are too many."""
+    """Counts mistakes."""
 
-    __slots__ = ("_limit", "_times", "_window_s")
+    __slots__ = ("_times",)
 
-    def __init__(self, limit: int, window_s: float) -> None:
-        self._limit = limit
-        self._window_s = window_s
+    def __init__(self) -> None:
         self._times: deque[float] = deque()
 
-    def add(self, now: float) -> bool:
-        """Count one; says whether the limit is reached."""
+    def add(self, now: float, limit: int, window_s: float) -> bool:
+        """Count one; says whether there are `limit` of them within the window."""
         times = self._times
         times.append(now)
-        while times[0] < now - self._window_s:
+        while times[0] < now - window_s:
             times.popleft()
-        return len(times) >= self._limit
+        return len(times) >= limit
