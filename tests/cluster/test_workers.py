@@ -40,7 +40,9 @@ class Group:
         config = config.replace("[access.edge]\n", "[access.edge]\nmax_connections = 900\n")
         self.file = folder / "group.toml"
         self.file.write_text(config)
+        files = cluster.certificate("access", "group")._asdict().items()
         told = {
+            **{f"access.mesh.tls.{key}": file for key, file in files},
             "node.id": "group",
             "node.http": self.http.removeprefix("http://"),
             "access.edge.port": self.port,
