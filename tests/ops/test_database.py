@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from backends.database.migrations import LATEST
 from ops.commands.database import command
 from tests.conftest import run_sql
 
@@ -35,21 +36,21 @@ def test_an_empty_database_is_migrated(ask: Ask, tmp_path: Path) -> None:
     before = ask("status")
     assert (before.exit_code, before.output) == (
         1,
-        "version none, wanted 0001: run `relaymesh database migrate`\n",
+        f"version none, wanted {LATEST}: run `relaymesh database migrate`\n",
     )
-    assert ask("migrate").output == "was empty; version 0001, as wanted\n"
-    assert ask("migrate").output == "was 0001; version 0001, as wanted\n"
+    assert ask("migrate").output == f"was empty; version {LATEST}, as wanted\n"
+    assert ask("migrate").output == f"was {LATEST}; version {LATEST}, as wanted\n"
     after = ask("status")
-    assert (after.exit_code, after.output) == (0, "version 0001, as wanted\n")
+    assert (after.exit_code, after.output) == (0, f"version {LATEST}, as wanted\n")
 
 
 def test_a_newer_database_is_left_alone(ask: Ask, url: str) -> None:
     ask("migrate")
     run_sql(url, "UPDATE alembic_version SET version_num = '9999'")
-    assert ask("status").output == "version 9999, wanted 0001: install a newer relaymesh\n"
+    assert ask("status").output == f"version 9999, wanted {LATEST}: install a newer relaymesh\n"
     refused = ask("migrate")
     assert refused.exit_code == 1
-    assert "version 9999, which is newer than 0001" in str(refused.exception)
+    assert f"version 9999, which is newer than {LATEST}" in str(refused.exception)
 
 
 def test_a_new_epoch_is_another_one(ask: Ask) -> None:
@@ -72,5 +73,5 @@ def test_the_config_of_a_logic_node_says_which(tmp_path: Path, url: str) -> None
     file = tmp_path / "logic.toml"
     file.write_text(f'[logic.database]\nurl = "{url}"\n')
     done = CliRunner().invoke(command, ["migrate", "--config", str(file)])
-    assert done.output == "was empty; version 0001, as wanted\n"
+    assert done.output == f"was empty; version {LATEST}, as wanted\n"
     assert (tmp_path / "im.db").exists()

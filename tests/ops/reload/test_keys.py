@@ -115,6 +115,7 @@ WITH_OTHERS: dict[str, Data] = {
     "regions.rooms": {**THREE, "regions.rooms": {"lobby": "eu"}},
     "access.workers": {"workers": 2, "edge.port": 7741},
     "im.in_flight_bytes": {"im.in_flight_bytes": 100_000},
+    "auth.kind": {"auth.kind": "none"},
     "provisioner.pools": {"provisioner.pools": ["spare-1"]},
 }
 """Keys that can't be changed alone, or to anything."""
