@@ -4,5 +4,6 @@ from starlette.requests import Request
 
 
 def address_of(request: Request) -> str:
-    """Return the address of the peer; "" where there is none (a Unix socket)."""
+    """Return the client's address, as the guard has found it behind trusted proxies; "" where there
+    is none (a Unix socket)."""
     return request.client.host if request.client else ""
