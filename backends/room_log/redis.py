@@ -6,17 +6,16 @@ from zlib import crc32
 from msgspec import structs
 
 from backends.heat.rooms import heat_key, rule_of, ways_of
-from backends.moderation.redis import ends_key, entries_key, spoke_key, write_entry
 from backends.redis.client import RedisClient
 from backends.redis.connection import Reply
 from backends.redis.scripts import Command, script
 from backends.room_log.interface import Appended, Terms
+from backends.room_log.redis_terms import terms_arguments, terms_keys
 from backends.room_log.refusals import refusal
 from backends.room_log.retention import Retention
 from proto.client_requests import MAX_FETCH
 from proto.headers import HeadsHeader
 from proto.ids import RandomBits, new_id
-from proto.moderation import MAX_ENTRIES
 from proto.priorities import Priority
 from proto.server_frames import numbered
 from proto.services import FetchAnswer, FetchBody
@@ -85,7 +84,7 @@ class RedisRoomLog:
                 _seen_key(room, uid, mid),
                 *_log_keys(room, priority),
                 heat_key(room),
-                *_terms_keys(room, uid, terms),
+                *terms_keys(room, uid, terms),
             ],
             int(priority),
             push,
@@ -96,7 +95,7 @@ class RedisRoomLog:
             # Totals alone do not make a room worth remembering: anybody can join any name.
             self._silent_ms if priority is Priority.BULK else self._numbering_ms,
             self._dedup_ms if uid else OWN_DEDUP_MS,
-            *_terms_arguments(uid, mid, terms),
+            *terms_arguments(uid, mid, terms),
         )
         redis = self._urgent if priority is Priority.URGENT else self._redis
         _, reply = await redis.call_many(room, [active, append])
@@ -178,27 +177,6 @@ def _log_keys(room: str, first: Priority) -> list[str]:
 
 def _active_key(room: str) -> str:
     return f"rm:active:{crc32(room.encode()) % ACTIVE_SHARDS}"
-
-
-def _terms_keys(room: str, uid: str, terms: Terms | None) -> list[str]:
-    if terms is None:
-        return []
-    keys = [entries_key(room), ends_key(room), spoke_key(room, uid)]
-    if terms.payment is not None:
-        keys.append(f"rm:{{{room}}}:receipt:{terms.payment.receipt}")
-    return keys
-
-
-def _terms_arguments(uid: str, mid: str, terms: Terms | None) -> list[str | int]:
-    if terms is None:
-        return []
-    ttl_ms = terms.payment.ttl_ms if terms.payment is not None else 0
-    found: list[str | int] = [uid, terms.rank, int(terms.slow), mid, ttl_ms]
-    if terms.change is None:
-        return found
-    entry = terms.change.entry
-    text, ends_ms = ("", 0) if entry is None else (write_entry(entry), entry.until_ms)
-    return [*found, MAX_ENTRIES, terms.change.field, text, ends_ms]
 
 
 def _appended(reply: Reply, now_ms: int) -> Appended:

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 import trio
 import trio_websocket as tws
 
-from ops.check import back_ends, messages, refusals, rooms
+from ops.check import back_ends, messages, moderation, refusals, rooms
 from ops.check.cluster import Gateway, Receipts, Tokens
 from ops.check.report import Check, CheckFailedError, Report
 from ops.check.stage import Stage
@@ -30,6 +30,8 @@ CHECKS: tuple[CheckFunction, ...] = (
     messages.host_speech_is_urgent,
     messages.speech_is_refused_for_viewers,
     messages.same_mid_is_published_once,
+    moderation.mute_holds_until_it_is_taken_back,
+    moderation.viewers_cannot_moderate,
     rooms.likes_are_counted_exactly,
     rooms.late_joiner_gets_history,
     rooms.fetch_repeats_the_stream,

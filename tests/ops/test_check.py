@@ -93,7 +93,7 @@ def test_every_check_passes_on_a_real_cluster(cluster: list[str], with_secret: b
     report = json.loads(result.stdout)
     assert [check for check in report["checks"] if not check["ok"]] == []
     assert result.returncode == 0
-    assert len(report["checks"]) == (24 if with_secret else 22)
+    assert len(report["checks"]) == (26 if with_secret else 24)
     assert all(report["latency_ms"][each]["p99"] > 0 for each in ("urgent", "normal", "bulk"))
 
 

@@ -15,6 +15,8 @@ from ops.commands.status import table, with_restarts
 from ops.config.schema import keys_of, tables_of
 from ops.config.toml import example
 from ops.roles import ROLES
+from proto.client_requests import Gift
+from proto.receipts import verify_receipt
 from proto.token_keys import Keyring, hs256
 from proto.tokens import verify
 
@@ -72,9 +74,22 @@ def test_the_environment_may_hold_the_secret(tmp_path: Path) -> None:
     assert verify(result.output.strip(), Keyring([hs256(SECRET)]), time.time()).sub == "u"
 
 
+def test_a_receipt_is_minted_for_one_gift(secret_file: Path) -> None:
+    what = ["ann", "lobby", "rose", "5", "--count", "2", "--jti", "order-7", "--ttl-s", "60"]
+    result = run("receipt", *what, "--secret-file", str(secret_file))
+    gift = Gift(id=1, room="lobby", gift="rose", value=5, count=2, receipt=result.output.strip())
+    receipt = verify_receipt(gift, "ann", Keyring([hs256(SECRET)]), time.time())
+    assert receipt.jti == "order-7"
+    assert 50 < receipt.exp - time.time() <= 60
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "expected"),
     [
+        (["receipt", "u", "r", "g", "x"], 2, "'x' is not a valid integer"),
+        (["receipt", "u", "r", "g", "1", "--ttl-s", "0"], 2, "--ttl-s: expected 1 to 86400"),
+        (["receipt", "u", "r", "g", "1", "--jti", "a b", "--secret-file", "FILE"], 2, "jti 'a b'"),
+        (["receipt", "u", "r", "g", "1", "--state-dir", "/nowhere"], 1, "no secret: "),
         (["token", "a b", "--secret-file", "FILE"], 2, "must match"),
         (["token", "u", "--ttl-s", "0", "--secret-file", "FILE"], 2, "--ttl-s: expected"),
         (["token", "u", "--state-dir", "/nowhere"], 1, "no secret: "),

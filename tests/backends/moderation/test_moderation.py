@@ -150,7 +150,7 @@ async def test_slow_mode_spaces_out_each_viewers_messages_and_nobody_elses(
 
 
 async def test_a_room_has_so_many_entries_and_no_more(say, change, monkeypatch, store_world):
-    for module in ("backends.moderation.memory", "backends.room_log.redis"):
+    for module in ("backends.moderation.memory", "backends.room_log.redis_terms"):
         monkeypatch.setattr(f"{module}.MAX_ENTRIES", 3)
     assert proto_moderation.MAX_ENTRIES == 10_000
     for uid in ("u1", "u2"):
