@@ -1,6 +1,7 @@
 """The OpenAPI document and its page, against what the gateway really does."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -65,6 +66,20 @@ async def test_each_operation_says_who_may_call_it_and_all_that_it_may_answer() 
         scheme = (await document(it))["components"]["securitySchemes"]["apiKey"]
         assert all(f"`{scope}`" in scheme["description"] for scope in MEANINGS)
         assert set(MEANINGS) == set(Scope)
+
+
+async def test_the_guide_names_every_operation_and_its_scope() -> None:
+    guide = (Path(__file__).parents[3] / "docs" / "http-api.md").read_text()
+    rows = re.findall(r"^\| (`.+`) \| (.*?) \|", guide, re.MULTILINE)
+    told = {call: scope for calls, scope in rows for call in re.findall(r"`(\S+ /\S+)`", calls)}
+    async with gateway(*LEASES, demo=True) as it:
+        for operation in it.gateway.operations:
+            if operation.path.startswith("/v1/auth/"):
+                continue
+            scope = told.pop(f"{operation.method} {operation.path}")
+            if isinstance(operation.needs, Scope):
+                assert scope == f"`{operation.needs}`", operation.path
+    assert told == {}
 
 
 async def test_a_viewer_is_refused_what_the_document_says_needs_a_scope() -> None:
