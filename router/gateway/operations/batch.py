@@ -58,7 +58,7 @@ class BatchOperations:
         self, pipeline: Pipeline, others: list[Operation], counters: GatewayCounters
     ) -> None:
         self._pipeline = pipeline
-        self._paths = Paths(others)
+        self._paths = Paths(each for each in others if _may_be_batched(each))
         self._counters = counters
 
     def operations(self) -> list[Operation]:
@@ -110,6 +110,11 @@ class BatchOperations:
         except RequestError as error:
             self._counters.errors[error.body.code.value] += 1
             return _refused(error.body, call.trace)
+
+
+def _may_be_batched(operation: Operation) -> bool:
+    """Leave out what anybody may send: a batch would be many guesses of a password at once."""
+    return operation.needs is not Access.ANYBODY or not operation.has_body
 
 
 def _asked(

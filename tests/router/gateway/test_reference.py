@@ -1,6 +1,7 @@
 """The OpenAPI document and its page, against what the gateway really does."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from starlette.routing import Route
 
 from proto.errors import CATALOGUE, ErrorCode
+from router.gateway.operation import Operation
 from router.gateway.reference.openapi import errors_of
+from router.gateway.routes import routes
 from router.gateway.scopes import MEANINGS, Scope
 from tests.router.gateway_parts import LEASES, Gateway, gateway, problem, token
 
@@ -43,7 +46,10 @@ async def test_the_document_is_one_of_openapi_3_1() -> None:
 async def test_every_route_is_in_the_document_and_every_path_in_it_exists() -> None:
     async with gateway(*LEASES, demo=True) as it:
         found = operations(await document(it))
-        paths = {route.path for route in it.gateway.routes if isinstance(route, Route)}
+        inner = routes(
+            it.gateway.operations, it.gateway._pipeline, it.counters, it.gateway._current
+        )
+        paths = {route.path for route in inner if isinstance(route, Route)}
         assert paths - OUTSIDE == {path for _, path in found}
         for method, path in found:
             real = re.sub(r"\{(\w+)\}", lambda name: NAMES[name[1]], path)
@@ -70,9 +76,9 @@ async def test_each_operation_says_who_may_call_it_and_all_that_it_may_answer() 
 
 async def test_the_guide_names_every_operation_and_its_scope() -> None:
     guide = (Path(__file__).parents[3] / "docs" / "http-api.md").read_text()
-    rows = re.findall(r"^\| (`.+`) \| (.*?) \|", guide, re.MULTILINE)
+    rows = re.findall(r"^\| (`[^|]+`) \| ([^|]*) \|", guide, re.MULTILINE)
     told = {call: scope for calls, scope in rows for call in re.findall(r"`(\S+ /\S+)`", calls)}
-    async with gateway(*LEASES, demo=True) as it:
+    async with gateway(*LEASES, demo=True, demo_receipt_secret="r" * 32) as it:
         for operation in it.gateway.operations:
             if operation.path.startswith("/v1/auth/"):
                 continue
@@ -91,6 +97,43 @@ async def test_a_viewer_is_refused_what_the_document_says_needs_a_scope() -> Non
             answer = await it.client.request(operation.method, path, headers=token())
             assert problem(answer) == (403, "forbidden", "authorization")
             assert operation.needs.value in answer.json()["detail"]
+
+
+EXPIRED = token("server", exp=1)
+WAYS: dict[ErrorCode, Callable[[Operation], dict[str, Any] | None]] = {
+    ErrorCode.TOKEN_INVALID: lambda it: {"headers": {}},
+    ErrorCode.TOKEN_EXPIRED: lambda it: {"headers": EXPIRED},
+    ErrorCode.FORBIDDEN: lambda it: {"headers": token()},
+    ErrorCode.BAD_JSON: lambda it: {"content": b"{"},
+    ErrorCode.TOO_LARGE: lambda it: {"content": b" " * (it.most_bytes + 1)},
+    ErrorCode.BAD_FRAME: lambda it: (
+        {"content": b'{"nobody knows":1}'} if it.has_body else {"params": {"nobody_knows": "1"}}
+    ),
+    ErrorCode.OVERLOADED: lambda it: {} if it.takes is None else None,
+}
+"""How each problem of the gateway's own is brought about, where it can be, at an operation."""
+
+
+@pytest.mark.parametrize("code", list(WAYS))
+async def test_each_documented_problem_is_answered_as_documented(code: ErrorCode) -> None:
+    async with gateway(*LEASES, demo=True, open_status=False) as it:
+        found = operations(await document(it))
+        it.counters.pending = 10**6 if code is ErrorCode.OVERLOADED else 0
+        asked = 0
+        for operation in it.gateway.operations:
+            way = WAYS[code](operation)
+            if code not in errors_of(operation) or way is None:
+                continue
+            if code is ErrorCode.BAD_FRAME and operation.takes is None:
+                continue
+            path = re.sub(r"\{(\w+)\}", lambda name: NAMES[name[1]], operation.path)
+            request = {"headers": token("server")} | way
+            answer = await it.client.request(operation.method, path, **request)
+            assert problem(answer)[:2] == (CATALOGUE[code].http_status, code.value), path
+            described = found[operation.method, operation.path]["responses"]
+            assert f"`{code}`" in described[str(answer.status_code)]["description"]
+            asked += 1
+        assert asked > 2
 
 
 async def test_a_problem_has_the_fields_that_the_document_gives_it() -> None:
