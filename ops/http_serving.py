@@ -13,6 +13,7 @@ import h11
 import structlog
 import trio
 from hypercorn.config import Config
+from hypercorn.events import Closed
 from hypercorn.protocol import ProtocolWrapper
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
@@ -75,7 +76,7 @@ class _Connections:
         self.context = WorkerContext(None)
         self._config = _config()
         # The same ASGI, written down with other type aliases.
-        asgi = cast("ASGIFramework", _Unambiguous(app))
+        asgi = cast("ASGIFramework", app)
         self._app = wrap_app(asgi, self._config.wsgi_max_body_size, "asgi")
         self._most = most
         self._open = 0
@@ -137,9 +138,15 @@ class _Connection(TCPServer):
 
 
 class _Plain:
-    """Has a connection take each request for what it is without its `Upgrade`."""
+    """Has a connection take each request for what it is without its `Upgrade`, and refuse one whose
+    body two servers could see end in different places.
+
+    h11 goes by `Transfer-Encoding` where there is a `Content-Length` too; what stands before us may
+    not (RFC 9112, section 6.3).
+    """
 
     def __init__(self, protocol: Any) -> None:
+        self._protocol = protocol
         self._create_stream = protocol._create_stream
         protocol._check_protocol = self._checked
         protocol._create_stream = self._created
@@ -148,35 +155,22 @@ class _Plain:
         """Look for no wish for HTTP/2."""
 
     async def _created(self, request: h11.Request) -> None:
-        headers = [each for each in request.headers.raw_items() if each[0].lower() != b"upgrade"]
-        await self._create_stream(
-            h11.Request(
-                method=request.method,
-                target=request.target,
-                headers=headers,
-                http_version=request.http_version,
-            )
-        )
+        names = {name for name, _ in request.headers}
+        if {b"content-length", b"transfer-encoding"} <= names:
+            await self._protocol._send_error_response(400)
+            await self._protocol.send(Closed())
+        else:
+            await self._create_stream(_without_upgrade(request))
 
 
-class _Unambiguous:
-    """An ASGI application that refuses a body of which two servers could see different ends.
-
-    h11 goes by `Transfer-Encoding` where there is a `Content-Length` too; what stands before us may
-    not (RFC 9112, section 6.3).
-    """
-
-    def __init__(self, app: Any) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        names = {name for name, _ in scope.get("headers", ())}
-        if not {b"content-length", b"transfer-encoding"} <= names:
-            await self._app(scope, receive, send)
-            return
-        headers = [(b"content-length", b"0"), (b"connection", b"close")]
-        await send({"type": "http.response.start", "status": 400, "headers": headers})
-        await send({"type": "http.response.body", "body": b""})
+def _without_upgrade(request: h11.Request) -> h11.Request:
+    headers = [each for each in request.headers.raw_items() if each[0].lower() != b"upgrade"]
+    return h11.Request(
+        method=request.method,
+        target=request.target,
+        headers=headers,
+        http_version=request.http_version,
+    )
 
 
 async def _say(stream: trio.SocketStream, answer: bytes) -> None:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import trio
 from starlette.datastructures import Headers
-from starlette.routing import BaseRoute, Mount, Router
+from starlette.routing import BaseRoute, Match, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backends.addresses import Proxies, network_of
@@ -42,7 +42,7 @@ class Guard:
 
     def before(self, routes: Sequence[BaseRoute]) -> list[BaseRoute]:
         """Return `routes` with the guard before them."""
-        return [Mount("/", Guarded(self, Router(routes)))]
+        return [_Everything(routes, Guarded(self, Router(routes)))]
 
     def host_of(self, scope: Scope) -> str:
         """Return the host of whoever sends the request."""
@@ -107,3 +107,20 @@ class Guarded:
             await send(message)
 
         return watched
+
+
+class _Everything(BaseRoute):
+    """The route of all paths. A `Mount` is not: it has none with a line feed in it."""
+
+    def __init__(self, routes: Sequence[BaseRoute], app: ASGIApp) -> None:
+        self.routes = routes
+        """Those that lie behind it."""
+        self._app = app
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:  # noqa: ARG002
+        """See `BaseRoute`."""
+        return Match.FULL, {}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See `BaseRoute`."""
+        await self._app(scope, receive, send)

@@ -46,10 +46,9 @@ async def test_the_document_is_one_of_openapi_3_1() -> None:
 async def test_every_route_is_in_the_document_and_every_path_in_it_exists() -> None:
     async with gateway(*LEASES, demo=True) as it:
         found = operations(await document(it))
-        inner = routes(
-            it.gateway.operations, it.gateway._pipeline, it.counters, it.gateway._current
-        )
-        paths = {route.path for route in inner if isinstance(route, Route)}
+        (guarded,) = it.gateway.routes
+        behind = guarded.routes  # type: ignore[attr-defined]
+        paths = {route.path for route in behind if isinstance(route, Route)}
         assert paths - OUTSIDE == {path for _, path in found}
         for method, path in found:
             real = re.sub(r"\{(\w+)\}", lambda name: NAMES[name[1]], path)
