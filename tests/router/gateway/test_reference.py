@@ -13,7 +13,6 @@ from starlette.routing import Route
 from proto.errors import CATALOGUE, ErrorCode
 from router.gateway.operation import Operation
 from router.gateway.reference.openapi import errors_of
-from router.gateway.routes import routes
 from router.gateway.scopes import MEANINGS, Scope
 from tests.router.gateway_parts import LEASES, Gateway, gateway, problem, token
 
