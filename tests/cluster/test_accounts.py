@@ -18,7 +18,9 @@ async def ask(cluster: Cluster, path: str, body: Any = None, token: str = "") ->
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     raw = None if body is None else json.dumps(body).encode()
     method = "GET" if body is None else "POST"
-    status, answer = await cluster.http(method, f"/v1/auth/{path}", raw, **headers)
+    status = 503
+    while status == 503:  # the database of a cluster that has just begun is being made
+        status, answer = await cluster.http(method, f"/v1/auth/{path}", raw, **headers)
     return status, json.loads(answer)
 
 
