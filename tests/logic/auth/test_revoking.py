@@ -31,6 +31,26 @@ async def test_a_node_whose_clock_is_ahead_saves_no_token(front: Front) -> None:
     assert not await front.counts(tokens)
 
 
+async def test_a_database_that_is_slow_saves_no_token(
+    front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens, write, refreshed = await front.register(), front.database.write, list[Any]()
+
+    async def slow(work: Any) -> Any:
+        if not refreshed:
+            # What is to be ended is refreshed before the database has ended it, seconds later.
+            front.pass_s(CLOCKS_MS / 1000 + 2)
+            refreshed.append(None)
+            refreshed.append(await front.refresh(tokens))
+        return await write(work)
+
+    monkeypatch.setattr(front.database, "write", slow)
+    await front.order(tokens["uid"])
+    assert front.claims(refreshed[1]).iat * 1000 > START_MS + CLOCKS_MS
+    assert not await front.counts(refreshed[1])
+    assert await front.counts(await front.log_in())
+
+
 async def test_an_operator_revokes_a_login_by_its_name_alone(front: Front) -> None:
     phone, laptop = await front.register(), await front.log_in()
     assert await front.order(sid=phone["sid"]) == {"sid": phone["sid"]}
