@@ -124,8 +124,7 @@ def test_what_the_links_carry_is_drawn_and_told(
     context.close()
 
 
-@pytest.mark.parametrize("scheme", ["dark", "light"])
-@pytest.mark.parametrize("width", [1280, 400])
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (400, "light")])
 def test_three_large_regions_have_room_for_every_node(
     opened: Opened, tmp_path: Path, width: int, scheme: str
 ) -> None:

@@ -36,7 +36,6 @@ function regionsOf(status) {
   const all = [here, ...(status.regions ?? [])].sort((a, b) => (a.region < b.region ? -1 : 1));
   return all.map(({ region, answers, nodes, lost }) => ({
     name: region,
-    own: region === own,
     answers,
     nodes: [...nodes, ...lost].map((node) => nodeOf(node, region)).sort(byName),
   }));

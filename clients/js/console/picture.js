@@ -75,7 +75,7 @@ export class Picture {
       set(base, { d: curve(from, to, 0) });
       for (const [index, strand] of strands.entries()) {
         const lane = link.lanes[LANES[index]];
-        drawStrand(strand, lane, curve(from, to, (index - 1) * (dense ? 1.3 : 3.5)), dense ? 1.3 : 6);
+        drawStrand(strand, lane, curve(from, to, (index - 1) * (dense ? 1.3 : 4.5)), dense ? 1.3 : 4);
       }
     });
   }
