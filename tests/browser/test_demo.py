@@ -199,6 +199,9 @@ def test_a_host_moderates_at_a_name(
     at_bob("ban")
     bob.sees("#removed", "You are banned")
     assert not bob.page.is_visible("#removed-back")
+    bob.page.evaluate("document.querySelector('#removed').close()")
+    bob.page.evaluate("document.querySelector('#removed-back').onclick()")
+    bob.sees("#removed", "A moderator has closed this room to you until")
     _take_pictures((ann, bob), tmp_path, "banned")
     problems = ann.problems + bob.problems
     for page in (ann, bob):

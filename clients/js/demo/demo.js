@@ -64,8 +64,7 @@ async function join(client) {
   try {
     await client.join(me.room, { history: HISTORY });
   } catch (error) {
-    if (error.code !== "banned") showState("closed", error.message);
-    else showRemoved({ reason: "banned", untilMs: Date.now() + error.retryAfterMs }, () => {});
+    if (error.code !== "banned") showState("closed", error.message); // that is told as "left"
   }
 }
 
@@ -87,6 +86,11 @@ function listen(client) {
   });
   client.on("closed", ({ error }) => showState("closed", error.message));
   client.on("joined", joined);
+  client.on("left", ({ error }) => {
+    if (error?.code !== "banned") return;
+    const untilMs = error.retryAfterMs && Date.now() + error.retryAfterMs;
+    showRemoved({ reason: "banned", untilMs }, () => join(client));
+  });
   client.on("removed", (removed) => showRemoved(removed, () => join(client)));
   client.on("push", pushed);
   client.on("skipped", ({ priority, first, last }) => missed("skipped", priority, first, last));
