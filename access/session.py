@@ -1,6 +1,7 @@
 """One client's session: what it has said, what it may do now. No I/O."""
 
 from dataclasses import dataclass, fields
+from typing import NoReturn
 
 from access.edge.interface import Connection
 from access.im.state import ImState
@@ -94,32 +95,27 @@ class Session:
 
     def frame(self, now: float, users: UserRates) -> None:
         """Count a frame; raises `rate_limited`, or `CloseError` for who goes on all the same."""
-        try:
-            self._take_frame(now)
-            if self.claims is not None:
-                users.frame(self.claims.sub, now)
-        except RequestError:
-            self._refused_frame(now)
-            raise
+        rate = self._limits.frames
+        after = rate.after(self._frames_full_at, now)
+        if after - now > rate.burst_s:
+            self._refuse_frame(now, "frames a second", rate.per_s, rate.wait_s(after, now))
+        self._frames_full_at = after
+        if self.claims is not None and (wait_s := users.frames.take(self.claims.sub, now)):
+            per_s = users.frames.rate.per_s
+            self._refuse_frame(now, "frames a second of this user", per_s, wait_s)
 
     def uncounted(self, users: UserRates) -> None:
         """Do not count the last frame: something else bounds how many such ones there can be."""
-        self._frames_full_at -= 1 / self._limits.frames.per_s
-        users.uncounted(self.who().sub)
+        self._frames_full_at -= self._limits.frames.gap_s
+        users.frames.give_back(self.who().sub)
 
-    def _take_frame(self, now: float) -> None:
-        rate = self._limits.frames
-        wait_s = rate.wait_s(self._frames_full_at, now)
-        if wait_s:
-            raise rate_limited(f"more than {rate.per_s:g} frames a second", wait_s)
-        self._frames_full_at = rate.after(self._frames_full_at, now)
-
-    def _refused_frame(self, now: float) -> None:
+    def _refuse_frame(self, now: float, what: str, per_s: float, wait_s: float) -> NoReturn:
         limits = self._limits
         if self._refused is None:
             self._refused = Strikes()
         if self._refused.add(now, limits.max_refused_frames, limits.strikes_window_s):
             raise CloseError(CloseCode.TOO_MANY_ERRORS, "too many frames")
+        raise rate_limited(what, per_s, wait_s)
 
     def bad_frame(self, now: float) -> None:
         """Count a frame that could not be read; raises `CloseError` when it is one too many."""
@@ -144,11 +140,12 @@ class Session:
     def count_join(self, now: float, users: UserRates) -> None:
         """Count a join; raises `rate_limited`."""
         rate = self._limits.joins
-        wait_s = rate.wait_s(self._joins_full_at, now)
-        if wait_s:
-            raise rate_limited(f"more than {rate.per_s:g} joins a second", wait_s)
-        users.join(self.who().sub, now)
-        self._joins_full_at = rate.after(self._joins_full_at, now)
+        after = rate.after(self._joins_full_at, now)
+        if wait_s := rate.wait_s(after, now):
+            raise rate_limited("joins a second", rate.per_s, wait_s)
+        if wait_s := users.joins.take(self.who().sub, now):
+            raise rate_limited("joins a second of this user", users.joins.rate.per_s, wait_s)
+        self._joins_full_at = after
 
     def begin_join(self, room: str) -> None:
         """Take a place for `room`, until `end_join`; raises `too_many_rooms`."""

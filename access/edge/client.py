@@ -205,18 +205,20 @@ class Client(Transmitter):
 
     def _may_send(self, count: int) -> bool:
         rate, now_s = self._host.settings.inbound_bytes, self._host.reactor.now_s
-        if rate.wait_s(self._bytes_full_s, now_s, count):
+        after_s = rate.after(self._bytes_full_s, now_s, count)
+        if after_s - now_s > rate.burst_s:
             self._fail(CloseCode.TOO_MANY_ERRORS, f"over {rate.per_s:g} bytes a second")
             return False
-        self._bytes_full_s = rate.after(self._bytes_full_s, now_s, count)
+        self._bytes_full_s = after_s
         return True
 
     def _answer_ping(self, payload: bytes) -> None:
         rate, now_s = self._host.settings.pings, self._host.reactor.now_s
-        if rate.wait_s(self._pings_full_s, now_s):
+        after_s = rate.after(self._pings_full_s, now_s)
+        if after_s - now_s > rate.burst_s:
             self._fail(CloseCode.TOO_MANY_ERRORS, f"over {rate.per_s:g} pings a second")
             return
-        self._pings_full_s = rate.after(self._pings_full_s, now_s)
+        self._pings_full_s = after_s
         self.write(encode_pong(payload), Priority.URGENT)
 
     def _hear(self, heard: Heard) -> None:

@@ -24,18 +24,19 @@ class LocalRates:
 
     def take(self, key: str, now: float, cost: float = 1) -> float:
         """Take `cost` from `key`: 0 when admitted, else the seconds until it would be."""
-        full_at = self._full_at.get(key, now)
-        wait_s = self.rate.wait_s(full_at, now, cost)
-        if wait_s:
-            return wait_s
-        self._full_at[key] = self.rate.after(full_at, now, cost)
+        rate = self.rate
+        after = rate.after(self._full_at.get(key, now), now, cost)
+        if after - now > rate.burst_s:
+            return rate.wait_s(after, now)
+        self._full_at[key] = after
         if len(self._full_at) >= self._sweep_at:
             self._sweep(now)
         return 0.0
 
     def wait_s(self, key: str, now: float, cost: float = 1) -> float:
         """Return what `take` would, and take nothing."""
-        return self.rate.wait_s(self._full_at.get(key, now), now, cost)
+        after = self.rate.after(self._full_at.get(key, now), now, cost)
+        return self.rate.wait_s(after, now)
 
     def give_back(self, key: str, cost: float = 1) -> None:
         """Give back what was taken."""
