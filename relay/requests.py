@@ -20,6 +20,7 @@ from proto.regions import region_of
 from relay.admission import Admission, Outstanding, Ticket, Via
 from relay.delivery import Delivery, Touched
 from relay.peer import Peer
+from relay.permissions import MAY_ASK
 from relay.regions.crossing import Crossing
 
 RETRY_MS = {
@@ -96,8 +97,10 @@ class Requests:
 
 
 def _may_ask(peer: Peer, header: RequestHeader, region: str) -> bool:
-    """Say whether `peer` may send the request: in its own name or, a relay of another region, in
-    that of its nodes, but then of nobody but us."""
+    """Say whether `peer` may send the request: by its role, and in its own name or, a relay of
+    another region, in that of its nodes, but then of nobody but us."""
+    if header.method not in MAY_ASK[peer.role]:
+        return False
     if peer.role == "relay":
         return not region
     return header.source == peer.node and header.incarnation == peer.incarnation

@@ -242,6 +242,24 @@ async def test_a_request_in_anothers_name_is_refused(join: Join, relay: Relay) -
     assert not logic.bodies(Kind.REQUEST)
 
 
+@pytest.mark.parametrize(
+    ("role", "method"),
+    [
+        *(("access", method) for method in ("push", "auth", "revoke", "moderation", "revocations")),
+        *(("logic", method) for method in ("publish", "push", "revoke")),
+        *(("router", method) for method in ("publish", "likes", "none of ours")),
+    ],
+)
+async def test_a_role_asks_nothing_that_is_not_its_own(
+    join: Join, relay: Relay, role: NodeRole, method: str
+) -> None:
+    asker, logic = await join("asker", role), await join("logic-1", "logic")
+    header = RequestHeader(1, "asker", "a", method, 1000, uid="ann", role="server")
+    asker.send(1, encode(Kind.REQUEST, Priority.NORMAL, b"logic", encode_header(header)))
+    await asker.until(lambda: relay.drops["forbidden", Priority.NORMAL] == 1)
+    assert not logic.bodies(Kind.REQUEST)
+
+
 async def test_a_late_reply_is_dropped(join: Join, relay: Relay, autojump_clock: Clock) -> None:
     access, logic = await join("access-1", "access"), await join("logic-1", "logic")
     header = RequestHeader(1, "access-1", "a", "publish", 100)

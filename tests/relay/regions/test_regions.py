@@ -360,7 +360,7 @@ async def test_a_relay_that_is_drained_loses_nothing_of_what_crosses(
         while True:
             publish(router, "eu-room", sent)
             sent += 1
-            assert await asking.mesh.request(Method.PUSH, Priority.NORMAL, home="eu") == b"yes"
+            assert await asking.mesh.request(Method.PUBLISH, Priority.NORMAL, home="eu") == b"yes"
             await trio.sleep(0.005)
 
     async with trio.open_nursery() as nursery:
