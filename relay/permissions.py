@@ -42,7 +42,7 @@ MAY_ASK: dict[NodeRole, frozenset[str]] = {
     "probe": frozenset(Method),
 }
 """The methods of the requests that a role may send: an access node that somebody has taken over
-publishes as no back end, and revokes nobody. A relay has let its own nodes ask no more than this."""
+publishes as no back end, and revokes nobody. A relay has let its own nodes ask no more."""
 
 RECEIVERS: frozenset[NodeRole] = frozenset(("access",))
 """Who has clients: gets what is for every such node, and is waited for when it is behind."""
