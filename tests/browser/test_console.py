@@ -32,7 +32,7 @@ class Console:
         self.context = browser.new_context(viewport=view, color_scheme=scheme)
         self.page = self.context.new_page()
         self.problems: list[str] = []
-        self.asked: list[dict[str, str]] = []
+        self.looks = 0
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
         self.page.on("console", self._heard)
         if said is not None:
@@ -43,9 +43,9 @@ class Console:
         if message.type in ("error", "warning") and "Failed to load resource" not in message.text:
             self.problems.append(message.text)
 
-    def _say(self, route: Any, said: Callable[[int], Any]) -> None:
-        self.asked.append(route.request.headers)
-        answer = said(len(self.asked))
+    def _say(self, route: Any, said: Callable[[int, dict[str, str]], Any]) -> None:
+        self.looks += 1
+        answer = said(self.looks, route.request.headers)
         if isinstance(answer, int):
             route.fulfill(status=answer, json={"error": {"code": "forbidden", "message": "no"}})
         else:
@@ -128,7 +128,7 @@ def test_what_the_links_carry_is_drawn_and_told(
 def test_three_large_regions_have_room_for_every_node(
     opened: Opened, tmp_path: Path, width: int, scheme: str
 ) -> None:
-    console = opened(made_status, width, scheme)
+    console = opened(lambda look, _: made_status(look), width, scheme)
     console.sees(".node", 132)
     console.sees(".region", 3)
     console.sees(".node[data-state=down]")
@@ -171,11 +171,8 @@ OVERLAPS = """() => {
 
 
 def test_a_closed_status_asks_for_a_token_and_keeps_it_in_memory_alone(opened: Opened) -> None:
-    token = {"Authorization": "Bearer secret-1"}
-
-    def said(_: int) -> Any:
-        given = console.asked[-1].get("authorization")
-        return made_status(1) if given == token["Authorization"] else 403
+    def said(look: int, headers: dict[str, str]) -> Any:
+        return made_status(look) if headers.get("authorization") == "Bearer secret-1" else 403
 
     console = opened(said)
     console.page.fill("#ask-token", "secret-0")
@@ -194,7 +191,7 @@ def test_a_closed_status_asks_for_a_token_and_keeps_it_in_memory_alone(opened: O
 
 
 def test_a_gateway_that_is_away_is_said_and_the_last_picture_stays(opened: Opened) -> None:
-    console = opened(lambda look: made_status(look) if look < 3 else 503)
+    console = opened(lambda look, _: made_status(look) if look < 3 else 503)
     console.sees(".region", 3)
     console.shows("#health", "The gateway does not answer")
     console.shows("#seen", "as it was")
@@ -202,7 +199,7 @@ def test_a_gateway_that_is_away_is_said_and_the_last_picture_stays(opened: Opene
 
 
 def test_a_region_that_does_not_answer_is_shown_as_such(opened: Opened) -> None:
-    def said(look: int) -> Any:
+    def said(look: int, _: dict[str, str]) -> Any:
         status = made_status(look)
         status["regions"][0] = {"region": "asia", "answers": False, "nodes": [], "lost": []}
         return status
