@@ -44,7 +44,7 @@ async def test_a_fragment_flood_ends_its_connection(house: House, part: bytes) -
     ("flood", "code"),
     [
         (frame(b"x" * 125, PING) * 200, 4004),
-        (frame(b"", PONG) * 200_000, 4004),
+        (frame(b"", PONG) * 180_000, 4004),
         (frame(b"x" * 125, PING) + frame(b"x" * 126, PING), 1002),
     ],
     ids=["pings", "pongs", "a ping that is too long"],

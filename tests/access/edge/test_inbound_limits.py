@@ -7,8 +7,15 @@ import pytest
 
 from backends.rate_limit.interface import Rate
 from tests.access.edge.client_frames import frame
-from tests.access.edge.conftest import REQUEST, RunEdge
+from tests.access.edge.conftest import REQUEST, RunEdge, runner
 from tests.access.edge.streams import read_all
+
+
+@pytest.fixture
+def run_edge() -> RunEdge:
+    """By one write path: this is about reading."""
+    return runner(write_path="loop")
+
 
 PING = frame(b"", 0x89)
 TEXT, FIRST, MORE, LAST = 0x81, 0x01, 0x00, 0x80
@@ -54,8 +61,8 @@ BEYOND = {
 
 
 @pytest.mark.parametrize("what", WITHIN)
-async def test_as_much_as_is_allowed_is_taken(run_plain_edge: RunEdge, what: str) -> None:
-    async with run_plain_edge(**LIMITS) as edge:
+async def test_as_much_as_is_allowed_is_taken(run_edge: RunEdge, what: str) -> None:
+    async with run_edge(**LIMITS) as edge:
         stream = await edge.upgraded()
         await stream.send_all(WITHIN[what] + frame(b"\x03\xe8", 0x88))
         assert await close_code(stream) == 1000
@@ -63,10 +70,10 @@ async def test_as_much_as_is_allowed_is_taken(run_plain_edge: RunEdge, what: str
 
 @pytest.mark.parametrize("what", BEYOND)
 async def test_one_more_ends_the_connection_and_a_neighbour_goes_on(
-    run_plain_edge: RunEdge, what: str
+    run_edge: RunEdge, what: str
 ) -> None:
     data, code = BEYOND[what]
-    async with run_plain_edge(**LIMITS) as edge:
+    async with run_edge(**LIMITS) as edge:
         neighbour, stream = await edge.upgraded(), await edge.upgraded()
         await stream.send_all(data)
         assert await close_code(stream) == code
@@ -100,9 +107,9 @@ def head(*, url: int = 0, headers: int = 0, header: int = 0, total: int = 0) -> 
     ids=["url", "headers", "one header", "all of it"],
 )
 async def test_a_request_that_is_one_too_large_is_refused(
-    run_plain_edge: RunEdge, limit: str, most: int, padded: str, status: int
+    run_edge: RunEdge, limit: str, most: int, padded: str, status: int
 ) -> None:
-    async with run_plain_edge(**{limit: most}, close_timeout_s=0.05) as edge:
+    async with run_edge(**{limit: most}, close_timeout_s=0.05) as edge:
         async with await edge.raw() as stream:
             await stream.send_all(head(**{padded: most}))
             taken = 404 if padded == "url" else 101
