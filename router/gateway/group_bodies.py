@@ -6,8 +6,8 @@ import msgspec
 
 from proto.requests.fields import PageCursor
 from proto.requests.groups import MAX_MEMBERS_PAGE, MAX_UIDS_PER_REQUEST, GroupName
-from proto.requests.messages import MAX_MESSAGE_CHARACTERS
-from router.gateway.bodies import Mid, Uid
+from proto.requests.messages import MAX_HISTORY_PAGE, MAX_MESSAGE_CHARACTERS
+from router.gateway.bodies import MAX_SEQ, Mid, Uid
 
 Uids = Annotated[list[Uid], msgspec.Meta(min_length=1, max_length=MAX_UIDS_PER_REQUEST)]
 
@@ -32,6 +32,14 @@ class MembersPage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
     limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_MEMBERS_PAGE)] = 100
     cursor: PageCursor = ""
+
+
+class GroupHistoryPage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Part of what was said in a group: the newest, those before a number, or those after one."""
+
+    before: Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)] = 0
+    after: Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)] | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_HISTORY_PAGE)] = 50
 
 
 class SystemMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -26,7 +26,7 @@ MEANINGS: dict[Scope, str] = {
     Scope.PUBLISH_USER: "Publish to users, and send them instant messages as the system.",
     Scope.PUBLISH_ALL: "Publish to everybody who is connected.",
     Scope.READ_ROOM: "Read how a room is: online, likes, heat, moderation.",
-    Scope.READ_HISTORY: "Read what was said in rooms.",
+    Scope.READ_HISTORY: "Read what was said in rooms and groups.",
     Scope.READ_PRESENCE: "Read who is online, and on which devices.",
     Scope.GROUPS: "Bring users into groups and out of them.",
     Scope.MODERATE: "Mute, ban and send out of rooms.",

@@ -1,5 +1,6 @@
 """Groups and instant messages, for back ends: who is in a group, and what the platform says."""
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -9,7 +10,13 @@ from proto.conversations import system
 from proto.errors import ErrorCode
 from proto.priorities import Priority
 from proto.services import Method
-from router.gateway.group_bodies import GroupUsers, MembersPage, NewGroup, SystemMessage
+from router.gateway.group_bodies import (
+    GroupHistoryPage,
+    GroupUsers,
+    MembersPage,
+    NewGroup,
+    SystemMessage,
+)
 from router.gateway.operation import Call, Handle, Operation
 from router.gateway.scopes import Scope
 
@@ -65,6 +72,16 @@ class MessageSent(msgspec.Struct, frozen=True):
     mid: str
 
 
+class GroupHistory(msgspec.Struct, frozen=True):
+    """Messages as clients get them, the oldest first; `oldest` and `head` are the first and the
+    last that there are."""
+
+    conv: str
+    oldest: int
+    head: int
+    frames: list[msgspec.Raw]
+
+
 class GroupOperations:
     """Asks logic as a back end, which may do in a group what its owner may."""
 
@@ -87,6 +104,17 @@ class GroupOperations:
                 self.members,
                 MembersPage,
                 GroupMemberPage,
+            ),
+            replace(
+                _look(
+                    "getGroupHistory",
+                    f"{path}/messages",
+                    "Read what was said in a group.",
+                    self.history,
+                    GroupHistoryPage,
+                    GroupHistory,
+                ),
+                needs=Scope.READ_HISTORY,
             ),
             _say("sendToGroup", f"{path}/messages", self.say_in_group, Scope.GROUPS),
             _say("sendToUser", f"{user}/messages", self.say_to_user, Scope.PUBLISH_USER),
@@ -122,6 +150,13 @@ class GroupOperations:
     async def members(self, call: Call, page: MembersPage) -> bytes:
         """Return a page of members."""
         return await self._ask_of_all(call, "group_members", limit=page.limit, cursor=page.cursor)
+
+    async def history(self, call: Call, page: GroupHistoryPage) -> bytes:
+        """Return a page of what was said in a group."""
+        after = {} if page.after is None else {"after": page.after}
+        return await self._ask_of_all(
+            call, "history", before=page.before, limit=page.limit, **after
+        )
 
     async def say_in_group(self, call: Call, body: SystemMessage) -> bytes:
         """Say something in a group."""

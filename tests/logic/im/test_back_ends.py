@@ -33,6 +33,21 @@ async def test_a_group_hears_a_back_end_whoever_is_muted(
     assert await refused("api-key:shop", "send", **reply, **SHOP) == ("bad_frame", "reply_to")
 
 
+async def test_a_back_end_reads_all_of_a_group_that_it_is_not_in(
+    autojump_clock, im, ask_im, refused, people
+):
+    await people.group("g:1", "ann")
+    for number in range(3):
+        await ask_im("ann", "send", conv="g:1", mid=f"m{number}", text=str(number))
+    page = await ask_im("api-key:shop", "history", conv="g:1", after=1, **SHOP)
+    assert [frame["body"]["text"] for frame in page["frames"]] == ["1", "2"]
+    assert (page["oldest"], page["head"]) == (1, 3)
+    chat = await refused("api-key:shop", "history", conv=direct("ann", "bob"), **SHOP)
+    assert chat[0] == "not_member"
+    assert (await refused("api-key:shop", "history", conv="g:none", **SHOP))[0] == "not_member"
+    assert (await refused("stranger", "history", conv="g:1"))[0] == "not_member"
+
+
 async def test_there_must_be_such_a_group_and_chats_of_two_stay_theirs(
     autojump_clock, im, refused, people
 ):

@@ -49,6 +49,12 @@ ASKED: dict[str, tuple[str, str, Any, dict[str, Any]]] = {
         None,
         {"op": "group_members", "conv": "g:1", "limit": 5, "cursor": "x"},
     ),
+    "history": (
+        "GET",
+        "/v1/groups/g:1/messages?after=5&limit=2",
+        None,
+        {"op": "history", "conv": "g:1", "before": 0, "after": 5, "limit": 2},
+    ),
     "say in a group": (
         "POST",
         "/v1/groups/g:1/messages",
