@@ -433,7 +433,8 @@ class World:
             if left <= 0:
                 await trio.testing.wait_all_tasks_blocked()
                 return
-            await trio.sleep(min(left, step))
+            idle = trio.lowlevel.current_statistics().seconds_to_next_deadline
+            await trio.sleep(min(left, max(step, idle)))
 
     def client(self) -> Client:
         return Client(self)
