@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 
 import msgspec
+import structlog
 import trio
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -25,6 +26,12 @@ _random_bits = random.SystemRandom().getrandbits
 BODY_TIMEOUT_S = 10.0
 """For the whole body: one that trickles holds its place no longer."""
 
+_FAILED = ErrorBody(
+    ErrorCode.UNAVAILABLE, "The gateway failed, and its log says how under this trace."
+)
+
+log = structlog.get_logger()
+
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -33,7 +40,7 @@ class Endpoint:
 
     Each request gets a trace, which `trace_of` tells its handler. Errors leave as problems (RFC
     9457, `router.gateway.problems`) with the status that the catalogue gives their code, and are
-    counted by it in `errors`; another method is answered 405.
+    counted by it in `errors`; another method is answered 405, what nobody foresaw 500.
     """
 
     def __init__(self, handlers: Mapping[str, Handler], errors: Counter[str]) -> None:
@@ -58,6 +65,10 @@ class Endpoint:
         except RequestError as error:
             self._errors[error.body.code.value] += 1
             return problems.response(problem(error.body, trace_of(request)))
+        except Exception:
+            log.exception("request_failed", trace=trace_of(request), method=request.method)
+            self._errors[ErrorCode.UNAVAILABLE.value] += 1
+            return problems.response(problem(_FAILED, trace_of(request), status=500))
 
 
 def operation_handler(operation: Operation, pipeline: Pipeline) -> Handler:

@@ -367,3 +367,17 @@ async def test_without_the_store_a_drain_is_unavailable() -> None:
         it.registry.failure = StoreUnavailableError("away")
         response = await it.client.post("/v1/nodes/relay-1/drain", headers=token("server"))
         assert problem(response) == (503, "unavailable", "")
+
+
+async def test_what_nobody_foresaw_is_a_problem_too_and_says_nothing_of_what_it_was() -> None:
+    def fails() -> bytes:
+        raise ZeroDivisionError("secret")
+
+    async with gateway(*LEASES) as it:
+        it.mesh.answer = fails
+        response = await it.push("/v1/rooms/lobby/publish", {"data": 1})
+        assert problem(response) == (500, "unavailable", "")
+        assert response.headers["content-type"] == "application/problem+json"
+        assert "secret" not in response.text
+        it.mesh.answer = lambda: b"{}"
+        assert (await it.push("/v1/rooms/lobby/publish", {"data": 1})).status_code == 200
