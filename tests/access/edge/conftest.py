@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 import trio
@@ -174,14 +175,15 @@ async def running(
     recorder = Recorder()
     listener = listen("127.0.0.1", 0, settings)
     port = listener.getsockname()[1]
-    server = Server(
-        settings,
-        recorder,
-        lambda s: server_frames.message(
-            [server_frames.skipped(s.stream, s.priority, s.epoch, s.first_seq, s.last_seq)]
-        ),
-        **options,
-    )
+    with mock.patch("access.edge.writing.choice.why_not_io_uring", return_value=OBSTACLE):
+        server = Server(
+            settings,
+            recorder,
+            lambda s: server_frames.message(
+                [server_frames.skipped(s.stream, s.priority, s.epoch, s.first_seq, s.last_seq)]
+            ),
+            **options,
+        )
     async with trio.open_nursery() as nursery:
         await nursery.start(server.serve, [listener])
         yield RunningEdge(server, recorder, port, trust)
@@ -194,7 +196,9 @@ async def running(
 RunEdge = Callable[..., AbstractAsyncContextManager[RunningEdge]]
 
 
-WRITE_PATHS: list[WritePathName] = ["loop"] if why_not_io_uring() else ["loop", "io_uring"]
+OBSTACLE = why_not_io_uring()
+"""Tried once: it takes longer than most tests."""
+WRITE_PATHS: list[WritePathName] = ["loop"] if OBSTACLE else ["loop", "io_uring"]
 """Those that this machine has."""
 
 
