@@ -22,11 +22,13 @@ def field_of(kind: str, uid: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What becomes of one entry of a room: `entry` from now on, or (`None`) nothing."""
+    """What becomes of one entry of a room: `entry` from now on, or (`None`) nothing. `rank` is that
+    of who wants it: what somebody higher has made stays for as long as it holds."""
 
     kind: str
     uid: str
     entry: StateEntry | None
+    rank: int
 
     @property
     def field(self) -> str:

@@ -36,15 +36,21 @@ class MemoryModeration:
         role, until_ms = self._staff.get((room, uid), ("", 0))
         return role if until_ms > self._now_ms() else ""
 
-    def muted_until(self, room: str, uid: str, sender_rank: int) -> int | None:
-        """Return until when `uid`, of that rank, is muted (0: for good); `None`: it is not."""
-        entry = self._get(room, field_of("mute", uid))
+    def bound_until(self, kind: str, room: str, uid: str, sender_rank: int) -> int | None:
+        """Return until when a `kind` (`ban`, `mute`) of `uid`, of that rank, holds (0: for good);
+        `None`: it does not."""
+        entry = self._get(room, field_of(kind, uid))
         return entry.until_ms if entry is not None and sender_rank < rank(entry.by_role) else None
 
     def slow_ms(self, room: str) -> int:
         """Return the interval of the room's slow mode, 0 where it has none."""
         entry = self._get(room, field_of("slow", ""))
         return entry.interval_ms if entry is not None else 0
+
+    def rank_of(self, room: str, change: Change) -> int:
+        """Return the rank of who made what `change` is about, 0 where nothing holds."""
+        entry = self._get(room, change.field)
+        return rank(entry.by_role) if entry is not None else 0
 
     def has_place(self, room: str, change: Change) -> bool:
         """Say whether there is a place for the change."""

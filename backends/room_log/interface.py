@@ -37,7 +37,7 @@ class Payment:
 class Terms:
     """On which terms a message is kept, all looked at in the step that numbers it.
 
-    `rank` is the sender's in the room: a mute holds for whoever stands below the one that made it,
+    `rank` is the sender's in the room: a ban or mute holds for whoever stands below who made it,
     slow mode (where `slow` says that it matters) for viewers.
     """
 
@@ -67,8 +67,9 @@ class RoomLog(Protocol):
         The same (`uid`, `mid`) in `room` within the deduplication age appends nothing, and so does
         a receipt with the `mid` that it was first used with. `terms` of `None` are for the
         cluster's own messages: nothing is looked at.
-        Raises `RequestError` `muted`, `rate_limited` (slow mode), `receipt_used` or `full`, and
-        `StoreUnavailableError`, as all methods do: asking again with the same `mid` is safe.
+        Raises `RequestError` `banned`, `muted`, `rate_limited` (slow mode), `receipt_used`, `full`
+        or `forbidden` (a change to what somebody higher has made), and `StoreUnavailableError`, as
+        all methods do: asking again with the same `mid` is safe.
         """
 
     async def recall(self, room: str, uid: str, mid: str) -> Appended | None:

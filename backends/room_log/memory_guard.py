@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from backends.moderation.interface import Change
 from backends.moderation.memory import MemoryModeration
 from backends.room_log import refusals
 from backends.room_log.interface import Appended, Terms
@@ -9,7 +10,7 @@ from proto.roles import RANKS, VIEWER
 
 
 class Guard:
-    """Terms of messages: mutes, slow mode, receipts used once."""
+    """Terms of messages: bans, mutes, slow mode, receipts used once."""
 
     def __init__(self, moderation: MemoryModeration) -> None:
         self._moderation = moderation
@@ -34,13 +35,21 @@ class Guard:
         """Raise `RequestError` where the terms do not hold."""
         if terms is None:
             return
-        until_ms = self._moderation.muted_until(room, uid, terms.rank)
-        if until_ms is not None:
-            raise refusals.muted(until_ms, now_ms)
+        for kind, refused in (("ban", refusals.banned), ("mute", refusals.muted)):
+            until_ms = self._moderation.bound_until(kind, room, uid, terms.rank)
+            if until_ms is not None:
+                raise refused(until_ms, now_ms)
         wait_ms = self._spoke_until.get((room, uid), 0) - now_ms
         if wait_ms > 0 and self._is_slow(room, terms):
             raise refusals.too_fast(wait_ms)
-        if terms.change is not None and not self._moderation.has_place(room, terms.change):
+        if terms.change is not None:
+            self._admit_change(room, terms.change)
+
+    def _admit_change(self, room: str, change: Change) -> None:
+        made_by = self._moderation.rank_of(room, change)
+        if made_by > change.rank:
+            raise refusals.outranked(made_by)
+        if not self._moderation.has_place(room, change):
             raise refusals.full()
 
     def kept(self, room: str, uid: str, mid: str, answer: Appended, terms: Terms | None) -> None:

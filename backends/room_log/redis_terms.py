@@ -25,4 +25,4 @@ def terms_arguments(uid: str, mid: str, terms: Terms | None) -> list[str | int]:
         return found
     entry = terms.change.entry
     text, ends_ms = ("", 0) if entry is None else (write_entry(entry), entry.until_ms)
-    return [*found, MAX_ENTRIES, terms.change.field, text, ends_ms]
+    return [*found, MAX_ENTRIES, terms.change.field, text, ends_ms, terms.change.rank]

@@ -1,18 +1,26 @@
-"""Why a message is not kept: its sender is muted or too fast, its receipt used, the room full."""
+"""Why a message is not kept: its sender is banned, muted, too fast or stands too low, its receipt
+is used, the room full."""
 
 from proto.errors import ErrorCode, RequestError
 from proto.moderation import MAX_ENTRIES
+from proto.roles import RANKS
+
+
+def banned(until_ms: int, now_ms: int) -> RequestError:
+    """Return the refusal of a sender who is banned until `until_ms`, 0 for good."""
+    return _bound(ErrorCode.BANNED, "banned from it", until_ms, now_ms)
 
 
 def muted(until_ms: int, now_ms: int) -> RequestError:
     """Return the refusal of a sender who is muted until `until_ms`, 0 for good."""
+    return _bound(ErrorCode.MUTED, "muted here", until_ms, now_ms)
+
+
+def _bound(code: ErrorCode, what: str, until_ms: int, now_ms: int) -> RequestError:
     wait_ms = max(until_ms - now_ms, 1) if until_ms else 0
     how_long = f"for {wait_ms} ms" if until_ms else "for good"
     return RequestError(
-        ErrorCode.MUTED,
-        f"room: you are muted here {how_long}",
-        field="room",
-        retry_after_ms=wait_ms,
+        code, f"room: you are {what} {how_long}", field="room", retry_after_ms=wait_ms
     )
 
 
@@ -38,10 +46,25 @@ def full() -> RequestError:
     )
 
 
+def outranked(rank: int) -> RequestError:
+    """Return the refusal of a change to what was made with a higher `rank`."""
+    role = next(role for role, its in RANKS.items() if its == rank)
+    message = f"action: a {role} has made what holds, and stands above"
+    return RequestError(ErrorCode.FORBIDDEN, message, field="action")
+
+
 def refusal(reason: str, number: int, now_ms: int) -> RequestError:
     """Return the refusal that the script which appends has answered."""
-    if reason == "muted":
-        return muted(number, now_ms)
-    if reason == "slow":
-        return too_fast(number)
-    return receipt_used() if reason == "used" else full()
+    match reason:
+        case "banned":
+            return banned(number, now_ms)
+        case "muted":
+            return muted(number, now_ms)
+        case "slow":
+            return too_fast(number)
+        case "outranked":
+            return outranked(number)
+        case "used":
+            return receipt_used()
+        case _:
+            return full()

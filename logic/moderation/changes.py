@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from backends.moderation.interface import Change
 from proto.moderation import Action, Moderate, ModerationPush, StateEntry
+from proto.roles import rank
 
 KINDS = {
     Action.MUTE: "mute",
@@ -39,7 +40,7 @@ def change_of(asked: Moderate, by: Moderator, now_ms: int) -> Change | None:
         return None
     kind, uid = KINDS[asked.action], asked.uid or ""
     if asked.action not in MAKING:
-        return Change(kind, uid, None)
+        return Change(kind, uid, None, rank(by.role))
     entry = StateEntry(
         kind=kind,
         by=by.uid,
@@ -50,7 +51,7 @@ def change_of(asked: Moderate, by: Moderator, now_ms: int) -> Change | None:
         role=asked.role or "",
         reason=asked.reason,
     )
-    return Change(kind, uid, entry)
+    return Change(kind, uid, entry, rank(by.role))
 
 
 def push_of(asked: Moderate, by: Moderator, mid: str, now_ms: int, trace: str) -> ModerationPush:

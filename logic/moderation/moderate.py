@@ -85,7 +85,7 @@ class ModerateHandler:
 
 
 _UNBOUND = rank("server")
-"""A mute keeps nobody from moderating: who may not has no role."""
+"""A mute or a ban keeps nobody from moderating: who may not has no role."""
 
 
 def _read(header: RequestHeader, body: bytes) -> Moderate:

@@ -4,12 +4,14 @@
 --       where there is a receipt: its key
 -- ARGV: priority, push, ts_ms, token, most messages, age_ms, head_age_ms, seen_age_ms
 --       where there are terms: sender, its rank, 1 if slow mode counts; mid, ms for which the
---       receipt is remembered; most entries, the entry that changes, its text, when it ends (0: not)
+--       receipt is remembered; most entries, the entry that changes, its text, when it ends (0: not),
+--       the rank of who changes it
 --       The token is new for each call of `append`. It becomes the epoch where there is none, and
 --       tells a call that is sent again, its answer being lost, from a sender that repeats itself.
 -- Returns: epoch, seq, ts_ms, priority, 1 if the sender has sent it before, the room's rule (state,
 --          pool, fence): this step numbers the message and says which ways it goes
---          or why not, and a number: muted and until when, slow and for how many ms, used, full
+--          or why not, and a number: banned or muted and until when, slow and for how many ms, used,
+--          full, outranked and by which rank
 local head, seen, log = KEYS[1], KEYS[2], KEYS[3]
 local priority, push, ts = ARGV[1], ARGV[2], ARGV[3]
 local rule = redis.call('HMGET', KEYS[6], 'state', 'pool', 'fence')
@@ -40,8 +42,10 @@ end
 local spoke_ms = 0
 local changed = ARGV[15]
 if ARGV[9] then
-  local found = redis.call('HMGET', KEYS[7], 'mute:' .. ARGV[9], 'slow:')
-  local mute, slow = entry(found[1]), entry(found[2])
+  local found = redis.call('HMGET', KEYS[7], 'ban:' .. ARGV[9], 'mute:' .. ARGV[9], 'slow:')
+  local ban, mute, slow = entry(found[1]), entry(found[2]), entry(found[3])
+  -- Its node may not have learned yet that it has to send the sender out.
+  if ban and tonumber(ARGV[10]) < ban.rank then return {'banned', ban.ends} end
   if mute and tonumber(ARGV[10]) < mute.rank then return {'muted', mute.ends} end
   if slow and ARGV[11] == '1' and ARGV[10] == '0' then
     local wait_ms = redis.call('PTTL', KEYS[9])
@@ -50,6 +54,8 @@ if ARGV[9] then
   end
 end
 if changed then
+  local kept = entry(redis.call('HGET', KEYS[7], changed))
+  if kept and kept.rank > tonumber(ARGV[18]) then return {'outranked', kept.rank} end
   for _, over in ipairs(redis.call('ZRANGEBYSCORE', KEYS[8], '-inf', ts, 'LIMIT', 0, 1000)) do
     redis.call('HDEL', KEYS[7], over)
     redis.call('ZREM', KEYS[8], over)

@@ -15,8 +15,9 @@ from proto import moderation as proto_moderation
 from proto.errors import RequestError
 from proto.moderation import StateEntry
 from proto.priorities import Priority
+from proto.roles import RANKS
 
-VIEWER, MODERATOR, HOST = 0, 1, 2
+VIEWER, MODERATOR, HOST, SERVER = 0, 1, 2, 3
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def change(say, store_world):
     async def change(kind, uid="", *, for_s=0, by="moderator", room="a", **more):
         until_ms = store_world.now_ms() + for_s * 1000 if for_s else 0
         entry = StateEntry(kind, "mo", by, uid, until_ms, **more)
-        return await say("mo", HOST, change=Change(kind, uid, entry), room=room)
+        return await say("mo", SERVER, change=Change(kind, uid, entry, RANKS[by]), room=room)
 
     return change
 
@@ -117,8 +118,39 @@ async def test_a_mute_for_good_ends_when_it_is_taken_back(say, change, store_wor
     await change("mute", "ann")
     await store_world.advance(30 * 24 * 3600)
     assert await say("ann") == ("muted", "room", 0)
-    await say("mo", HOST, change=Change("mute", "ann", None))
+    await say("mo", HOST, change=Change("mute", "ann", None, HOST))
     assert (await say("ann")).again is False
+
+
+async def test_who_is_banned_says_nothing_even_where_its_node_has_not_heard_of_it(
+    say, change, store_world
+):
+    paid = Payment("order-1", 60_000)
+    await change("ban", "ann", for_s=10)
+    assert await say("ann") == ("banned", "room", 10_000)
+    assert await say("ann", payment=paid) == ("banned", "room", 10_000)
+    assert (await say("ann", MODERATOR)).again is False, "made by an equal"
+    assert (await say("bob")).again is False
+    await store_world.advance(10)
+    assert (await say("ann", payment=paid)).again is False, "not used by what was refused"
+
+
+@pytest.mark.parametrize(("kind", "uid"), [("ban", "ann"), ("mute", "ann"), ("slow", "")])
+async def test_what_somebody_higher_has_made_stays(say, change, moderation, store_world, kind, uid):
+    await change(kind, uid, for_s=20, by="host", interval_ms=5000)
+    assert await change(kind, uid, for_s=1) == ("forbidden", "action", 0)
+    assert await say("mo", SERVER, change=Change(kind, uid, None, MODERATOR)) == (
+        "forbidden",
+        "action",
+        0,
+    )
+    (entry,) = await moderation.entries("a")
+    assert entry.by_role == "host"
+    assert (await change(kind, uid, for_s=2, by="server")).again is False
+    await store_world.advance(2)
+    assert (await change(kind, uid, for_s=1)).again is False, "what is over holds nobody back"
+    assert (await say("mo", SERVER, change=Change(kind, uid, None, MODERATOR))).again is False
+    assert await moderation.entries("a") == []
 
 
 async def test_who_was_answered_before_its_mute_gets_the_same_answer_again(say, change):
@@ -145,7 +177,7 @@ async def test_slow_mode_spaces_out_each_viewers_messages_and_nobody_elses(
     assert 0 < (await say("ann"))[2] <= 2000
     await store_world.advance(2)
     assert (await say("ann")).again is False
-    await say("mo", HOST, change=Change("slow", "", None))
+    await say("mo", HOST, change=Change("slow", "", None, HOST))
     assert (await say("ann")).again is False
 
 
@@ -206,8 +238,8 @@ async def test_the_store_forgets_a_room_with_its_last_entry(change, say, store_w
     assert all(19_000 < ttl <= 20_000 for ttl in await ttls())
     await change("ban", "bob")
     assert await ttls() == [-1, -1]
-    await say("mo", HOST, change=Change("ban", "bob", None))
+    await say("mo", HOST, change=Change("ban", "bob", None, HOST))
     assert all(19_000 < ttl <= 20_000 for ttl in await ttls())
     for uid in ("ann", "bob"):
-        await say("mo", HOST, change=Change("mute", uid, None))
+        await say("mo", HOST, change=Change("mute", uid, None, HOST))
     assert await ttls() == []

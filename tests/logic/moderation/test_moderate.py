@@ -148,6 +148,15 @@ async def test_who_is_host_by_its_token_is_safe_from_moderators(
     assert caught.value.body.field == "staff"
 
 
+async def test_a_moderator_undoes_nothing_that_a_host_has_done(autojump_clock, moderate, publish):
+    assert "seq" in await moderate("ban", "ann", by="hans", role="host")
+    assert await moderate("unban", "ann") == ("forbidden", "action")
+    assert await moderate("ban", "ann", for_s=1) == ("forbidden", "action")
+    assert await publish() == ("banned", "room", 0)
+    assert "seq" in await moderate("unban", "ann", by="ida", role="host")
+    assert "seq" in await publish()
+
+
 async def test_a_role_may_be_given_for_a_time(autojump_clock, moderate):
     assert "seq" in await moderate("grant", "eve", by="h", role="host", grants="moderator", for_s=9)
     assert "seq" in await moderate("slow", by="eve", role="viewer", interval_s=5)
