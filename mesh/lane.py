@@ -15,6 +15,9 @@ from proto.priorities import Priority
 POLL_BATCHES = 4
 """Batches between two looks at the other lanes."""
 
+ARRIVE_S = 1.0
+ARRIVE_POLL_S = 0.005
+
 _TIME = struct.Struct("!d")
 Take = Callable[["Lane", Envelope], None]
 
@@ -62,6 +65,8 @@ class Lane:
         self._down = False
         self._heard_at = trio.current_time()
         self._sent_at = float("-inf")
+        self._answered = float("-inf")
+        """When the last ping left that was answered."""
 
     async def greet(self, hello: bytes) -> bytes:
         """Say hello and return the header of the welcome; raises `LinkLostError` without one."""
@@ -105,7 +110,18 @@ class Lane:
     def pong(self, body: bytes) -> None:
         """Take in the answer to a ping."""
         if len(body) == _TIME.size:
-            self.round_trip_ms = (trio.current_time() - _TIME.unpack(body)[0]) * 1000
+            (self._answered,) = _TIME.unpack(body)
+            self.round_trip_ms = (trio.current_time() - self._answered) * 1000
+
+    async def arrived(self) -> None:
+        """Wait until all that was sent is there: what a closed socket holds, above all of an
+        encrypted link, is lost. A relay that does not answer is waited for no longer than
+        `ARRIVE_S`."""
+        since = trio.current_time()
+        with trio.move_on_after(ARRIVE_S):
+            while self._answered < since and not self._down:
+                self.ping(trio.current_time())
+                await trio.sleep(ARRIVE_POLL_S)
 
     def silent_for(self, now: float) -> float:
         """Return the seconds since anything came."""

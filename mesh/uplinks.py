@@ -172,9 +172,12 @@ class Uplinks:
         await self._wanted.confirmed(room, self._settings.confirm_timeout_s)
 
     async def drained(self) -> None:
-        """Wait until nothing waits to be sent to any relay that is up."""
+        """Wait until all that was to be sent has arrived at the relays that are up."""
         while any(lane.outbox.depth for c in self._up.values() for lane in c.lanes):
             await trio.sleep(0.005)
+        async with trio.open_nursery() as nursery:
+            for lane in [lane for each in self._up.values() for lane in each.lanes]:
+                nursery.start_soon(lane.arrived)
 
     def _takes(self, relay: str, envelope: bytes) -> Connection | None:
         """Return the connection to `relay` if `envelope` may go by it: one that leaves takes the
