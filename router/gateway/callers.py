@@ -52,6 +52,18 @@ class Caller:
             message = f"This needs an API key with the scope {scope}, or a token of role server."
             raise RequestError(ErrorCode.FORBIDDEN, message, field="authorization")
 
+    def require_user(self) -> None:
+        """Raise `RequestError` `forbidden` for an API key, and for who is called like one."""
+        if self.id.startswith(KEY_START):
+            message = "This is about a user's own account; an API key has none."
+            raise RequestError(ErrorCode.FORBIDDEN, message, field="authorization")
+
+    def require_back_end(self) -> None:
+        """Raise `RequestError` `forbidden` unless the caller has a scope: users have none."""
+        if not self.scopes:
+            message = "This needs an API key, or a token of role server."
+            raise RequestError(ErrorCode.FORBIDDEN, message, field="authorization")
+
     def require_room(self, room: str) -> None:
         """Raise `RequestError` `forbidden` unless the caller may name `room`."""
         if not _matches(room, self.rooms):

@@ -23,6 +23,11 @@ class Access(Enum):
     ANYBODY = "anybody"
     TOKEN = "token"
     """The holder of any token that is valid."""
+    BACK_END = "back end"
+    """Who has a scope, whichever: users' calls are bounded by their address, which counts
+    requests, so that none of theirs may be many."""
+    USER = "user"
+    """The holder of a token that is no API key: what is done is done to its own account."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,8 @@ def check_path(path: Mapping[str, str], caller: Caller) -> None:
         caller.require_room(path["room"])
     if "uid" in path:
         caller.require_users([path["uid"]], "uid")
+    if "sid" in path:  # It may be any user's: only the cluster's own begin with the uid.
+        caller.require_everybody()
 
 
 class Paths:

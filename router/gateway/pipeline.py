@@ -88,6 +88,10 @@ class Pipeline:
         caller = self._authority.caller(authorization)
         if isinstance(operation.needs, Scope):
             caller.require(operation.needs)
+        elif operation.needs is Access.BACK_END:
+            caller.require_back_end()
+        elif operation.needs is Access.USER:
+            caller.require_user()
         try:
             await self._limits.take(caller)
         except RequestError:

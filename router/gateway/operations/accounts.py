@@ -45,7 +45,7 @@ class AccountOperations:
 
     def operations(self) -> list[Operation]:
         """Return what users ask about their own account."""
-        anybody, token = Access.ANYBODY, Access.TOKEN
+        anybody, token = Access.ANYBODY, Access.USER
         body, new = Credentials, Tokens
         return [
             _post("register", "Make an account, and log in.", self.register, anybody, body, new),

@@ -72,7 +72,7 @@ class BatchOperations:
                 handle=self.batch,
                 takes=Batch,
                 gives=BatchAnswers,
-                needs=Access.TOKEN,
+                needs=Access.BACK_END,
                 waits=False,
                 most_bytes=MAX_LIST_BODY_BYTES,
             )

@@ -57,7 +57,7 @@ def errors_of(operation: Operation) -> list[ErrorCode]:
     found = {*USUAL_ERRORS, *operation.errors}
     if operation.needs is not Access.ANYBODY:
         found |= {*TOKEN_ERRORS}
-    if isinstance(operation.needs, Scope):
+    if isinstance(operation.needs, Scope) or operation.needs in (Access.BACK_END, Access.USER):
         found |= {*SCOPE_ERRORS}
     if operation.has_body:
         found |= {*BODY_ERRORS}
@@ -98,6 +98,8 @@ def _operation(operation: Operation, schemas: dict[Any, Json]) -> Json:
     elif isinstance(operation.needs, Scope):
         described["security"] = [{"apiKey": [operation.needs.value]}, {"token": []}]
         described["description"] = f"Needs the scope `{operation.needs}`."
+    elif operation.needs is Access.USER:
+        described["security"] = [{"token": []}]
     else:
         described["security"] = [{"apiKey": []}, {"token": []}]
     return described

@@ -102,6 +102,31 @@ async def test_a_key_is_for_the_rooms_and_users_that_match(file: Path) -> None:
         assert await ask("/v1/broadcast") == (403, "forbidden", "authorization")
 
 
+async def test_a_key_for_some_users_revokes_none_of_the_logins_of_others(file: Path) -> None:
+    file.write_text(
+        entry(key(scopes=(Scope.REVOKE,), users=("shop.*",)))
+        + entry(key("all", OTHER_SECRET, scopes=(Scope.REVOKE,)))
+    )
+    async with gateway(*LEASES, api_keys_file=str(file)) as it:
+        path = "/v1/logins/u-1.5f/revoke"
+        refused = await it.client.post(path, headers=bearer())
+        assert problem(refused) == (403, "forbidden", "authorization")
+        assert it.mesh.requests == []
+        assert (await it.client.post(path, headers=bearer("all", OTHER_SECRET))).is_success
+        own = await it.client.post("/v1/users/shop.ann/revoke", headers=bearer())
+        assert own.is_success
+
+
+@pytest.mark.parametrize("name", ["logout", "logout-everywhere", "password"])
+async def test_a_key_is_no_user_with_an_account(file: Path, name: str) -> None:
+    file.write_text(entry(key()))
+    async with gateway(*LEASES, api_keys_file=str(file)) as it:
+        body = {"password": "a", "new_password": "b"} if name == "password" else {}
+        refused = await it.push(f"/v1/auth/{name}", body, headers=bearer())
+        assert problem(refused) == (403, "forbidden", "authorization")
+        assert it.mesh.requests == []
+
+
 async def test_each_key_has_a_rate_of_its_own(file: Path, autojump_clock: object) -> None:
     file.write_text(entry(key(per_s=1, burst=2)) + entry(key("two", per_s=1, burst=2)))
     async with gateway(*LEASES, api_keys_file=str(file)) as it:

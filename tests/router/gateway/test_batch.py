@@ -75,12 +75,12 @@ async def test_limits_hold_for_each_call() -> None:
         assert (answer["status"], answer["body"]["code"]) == (503, "overloaded")
 
 
-async def test_a_viewer_may_batch_only_what_it_may_call() -> None:
+async def test_a_user_makes_no_hundred_calls_in_one_request_of_its_address() -> None:
+    calls = [{"method": "GET", "path": f"/v1/{name}"} for name in ("connect", "auth/jwks.json")]
     async with gateway(*LEASES) as it:
-        answers = await ask(
-            it, {"method": "GET", "path": "/v1/connect"}, publishing(), headers=token()
-        )
-        assert [each["status"] for each in answers] == [200, 403]
+        refused = await it.push("/v1/batch", {"calls": calls * 50}, headers=token())
+        assert problem(refused) == (403, "forbidden", "authorization")
+        assert it.mesh.requests == []
 
 
 async def test_a_key_of_the_batch_is_one_for_each_call() -> None:

@@ -11,7 +11,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from starlette.routing import Route
 
 from proto.errors import CATALOGUE, ErrorCode
-from router.gateway.operation import Operation
+from router.gateway.operation import Access, Operation
 from router.gateway.reference.openapi import errors_of
 from router.gateway.scopes import MEANINGS, Scope
 from tests.router.gateway_parts import LEASES, Gateway, gateway, problem, token
@@ -101,7 +101,9 @@ EXPIRED = token("server", exp=1)
 WAYS: dict[ErrorCode, Callable[[Operation], dict[str, Any] | None]] = {
     ErrorCode.TOKEN_INVALID: lambda it: {"headers": {}},
     ErrorCode.TOKEN_EXPIRED: lambda it: {"headers": EXPIRED},
-    ErrorCode.FORBIDDEN: lambda it: {"headers": token()},
+    ErrorCode.FORBIDDEN: lambda it: {
+        "headers": token(sub="api-key:shop" if it.needs is Access.USER else "ann")
+    },
     ErrorCode.BAD_JSON: lambda it: {"content": b"{"},
     ErrorCode.TOO_LARGE: lambda it: {"content": b" " * (it.most_bytes + 1)},
     ErrorCode.BAD_FRAME: lambda it: (
