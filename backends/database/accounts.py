@@ -41,6 +41,13 @@ def account_of(connection: Connection, uid: str) -> Account | None:
     return None if row is None else Account(*row)
 
 
+def hold_account(connection: Connection, uid: str) -> Account | None:
+    """Return the account of `uid`, and hold it until the transaction ends."""
+    query = select(*_COLUMNS).where(accounts.c.uid == uid).with_for_update()
+    row = connection.execute(query).first()
+    return None if row is None else Account(*row)
+
+
 def change_password(connection: Connection, uid: str, before: str, after: str) -> bool:
     """Keep another hash; false where it is no longer the one `before`."""
     a = accounts.c

@@ -75,7 +75,9 @@ class Accounts:
             raise _taken(asked.name)
         self.registered += 1
         log.info("account_registered", uid=account.uid)
-        return await self._logins.begin(account, asked.device)
+        tokens = await self._logins.begin(account, asked.device)
+        assert tokens is not None  # Who would change its password has no token of it yet.
+        return tokens
 
     async def log_in(self, asked: LogIn) -> Tokens:
         """Begin a login; raises `wrong_password`, which says not whether there is such a name."""
@@ -88,9 +90,13 @@ class Accounts:
             raise self._wrong()
         assert account is not None
         if self._passwords.is_outdated(account.password):
-            await self._keep(account, await self._passwords.hash(asked.password))
+            account = await self._rehashed(account, asked.password)
+        tokens = await self._logins.begin(account, asked.device)
+        if tokens is None:
+            # Another password meanwhile, or another hash of this one: ask again which it is.
+            return await self.log_in(asked)
         self.logged_in += 1
-        return await self._logins.begin(account, asked.device)
+        return tokens
 
     async def change_password(self, uid: str, asked: ChangePassword) -> None:
         """Set another password, and end all other logins."""
@@ -110,6 +116,10 @@ class Accounts:
 
     async def _called(self, name: str) -> Account | None:
         return await self._database.read(lambda c: account_called(c, name_key(name)))
+
+    async def _rehashed(self, account: Account, password: str) -> Account:
+        new = await self._passwords.hash(password)
+        return account._replace(password=new) if await self._keep(account, new) else account
 
     async def _keep(self, account: Account, password: str) -> bool:
         return await self._database.write(

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import structlog
 from sqlalchemy import Connection
 
-from backends.database.accounts import Account, account_of
+from backends.database.accounts import Account, account_of, hold_account
 from backends.database.database import Database
 from backends.database.logins import (
     Login,
@@ -56,8 +56,9 @@ class Logins:
         self.refreshed = 0
         self.reused = 0
 
-    async def begin(self, account: Account, device: str) -> Tokens:
-        """Begin a login; one too many ends the one that was seen least lately."""
+    async def begin(self, account: Account, device: str) -> Tokens | None:
+        """Begin a login; one too many ends the one that was seen least lately. `None`, and there is
+        none, if the account's password is no longer the one that `account` has."""
         token, now_ms = RefreshToken.new(self._random_bits), self._now_ms()
         login = Login(
             uid=account.uid,
@@ -71,10 +72,14 @@ class Logins:
             seen=now_ms,
             until=self._until_ms(now_ms),
         )
-        ended = await self._database.write(lambda c: add_login(c, login, self.settings.max_logins))
+        most = self.settings.max_logins
+        begun = await self._database.write(lambda c: _added(c, account, login, most))
+        if begun is None:
+            return None
+        held, ended = begun
         if ended:
             await self._revoking.logins_of(account.uid, ended)
-        return self._tokens(account, login, token)
+        return self._tokens(held, login, token)
 
     async def refresh(self, text: str) -> Tokens:
         """Exchange a refresh token for the next pair.
@@ -152,6 +157,17 @@ class Logins:
             refresh_token=token.text,
             refresh_expires_ms=login.until,
         )
+
+
+def _added(
+    connection: Connection, account: Account, login: Login, most: int
+) -> tuple[Account, list[str]] | None:
+    # Held, so that who changes the password, or revokes, does so before, and is heeded here, or
+    # after, and finds the login among those that it ends.
+    held = hold_account(connection, account.uid)
+    if held is None or held.password != account.password:
+        return None
+    return held, add_login(connection, login, most)
 
 
 def _refused(code: ErrorCode, why: str) -> RequestError:

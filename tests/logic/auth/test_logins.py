@@ -206,6 +206,39 @@ async def test_another_password_ends_the_other_logins_alone(front: Front) -> Non
     assert (await front.log_in(password="battery staple"))["uid"] == phone["uid"]
 
 
+async def test_a_login_under_way_while_its_password_is_changed_comes_to_nothing(
+    front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = await front.register()
+    verify = front.passwords.verify
+
+    async def verify_slowly(password: str, kept: str | None) -> bool:
+        right = await verify(password, kept)
+        monkeypatch.setattr(front.passwords, "verify", verify)
+        fields = {"password": PASSWORD, "new_password": "battery staple"}
+        await front.ask("ChangePassword", ann["uid"], sid=ann["sid"], **fields)
+        return right
+
+    monkeypatch.setattr(front.passwords, "verify", verify_slowly)
+    refused = await front.refused("LogIn", name="Ann", password=PASSWORD)
+    assert refused == ("wrong_password", "password")
+    assert await rows(front, logins) == 1
+
+
+async def test_a_login_under_way_while_all_is_revoked_has_tokens_that_count(
+    front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = await front.register()
+    verify = front.passwords.verify
+
+    async def verify_slowly(password: str, kept: str | None) -> bool:
+        await front.order(ann["uid"])
+        return await verify(password, kept)
+
+    monkeypatch.setattr(front.passwords, "verify", verify_slowly)
+    assert await front.counts(await front.log_in())
+
+
 async def test_a_login_that_has_ended_changes_no_password(front: Front) -> None:
     tokens = await front.register()
     await front.ask("LogOut", tokens["uid"], sid=tokens["sid"])
