@@ -3,6 +3,7 @@
 import heapq
 from collections.abc import Callable
 from itertools import count
+from math import inf
 from typing import NoReturn
 
 import structlog
@@ -28,7 +29,9 @@ AT_ONCE = 128
 
 class Expiry:
     """Tokens mostly last for longer than their connections, so nothing is noted of one until it
-    nears its end: laps find those. What is noted is bounded by the connections there are.
+    nears its end: laps find those. A session is noted once, for the next time that it is due, and
+    looked at anew then, so that a client that shows one token after the other leaves no more behind
+    than one that shows none: an entry that an earlier one has overtaken is dropped when it is due.
 
     `exp` is a time of the wall, and so are all times here: a clock that is set matters at the next
     look.
@@ -46,7 +49,7 @@ class Expiry:
         self._users = users
         self._counters = counters
         self._now_s = now_s
-        self._due: list[tuple[float, int, Session, Claims]] = []
+        self._due: list[tuple[float, int, Session]] = []
         self._tie = count()
 
     def __len__(self) -> int:
@@ -55,12 +58,11 @@ class Expiry:
     def watch(self, session: Session) -> None:
         """Look at a session whose claims are new, or once a lap."""
         claims = session.claims
-        if claims is None or claims is session.expiring:
+        if claims is None:
             return
-        warn_at = claims.exp - self.warning_s
-        if warn_at - self._now_s() <= 2 * LAP_S:
-            session.expiring = claims
-            self._put(warn_at, session, claims)
+        due_s = self._due_s(session, claims)
+        if due_s - self._now_s() <= 2 * LAP_S:
+            self._note(session, due_s)
 
     async def run(self) -> NoReturn:
         """Warn and close, for ever."""
@@ -83,22 +85,34 @@ class Expiry:
     async def _act_on_due(self) -> None:
         now_s, acted = self._now_s(), 0
         while self._due and self._due[0][0] <= now_s:
-            _, _, session, claims = heapq.heappop(self._due)
-            # A session that is gone, or has other claims by now, is none of this entry's.
-            if not session.gone and session.claims is claims:
-                self._act(session, claims, now_s)
+            due_s, _, session = heapq.heappop(self._due)
+            if not session.gone and due_s == session.expiry_due_s:
+                self._act(session, now_s)
             acted += 1
             if acted % AT_ONCE == 0:
                 await trio.lowlevel.checkpoint()
 
-    def _act(self, session: Session, claims: Claims, now_s: float) -> None:
+    def _act(self, session: Session, now_s: float) -> None:
+        claims = session.who()
+        session.expiry_due_s = inf
         if claims.exp <= now_s:
             session.connection.close(CloseCode.TOKEN_EXPIRED, "the token has expired")
-            return
+        elif self._due_s(session, claims) <= now_s:
+            self._warn(session, claims)
+        else:  # It has another token by now.
+            self.watch(session)
+
+    def _warn(self, session: Session, claims: Claims) -> None:
         push = expiring(claims.exp * 1000)
         session.connection.send(message([push]), Priority.URGENT)
         self._counters.tokens_expiring += 1
-        self._put(claims.exp, session, claims)
+        session.warned_of_s = claims.exp
+        self._note(session, claims.exp)
 
-    def _put(self, due_s: float, session: Session, claims: Claims) -> None:
-        heapq.heappush(self._due, (due_s, next(self._tie), session, claims))
+    def _due_s(self, session: Session, claims: Claims) -> float:
+        return claims.exp - (0 if session.warned_of_s == claims.exp else self.warning_s)
+
+    def _note(self, session: Session, due_s: float) -> None:
+        if due_s < session.expiry_due_s:
+            session.expiry_due_s = due_s
+            heapq.heappush(self._due, (due_s, next(self._tie), session))

@@ -1,6 +1,7 @@
 """One client's session: what it has said, what it may do now. No I/O."""
 
 from dataclasses import dataclass, fields
+from math import inf
 from typing import NoReturn
 
 from access.edge.interface import Connection
@@ -57,7 +58,7 @@ class Session:
         "_refused",
         "claims",
         "connection",
-        "expiring",
+        "expiry_due_s",
         "gone",
         "greeting",
         "im",
@@ -66,14 +67,17 @@ class Session:
         "leaving",
         "pinned",
         "rooms",
+        "warned_of_s",
     )
 
     def __init__(self, connection: Connection, limits: SessionLimits) -> None:
         self.connection = connection
         self.claims: Claims | None = None
         """Who it is; `None` until `hello` was accepted."""
-        self.expiring: Claims | None = None
-        """The claims of whose end `access.expiry` takes care already."""
+        self.expiry_due_s = inf
+        """When `access.expiry` looks at it: Unix seconds."""
+        self.warned_of_s = 0
+        """The end of a token, in Unix seconds, of which the client was warned."""
         self.rooms: dict[str, Room] = {}
         self.joining: dict[str, int] = {}
         """Rooms on their way into `rooms`, and by how many requests."""

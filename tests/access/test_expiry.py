@@ -124,7 +124,27 @@ async def test_the_same_token_again_warns_no_second_time(
     ann = await greeted(world, 50)
     await pass_time(world, 2)
     assert "ok" in await ann.ask("refresh", token=token(expires_in_s=50))
-    await pass_time(world, 50)
+    await pass_time(world, 10)
+    assert len(ann.pushes("expiring")) == 1
+    await pass_time(world, 40)
+    assert ann.connection.closed_with == CloseCode.TOKEN_EXPIRED
+
+
+async def test_who_shows_one_token_after_the_other_leaves_no_more_behind(
+    world: World, autojump_clock: MockClock
+) -> None:
+    ann = await greeted(world, 100)
+    for _ in range(20):
+        for expires_in_s in (110, 105):
+            assert "ok" in await ann.ask("refresh", token=token(expires_in_s=expires_in_s))
+    assert len(world.node.expiry) <= 3
+    await pass_time(world, 45 + LOOK_S)
+    assert len(ann.pushes("expiring")) == 1
+    assert "ok" in await ann.ask("refresh", token=token(expires_in_s=110))
+    await pass_time(world, 59 - LOOK_S)
+    assert len(ann.pushes("expiring")) == 2
+    assert ann.connection.closed_with is None
+    await pass_time(world, 6 + LOOK_S)
     assert ann.connection.closed_with == CloseCode.TOKEN_EXPIRED
 
 
