@@ -95,7 +95,14 @@ def from_jwks(text: bytes) -> list[Key]:
     except (jwt.PyJWTError, ValueError, AttributeError, TypeError) as error:
         raise ValueError(f"not a JSON Web Key Set: {error}") from None
     keys = [each for each in found.keys if each.public_key_use in (None, "sig")]
-    return [_key(each.key, each.key_id or "") for each in keys]
+    return [_key_for(each.key, each.key_id or "", each.algorithm_name) for each in keys]
+
+
+def _key_for(public: object, kid: str, algorithm: str) -> Key:
+    key = _key(public, kid)
+    if key.algorithm != algorithm:
+        raise ValueError(f"key {kid!r} is for {algorithm}; expected RS256 or EdDSA")
+    return key
 
 
 def _key(public: object, kid: str, signing: object = None) -> Key:

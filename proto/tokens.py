@@ -109,7 +109,7 @@ def verify(token: str, keyring: Keyring, now_s: float) -> Claims:
     """
     try:
         signed = _decode_signed(verify_payload(token, keyring))
-    except (jwt.InvalidTokenError, msgspec.MsgspecError, ValueError) as error:
+    except (jwt.InvalidTokenError, msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise _invalid(str(error)) from None
     audiences = [signed.aud] if isinstance(signed.aud, str) else signed.aud
     if AUDIENCE not in audiences:

@@ -5,7 +5,7 @@ import pytest
 
 from proto.errors import ErrorCode, RequestError
 from proto.token_keys import Keyring, hs256
-from proto.tokens import Claims, mint, verify
+from proto.tokens import Claims, mint, sign_payload, verify
 
 SECRET = "s" * 64
 NOW_S = 1_000_000.0
@@ -89,6 +89,12 @@ def test_what_is_no_token_of_ours_is_invalid(token: str) -> None:
     with pytest.raises(RequestError) as caught:
         verify(token, Keyring([hs256(SECRET)]), NOW_S)
     assert caught.value.body.code is ErrorCode.TOKEN_INVALID
+
+
+def test_a_payload_that_is_nested_too_deeply_is_invalid() -> None:
+    nested = b"[" * 5000 + b"]" * 5000
+    payload = b'{"sub":"ann","exp":%d,"aud":"relaymesh","x":%b}' % (NOW_S + 10, nested)
+    assert refusal(sign_payload(payload, hs256(SECRET))).body.code is ErrorCode.TOKEN_INVALID
 
 
 def test_a_refusal_never_repeats_the_token() -> None:

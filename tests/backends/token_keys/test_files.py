@@ -52,6 +52,11 @@ def believed(token: str, **fields: Any) -> bool:
         return False
 
 
+def _for_another_algorithm() -> bytes:
+    key = RSAAlgorithm.to_jwk(RSA.public_key(), as_dict=True) | {"kid": "2026", "alg": "RS512"}
+    return json.dumps({"keys": [key]}).encode()
+
+
 @pytest.fixture
 def files(tmp_path: Path) -> Path:
     (tmp_path / "ed.pem").write_bytes(private(ED))
@@ -121,6 +126,7 @@ def test_a_public_key_is_no_shared_secret(files: Path) -> None:
         ("jwks_file", b"[]", "not a JSON Web Key Set"),
         ("jwks_file", b'{"keys": []}', "not a JSON Web Key Set"),
         ("jwks_file", b'{"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}', "shared secrets go into"),
+        ("jwks_file", _for_another_algorithm(), "'2026' is for RS512; expected RS256"),
     ],
 )
 def test_a_file_of_no_use_is_refused_by_its_key(
