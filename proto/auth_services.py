@@ -36,9 +36,10 @@ class Refresh(Asked, frozen=True, tag="refresh"):
 
 
 class LogOut(Asked, frozen=True, tag="logout"):
-    """End a login of the header's uid."""
+    """End a login of the header's uid; `own_sid` is the asker's."""
 
     sid: str
+    own_sid: str = ""
 
 
 class LogOutEverywhere(Asked, frozen=True, tag="logout_everywhere"):

@@ -99,12 +99,17 @@ class Logins:
         self.refreshed += 1
         return self._tokens(used.account, used.login, used.token)
 
-    async def end(self, uid: str, sid: str) -> None:
-        """End one login of `uid`; one that has ended is ended again. Raises `RequestError`
-        `not_found` for somebody else's."""
+    async def end(self, uid: str, sid: str, own_sid: str) -> None:
+        """End one login of `uid`, who asks with `own_sid`. Raises `RequestError` `not_found` for
+        somebody else's.
+
+        One that has ended is left so: every node remembers a revocation, and users make up no
+        logins for them to remember. The asker's own is ended in any case: its token still counts.
+        """
         if not sid.startswith(f"{uid}."):
             raise RequestError(ErrorCode.NOT_FOUND, f"sid: {uid} has no such login", field="sid")
-        await self._revoking.login(uid, sid)
+        if sid == own_sid or await self._called(uid, sid):
+            await self._revoking.login(uid, sid)
 
     async def end_others(self, uid: str, sid: str) -> None:
         """End all logins of `uid` but `sid`."""
@@ -126,8 +131,11 @@ class Logins:
     async def require(self, uid: str, sid: str) -> None:
         """Raise `RequestError` `token_revoked` for a login that has ended: its access tokens may
         live a little longer where the store has lost the revocation."""
-        if await self._database.read(lambda c: login_called(c, uid, sid)) is None:
+        if await self._called(uid, sid) is None:
             raise RequestError(ErrorCode.TOKEN_REVOKED, field="token")
+
+    async def _called(self, uid: str, sid: str) -> Login | None:
+        return await self._database.read(lambda c: login_called(c, uid, sid))
 
     def _use(self, connection: Connection, token: RefreshToken) -> _Used:
         login, now_ms = login_of(connection, token.family_hash), self._now_ms()

@@ -66,7 +66,7 @@ class AuthHandler:
             case ListLogins():
                 return {"logins": await self._logins.list(uid, asked.sid)}
             case LogOut():
-                await self._logins.end(uid, asked.sid)
+                await self._logins.end(uid, asked.sid, asked.own_sid)
             case LogOutEverywhere():
                 await self._revoking.user(uid)
         return {}

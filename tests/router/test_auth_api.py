@@ -38,7 +38,7 @@ ASKED: dict[str, tuple[str, Any, bool, tuple[str, dict[str, Any], str]]] = {
         False,
         ("Refresh", {"refresh_token": "ab"}, ""),
     ),
-    "logout": ("POST", None, True, ("LogOut", {"sid": SID}, "u-1")),
+    "logout": ("POST", None, True, ("LogOut", {"sid": SID, "own_sid": SID}, "u-1")),
     "logout-everywhere": ("POST", None, True, ("LogOutEverywhere", {}, "u-1")),
     "logins": ("GET", None, True, ("ListLogins", {"sid": SID}, "u-1")),
     "password": (
@@ -66,7 +66,7 @@ async def test_each_path_asks_logic_and_hands_its_answer_on(name: str) -> None:
 async def test_another_login_of_ones_own_is_named() -> None:
     async with gateway(*LEASES) as it:
         await it.client.post("/v1/auth/logout", json={"sid": "u-1.77"}, headers=own())
-        assert fields(it) == ("LogOut", {"sid": "u-1.77"}, "u-1")
+        assert fields(it) == ("LogOut", {"sid": "u-1.77", "own_sid": SID}, "u-1")
 
 
 @pytest.mark.parametrize("name", [name for name in ASKED if ASKED[name][2]])

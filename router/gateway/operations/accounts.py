@@ -108,7 +108,8 @@ class AccountOperations:
 
     async def log_out(self, call: Call, body: LoginToEnd) -> bytes:
         """End the login of the token, or the one that the body names."""
-        asked = LogOut(address=call.address, sid=body.sid or call.caller.sid)
+        own = call.caller.sid
+        asked = LogOut(address=call.address, sid=body.sid or own, own_sid=own)
         return await self._ask(asked, call.caller.id)
 
     async def log_out_everywhere(self, call: Call, _: None) -> bytes:

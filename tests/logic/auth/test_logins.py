@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from backends.database.logins import remove_logins
 from backends.database.schema import accounts, logins
 from backends.errors import StoreUnavailableError
 from tests.logic.auth.conftest import PASSWORD, Front
@@ -175,6 +176,21 @@ async def test_nobody_ends_somebody_elses_login(front: Front) -> None:
     assert await front.refused("LogOut", bob["uid"], sid=ann["sid"]) == ("not_found", "sid")
     assert await front.refused("LogOut", bob["uid"], sid="") == ("not_found", "sid")
     assert await front.counts(ann)
+
+
+async def test_nobody_has_nodes_remember_logins_that_there_never_were(front: Front) -> None:
+    ann = await front.register()
+    for number in range(3):
+        sid = f"{ann['uid']}.{number}"
+        assert await front.ask("LogOut", ann["uid"], sid=sid, own_sid=ann["sid"]) == {}
+    assert (await front.revocations.since(0)).revocations == []
+
+
+async def test_ones_own_login_ends_even_where_the_database_has_lost_it(front: Front) -> None:
+    ann = await front.register()
+    await front.database.write(lambda c: remove_logins(c, ann["uid"]))
+    await front.ask("LogOut", ann["uid"], sid=ann["sid"], own_sid=ann["sid"])
+    assert not await front.counts(ann)
 
 
 async def test_logging_out_everywhere_ends_all_and_one_may_log_in_at_once(front: Front) -> None:
