@@ -77,6 +77,7 @@ class Following:
             self._tasks.start(self._ask)
         else:
             self._again = True  # what is on its way may be older than this reset
+            self._meanwhile.clear()  # and what came before it is in the next answer, or undone
 
     async def _ask(self) -> None:
         pause_s = FIRST_BACKOFF_S

@@ -1,13 +1,10 @@
 """How one room is moderated, as this node has learned it. No I/O."""
 
 from collections.abc import Callable, Mapping
-from typing import TypeVar
 
 from proto.errors import ErrorCode, RequestError
 from proto.moderation import Action, Bound, ModerationPush, Standing
 from proto.roles import higher, rank
-
-T = TypeVar("T")
 
 
 class RoomStanding:
@@ -19,6 +16,9 @@ class RoomStanding:
         self._bans: dict[str, Bound] = {}
         self._mutes: dict[str, Bound] = {}
         self._roles: dict[str, tuple[str, int]] = {}
+
+    def __len__(self) -> int:
+        return len(self._bans) + len(self._mutes) + len(self._roles)
 
     def replace(self, standing: Standing | None) -> None:
         """Take what logic has said: all that was known before is old."""
@@ -39,7 +39,8 @@ class RoomStanding:
             case Action.UNMUTE:
                 self._mutes.pop(push.uid, None)
             case Action.GRANT:
-                self._roles[push.uid] = (push.role, push.until_ms)
+                held = {uid: it for uid, it in self._roles.items() if self._is_ahead(it[1])}
+                self._roles = {**held, push.uid: (push.role, push.until_ms)}
             case Action.REVOKE_ROLE:
                 self._roles.pop(push.uid, None)
 

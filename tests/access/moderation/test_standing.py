@@ -78,6 +78,13 @@ def test_the_higher_role_counts(standing, clock):
     assert standing.role("ann", "viewer") == "viewer"
 
 
+def test_roles_that_are_over_are_forgotten_with_the_next_one(standing, clock):
+    for number in range(100):
+        standing.apply(push("grant", f"u{number}", role="moderator", until_ms=clock.now_ms + 1))
+        clock.now_ms += 1
+    assert len(standing) == 1
+
+
 def test_a_role_that_was_given_protects_too(standing):
     standing.apply(push("grant", role="moderator"))
     standing.apply(push("ban", by_role="moderator"))
