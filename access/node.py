@@ -219,7 +219,7 @@ class AccessNode:
         )
         parts = Parts(
             hellos=hellos,
-            refreshes=Refreshes(credentials, self.expiry, replies, self.counters),
+            refreshes=Refreshes(credentials, self.expiry, self.rooms, replies, self.counters),
             joins=joins,
             publishes=Publishes(self.mesh, replies, self.chat),
             likings=Likings(self.likes, self.counters, replies),

@@ -4,6 +4,7 @@ from access.counters import AccessCounters
 from access.credentials import Credentials
 from access.expiry import Expiry
 from access.replies import Replies
+from access.rooms import Rooms
 from access.session import Session
 from proto.client_requests import Refresh
 from proto.errors import ErrorCode, RequestError
@@ -14,10 +15,16 @@ class Refreshes:
     """Has a session hold other claims of the same user."""
 
     def __init__(
-        self, credentials: Credentials, expiry: Expiry, replies: Replies, counters: AccessCounters
+        self,
+        credentials: Credentials,
+        expiry: Expiry,
+        rooms: Rooms,
+        replies: Replies,
+        counters: AccessCounters,
     ) -> None:
         self._credentials = credentials
         self._expiry = expiry
+        self._rooms = rooms
         self._replies = replies
         self._counters = counters
 
@@ -32,6 +39,8 @@ class Refreshes:
         self._expiry.watch(session)
         self._counters.tokens_refreshed += 1
         self._replies.ok(session, request.id, b'{"expires_ms":%d}' % (claims.exp * 1000))
+        for room in list(session.rooms.values()):
+            self._rooms.renewed(room, session.connection, claims.sub, claims.role_in(room.name))
 
     def _verified(self, session: Session, request: Refresh) -> Claims:
         uid = session.who().sub

@@ -192,8 +192,7 @@ class Room:
         """Seat a member, whose token's role is `own`; what it missed is sent first, urgent on its
         own."""
         seat = self.seats[connection.id] = Seat(connection, uid)
-        if own in (MODERATOR, HOST):
-            self._staff[connection.id] = (uid, own)
+        self.note_role(connection, uid, own)
         self.entered_count += 1
         if len(self.entered) < MAX_ENTERED:
             self.entered.append(uid)
@@ -204,6 +203,13 @@ class Room:
                 self._around.counters.catch_ups += 1
                 way = CatchUp(seat, stream, self._around.upstream, start.epoch, start.seq)
                 self._around.tasks.start(way.run)
+
+    def note_role(self, connection: Connection, uid: str, own: str) -> bool:
+        """Note the role that a member's token gives it; says whether it is another than before."""
+        before = self._staff.pop(connection.id, None)
+        if own in (MODERATOR, HOST):
+            self._staff[connection.id] = (uid, own)
+        return before != self._staff.get(connection.id)
 
     def leave(self, connection: Connection) -> bool:
         """Let a member go; says whether it was one."""

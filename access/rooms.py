@@ -125,6 +125,12 @@ class Rooms:
             self._census.changed(room.name)
             self._linger_if_empty(room)
 
+    def renewed(self, room: Room, connection: Connection, uid: str, own: str) -> None:
+        """Learn that a member has another token, which gives it the role `own`."""
+        if room.note_role(connection, uid, own):
+            self._census.changed(room.name)
+            self._removals.by_token(room, connection)
+
     def _open(self, name: str) -> Room:
         if len(self._rooms) >= self.settings.max_rooms:
             raise RequestError(

@@ -51,7 +51,7 @@ def _check(census: RoomCensus) -> None:
         raise RequestError(
             ErrorCode.BAD_FRAME, f"entered: at most {MAX_NAMES} user ids", field="entered"
         )
-    staff = [uid for uid, role in census.staff if role in (MODERATOR, HOST)]
+    staff = [uid for uid, role in census.staff if role in (MODERATOR, HOST) and is_uid(uid)]
     if len(census.staff) > MAX_NAMES or len(staff) < len(census.staff):
         raise RequestError(
             ErrorCode.BAD_FRAME, f"staff: at most {MAX_NAMES} hosts and moderators", field="staff"

@@ -86,6 +86,30 @@ async def test_who_is_kicked_may_come_back(world, ann, moderated, autojump_clock
     assert len(ann.pushes("removed")) == 1
 
 
+async def test_a_ban_that_comes_when_it_is_over_sends_nobody_out(
+    world, ann, moderated, autojump_clock
+):
+    moderated("ban", until_ms=NOW_MS - 1)
+    await world.settle(0.1)
+    assert removed(ann) == []
+
+
+async def test_a_new_token_has_its_role_count_at_once(world, moderated, autojump_clock):
+    mo = world.client()
+    await mo.hello("mo", mod=(ROOM,), **LOBBY)
+    moderated("ban", "mo")
+    await world.settle(2)
+    assert removed(mo) == []
+    assert world.mesh.census[-1].staff == [("mo", "moderator")]
+    other = token("mo", host=(ROOM,))
+    assert await code(mo.ask("refresh", token=other)) == "ok"
+    await world.settle(2)
+    assert world.mesh.census[-1].staff == [("mo", "host")]
+    assert await code(mo.ask("refresh", token=token("mo"))) == "ok"
+    assert removed(mo) == [(ROOM, "banned", 0, "")]
+    assert await code(mo.ask("chat", room=ROOM, text="x")) == "not_joined"
+
+
 async def test_who_stands_as_high_stays(world, moderated, autojump_clock):
     host = world.client()
     await host.hello("hans", host=(ROOM,), **LOBBY)
