@@ -100,7 +100,8 @@ class Hellos:
     def _verified(self, session: Session, request: Hello) -> Claims:
         try:
             claims = self._credentials.verify(request.token)
-            self._connections.check_here(claims.sub)
+            if request.resume is None:
+                self._connections.check_here(claims.sub)
         except RequestError as error:
             session.connection.blame()
             self._replies.error(session, request.id, error.body)
@@ -149,7 +150,10 @@ class Hellos:
             opened.start()
 
     async def _may_stay(self, session: Session, request: Hello) -> bool:
-        """Say whether the user has no connection too many elsewhere; else this one is closed."""
+        """Say whether the user has no connection too many elsewhere; else this one is closed. One
+        that moves is in the place of another, which is there until this one is."""
+        if request.resume is not None:
+            return True
         try:
             with trio.move_on_after(self.route_wait_s):
                 await self._connections.check_everywhere(session.who().sub, session.connection.id)

@@ -8,7 +8,9 @@ from access.settings import ClientSettings, UserSettings
 from backends.leases.interface import NodeLease
 from backends.routes.interface import Route
 from proto.close_codes import CloseCode
-from tests.access.cluster import Client, MakeWorld, World, token
+from proto.resume_tokens import Resume, mint_resume
+from proto.token_keys import Keyring, hs256
+from tests.access.cluster import NOW_MS, SECRET, Client, MakeWorld, World, token
 
 THREE = UserSettings(max_connections=3)
 
@@ -94,6 +96,22 @@ async def test_of_two_that_come_at_once_one_is_let_in(
     requests = [client.send("hello", token=token()) for client in clients]
     replies = [await each.reply(n) for each, n in zip(clients, requests, strict=True)]
     assert sorted("ok" in reply for reply in replies) == [False, True]
+
+
+async def test_a_connection_that_moves_is_none_too_many(
+    make_world: MakeWorld, autojump_clock: MockClock
+) -> None:
+    world = make_world(user=THREE)
+    await elsewhere(world, 1, 2, 3, lives=True)
+    moved = Resume("ann", "", "", "j1", NOW_MS // 1000 + 30)
+    resume = mint_resume(moved, Keyring([hs256(SECRET)]))
+    client = world.client()
+    assert "ok" in await client.ask("hello", token=token(), resume=resume)
+    assert client.connection.closed_with is None
+    assert await refused(world) == "too_many_connections"
+    again = world.client()
+    reply = await again.ask("hello", token=token(), resume=resume)
+    assert reply["error"]["code"] == "token_invalid", "used"
 
 
 # -- frames
