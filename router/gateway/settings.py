@@ -15,8 +15,9 @@ class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
         tuple[str, ...],
         RELOADS,
         msgspec.Meta(
-            description="Origins of web pages that may ask /v1/connect, exact or `*`. Any by "
-            "default: the answer needs a token in a header, which no browser adds by itself."
+            description="Origins of web pages that may ask /v1/connect and /v1/auth/…, exact or "
+            "`*`. Any by default: what they ask needs a token or a password that the page has, and "
+            "no browser adds one by itself."
         ),
     ] = ("*",)
     max_endpoints: Annotated[
@@ -61,8 +62,8 @@ class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
         bool,
         RELOADS,
         msgspec.Meta(
-            description="Whether /v1/status answers without a server's token. It names nodes and "
-            "their load; on by default as the HTTP address is loopback by default."
+            description="Whether /v1/status answers without a token that may `operate`. It names "
+            "nodes and their load; on by default as the HTTP address is loopback by default."
         ),
     ] = True
     demo: Annotated[

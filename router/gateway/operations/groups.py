@@ -152,7 +152,9 @@ class GroupOperations:
         return await self._ask_of_all(call, "group_members", limit=page.limit, cursor=page.cursor)
 
     async def history(self, call: Call, page: GroupHistoryPage) -> bytes:
-        """Return a page of what was said in a group."""
+        """Return a page of what was said in a group, which counts as a room by its id: a key that
+        reads some rooms alone reads no groups."""
+        call.caller.require_room(call.path["group"])
         after = {} if page.after is None else {"after": page.after}
         return await self._ask_of_all(
             call, "history", before=page.before, limit=page.limit, **after

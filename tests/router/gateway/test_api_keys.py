@@ -102,6 +102,19 @@ async def test_a_key_is_for_the_rooms_and_users_that_match(file: Path) -> None:
         assert await ask("/v1/broadcast") == (403, "forbidden", "authorization")
 
 
+async def test_a_key_for_some_rooms_reads_no_groups(file: Path) -> None:
+    scopes, path = (Scope.READ_HISTORY,), "/v1/groups/g:5f0c9a1b2d3e4f50/messages"
+    file.write_text(
+        entry(key(scopes=scopes, rooms=("shop-*",)))
+        + entry(key("all", OTHER_SECRET, scopes=scopes, rooms=("shop-*", "g:*")))
+    )
+    async with gateway(*LEASES, api_keys_file=str(file)) as it:
+        refused = await it.client.get(path, headers=bearer())
+        assert problem(refused) == (403, "forbidden", "room")
+        assert it.mesh.requests == []
+        assert (await it.client.get(path, headers=bearer("all", OTHER_SECRET))).is_success
+
+
 async def test_a_key_for_some_users_revokes_none_of_the_logins_of_others(file: Path) -> None:
     file.write_text(
         entry(key(scopes=(Scope.REVOKE,), users=("shop.*",)))
