@@ -20,6 +20,7 @@ from ops.certs.authority import Authority, Pair, key_pem_of, pem_of
 from ops.errors import Failure
 from proto.certificate_names import ANY_NODE
 from proto.headers import NodeRole
+from proto.ids import is_node
 
 ROLES = get_args(NodeRole)
 ANY_FILE = "_any"
@@ -122,7 +123,8 @@ class Folder:
 
     def _nodes(self, role: str) -> list[str]:
         stems = sorted(file.stem for file in (self.path / role).glob("*.pem"))
-        return [ANY_NODE if stem == ANY_FILE else stem for stem in stems]
+        ours = [stem for stem in stems if stem == ANY_FILE or is_node(stem)]
+        return [ANY_NODE if stem == ANY_FILE else stem for stem in ours]
 
     def _issued(self, role: str, node: str, files: Files) -> Issued:
         try:

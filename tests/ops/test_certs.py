@@ -84,6 +84,15 @@ def test_what_can_not_be_done_is_one_clear_line(
     assert set(shown(folder)) == {"ca"}
 
 
+def test_a_file_that_is_no_nodes_is_left_alone(folder: Path) -> None:
+    run("issue", "access", "a", "--dir", str(folder))
+    copy = folder / "access" / "a (copy).pem"
+    copy.write_text((folder / "access" / "a.pem").read_text())
+    renewed = json.loads(run("renew", "--all", "--dir", str(folder), "--json").output)
+    assert [row["certificate"] for row in renewed] == ["access/a"]
+    assert copy.exists()
+
+
 @pytest.mark.parametrize("command", [["show"], ["renew"], ["issue", "access", "a"]])
 def test_without_an_authority_it_is_told_how_to_make_one(
     tmp_path: Path, command: list[str]
