@@ -190,7 +190,7 @@ def parse_publish(message: bytes) -> Publish:
     """Return the chat, speech or gift in `message`, as logic reads it; raises `RequestError`."""
     try:
         return _decode_publish(message)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise RequestError(ErrorCode.BAD_FRAME, str(error)) from None
 
 
@@ -198,7 +198,7 @@ def parse_im(message: bytes) -> ImRequest:
     """Return the request about messages, contacts, groups or devices; raises `RequestError`."""
     try:
         return _decode_im(message)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise RequestError(ErrorCode.BAD_FRAME, str(error)) from None
 
 

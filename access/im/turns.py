@@ -83,7 +83,7 @@ def turn_in(frame: bytes, uid: str) -> Turn | None:
         return None
     try:
         return _turn(_decode(frame), uid)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         return None
 
 

@@ -37,6 +37,6 @@ def _joined(message: Stored) -> _Joined | None:
         return None
     try:
         return _decode(message.body)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         # The message goes all the same; the device begins the stream at its end.
         return None

@@ -73,6 +73,6 @@ def mentions_of(message: Stored) -> Mentions:
         return _NOBODY
     try:
         return _decode(message.body)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         # A body that is not ours: it mentions nobody as we do.
         return _NOBODY

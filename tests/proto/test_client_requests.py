@@ -419,10 +419,11 @@ def test_the_id_of_a_bad_frame_is_found_where_there_is_one(
 
 def test_logic_reads_what_becomes_a_message_and_nothing_else() -> None:
     assert isinstance(parse_publish(b'{"op":"chat","id":1,"room":"r","text":"x"}'), Chat)
-    for bad in (b'{"op":"ping","id":1}', b"", b"\xff"):
-        with pytest.raises(RequestError) as caught:
-            parse_publish(bad)
-        assert caught.value.body.code is ErrorCode.BAD_FRAME
+    for bad in (b'{"op":"ping","id":1}', b"", b"\xff", b'{"x":' + b"[" * 5000):
+        for parse_for_logic in (parse_publish, parse_im):
+            with pytest.raises(RequestError) as caught:
+                parse_for_logic(bad)
+            assert caught.value.body.code is ErrorCode.BAD_FRAME
 
 
 @pytest.mark.parametrize(("fields", "expected"), GOOD)

@@ -1,5 +1,6 @@
 from typing import Any
 
+import msgspec
 from sqlalchemy import insert, update
 
 from backends.database.schema import devices, messages, notifications
@@ -66,6 +67,15 @@ async def test_a_mention_stays_until_it_is_told(world: World, running: Mailboxes
     assert await waiting(world) == [("bob", G, 2, 2, True), ("cid", G, 2, 2, False)]
     await world.say(said(G, "ann", "all", mention_all=True))
     assert [row[4] for row in await waiting(world)] == [True, True]
+
+
+async def test_a_body_without_a_bottom_mentions_nobody_and_is_notified(
+    world: World, running: Mailboxes
+) -> None:
+    await with_token(world, "bob")
+    nested = msgspec.Raw(b"[" * 5000 + b"]" * 5000)
+    await world.say(said(CHAT, "ann", "hello", data=nested, mentions=["bob"]))
+    assert await waiting(world) == [("bob", CHAT, 1, 1, False)]
 
 
 async def test_in_a_hot_group_only_members_who_are_named(world: World, running: Mailboxes) -> None:

@@ -12,6 +12,7 @@ from logic.notify.wording import MAX_BODY, MAX_TITLE, Words, words
         ("message", "", b'{"attachments":[{"url":"u"}]}', Words("Ann", "[file]")),
         ("message", "", b'{"data":[1]}', Words("Ann", "New message")),
         ("message", "", b"not json", Words("Ann", "New message")),
+        ("message", "", b'{"data":%b}' % (b"[" * 5000 + b"]" * 5000), Words("Ann", "New message")),
         ("friend_request", "", b'{"text":"me!"}', Words("Ann", "me!")),
         ("friend_request", "", b"{}", Words("Ann", "wants to be your friend")),
         ("hot", "Team", b"{}", None),
