@@ -21,6 +21,7 @@ class CallLimits:
     def __init__(self, limit_of: LimitOf) -> None:
         self._limit_of = limit_of
         self._limits: dict[Rate, RateLimit] = {}
+        self._away = False
 
     async def take(self, caller: Caller) -> None:
         """Let one call of `caller` pass; raises `RequestError` `rate_limited`.
@@ -35,8 +36,11 @@ class CallLimits:
         try:
             wait_ms = await limit.take(caller.id)
         except StoreUnavailableError as error:
-            log.warning("call_limit_unknown", caller=caller.id, error=str(error))
+            if not self._away:
+                log.warning("call_limit_unknown", caller=caller.id, error=str(error))
+            self._away = True
             return
+        self._away = False
         if wait_ms:
             message = f"{caller.id} may call {caller.rate.per_s:g} times a second."
             raise RequestError(ErrorCode.RATE_LIMITED, message, retry_after_ms=wait_ms)

@@ -6,10 +6,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
+from backends.errors import StoreUnavailableError
+from backends.rate_limit.memory import MemoryRateLimit
 from router.gateway.callers import Caller
 from router.gateway.keys.api_key import ApiKey, digest, parse, token_of
 from router.gateway.keys.file import entry, load_keys
+from router.gateway.limits import CallLimits
 from router.gateway.scopes import Scope
 from tests.router.gateway_parts import LEASES, NOW_S, gateway, problem
 
@@ -153,6 +157,18 @@ async def test_each_key_has_a_rate_of_its_own(file: Path, autojump_clock: object
         assert answers[2].headers["retry-after"] == "1"  # type: ignore[attr-defined]
         assert it.counters.limited == 1
         assert (await publish("two")).is_success  # type: ignore[attr-defined]
+
+
+async def test_a_store_that_is_away_lets_calls_pass_and_is_told_of_once() -> None:
+    class Away(MemoryRateLimit):
+        async def take(self, key: str) -> int:
+            raise StoreUnavailableError(f"away for {key}")
+
+    limits = CallLimits(lambda rate: Away(rate, lambda: 0))
+    with capture_logs() as logs:
+        for _ in range(3):
+            await limits.take(Caller.of_key(key()))
+    assert [each["event"] for each in logs] == ["call_limit_unknown"]
 
 
 async def test_keys_change_while_requests_go_on(file: Path) -> None:
