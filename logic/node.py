@@ -140,11 +140,12 @@ class Logic:
         ]
 
     def reconfigured(self, settings: Settings) -> None:
-        """Take over the keys that reload; see `ops.roles.Service`."""
+        """Take over the keys that reload; see `ops.roles.Service`. What may be refused comes first,
+        so that a config with one bad file changes nothing."""
         push, receipts = settings.push, load_receipt_keyring(settings.receipts)
-        self._mesh.reconfigured(settings.mesh)
-        self.auth.reconfigured(settings.auth)
         reconfigure_providers(self._parts.providers, push.fcm, push.webhook)
+        self.auth.reconfigured(settings.auth)
+        self._mesh.reconfigured(settings.mesh)
         self._settings = settings
         self.receipts.replace(receipts)
         self._parts.urgent_limit.rate = settings.urgent_rate()

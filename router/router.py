@@ -145,9 +145,10 @@ class Router:
         return self._gateway.routes
 
     def reconfigured(self, settings: Settings) -> None:
-        """Take over the keys that reload; see `ops.roles.Service`."""
-        self._parts.mesh.reconfigured(settings.mesh)
+        """Take over the keys that reload; see `ops.roles.Service`. The gateway, whose keys may
+        be of no use, comes first, so that then nothing changes."""
         self._gateway.reconfigured(settings)
+        self._parts.mesh.reconfigured(settings.mesh)
         self._heat.reconfigured(settings.heat)
         self._deliverer.costs = settings.costs
         reconfigure_provisioner(self._parts.provisioner, settings.provisioner)

@@ -1,6 +1,8 @@
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import trio
 from prometheus_client import CollectorRegistry, generate_latest
@@ -22,6 +24,7 @@ from proto.headers import HeadsHeader
 from proto.identity import NodeIdentity
 from proto.token_settings import TokenSettings
 from proto.topics import Topic
+from router.gateway.settings import GatewaySettings
 from router.router import Parts, Router
 from router.settings import Settings
 from tests.router.parts import FakeMesh, FixedRegistry, lease, room_record
@@ -121,3 +124,21 @@ async def test_a_router_without_a_relay_is_not_ready(autojump_clock: object) -> 
 def test_a_secret_that_is_none_is_refused_by_name(secret: str) -> None:
     with pytest.raises(ValueError, match=r"tokens\.secret"):
         Settings(tokens=TokenSettings(secret=secret))
+
+
+async def test_a_config_with_a_key_file_that_is_gone_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, autojump_clock: object
+) -> None:
+    keys = tmp_path / "keys.toml"
+    keys.write_text("")
+    settings = msgspec.structs.replace(SETTINGS, gateway=GatewaySettings(api_keys_file=str(keys)))
+    async with trio.open_nursery() as outer:
+        parts = _parts(outer, FixedRegistry())
+        changed: list[object] = []
+        monkeypatch.setattr(parts.mesh, "reconfigured", changed.append, raising=False)
+        router = Router(settings, NODE, parts)
+        keys.unlink()
+        with pytest.raises(ValueError, match="api_keys_file"):
+            router.reconfigured(settings)
+        assert changed == []
+        outer.cancel_scope.cancel()
