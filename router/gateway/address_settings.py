@@ -37,6 +37,16 @@ class AddressSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
             le=1_000_000,
         ),
     ] = 5_000
+    max_requests: Annotated[
+        int,
+        msgspec.Meta(
+            description="Requests at work at a time, those whose body is still to come included. "
+            "250: a quarter of `gateway.max_requests`, so that nobody holds all of those by bodies "
+            "that trickle.",
+            ge=1,
+            le=100_000,
+        ),
+    ] = 250
     failures_per_s: Annotated[
         float,
         msgspec.Meta(

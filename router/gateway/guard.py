@@ -1,6 +1,7 @@
 """Before all paths of the gateway: whose request it is, and whether it may be made now."""
 
 import random
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -30,12 +31,15 @@ class Guard:
 
     def __init__(self, settings: GatewaySettings, counters: GatewayCounters) -> None:
         self.at_work = 0
+        self._at_work_of: Counter[str] = Counter()
+        """Of those addresses that have requests at work."""
         self._counters = counters
         self.reconfigured(settings)
 
     def reconfigured(self, settings: GatewaySettings) -> None:
         """Have other limits from now on; rates begin anew."""
         self.most = settings.max_requests
+        self._most_of_address = settings.address.max_requests
         self._proxies = Proxies(settings.address.trusted_proxies)
         self._requests = LocalRates(settings.address.requests_rate())
         self._failures = LocalRates(settings.address.failures_rate())
@@ -52,15 +56,20 @@ class Guard:
     @contextmanager
     def place(self, host: str) -> Iterator[None]:
         """Hold one place for a request of `host`; raises `rate_limited` or `overloaded`."""
+        key = network_of(host)
         if not self._proxies.trusts(host):
-            self._admit(network_of(host), trio.current_time())
+            self._admit(key, trio.current_time())
         if self.at_work >= self.most:
             raise RequestError(ErrorCode.OVERLOADED, retry_after_ms=FULL_RETRY_MS)
         self.at_work += 1
+        self._at_work_of[key] += 1
         try:
             yield
         finally:
             self.at_work -= 1
+            self._at_work_of[key] -= 1
+            if not self._at_work_of[key]:
+                del self._at_work_of[key]
 
     def failed(self, host: str) -> None:
         """Count a request of `host` that was not authorised."""
@@ -75,9 +84,14 @@ class Guard:
     def _admit(self, key: str, now: float) -> None:
         wait_s = self._failures.wait_s(key, now) or self._requests.take(key, now)
         if wait_s:
-            message = "Too much comes from this address."
-            retry_after_ms = max(1, round(wait_s * 1000))
-            raise RequestError(ErrorCode.RATE_LIMITED, message, retry_after_ms=retry_after_ms)
+            raise _too_much(max(1, round(wait_s * 1000)))
+        if self._at_work_of[key] >= self._most_of_address:
+            raise _too_much(FULL_RETRY_MS)
+
+
+def _too_much(retry_after_ms: int) -> RequestError:
+    message = "Too much comes from this address."
+    return RequestError(ErrorCode.RATE_LIMITED, message, retry_after_ms=retry_after_ms)
 
 
 class Guarded:

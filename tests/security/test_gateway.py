@@ -272,6 +272,31 @@ async def test_guessing_tokens_keeps_an_address_out() -> None:
         assert (await it.client.get("/v1/connect", headers=token())).status_code == 200
 
 
+async def test_one_address_holds_not_all_places() -> None:
+    async with gateway(*LEASES, max_requests=3, address={"max_requests": 1}) as it:
+        arrived, go_on = trio.Event(), trio.Event()
+
+        async def body() -> AsyncIterator[bytes]:
+            arrived.set()
+            await go_on.wait()
+            yield b'{"data":1}'
+
+        async def publish() -> None:
+            path = "/v1/rooms/lobby/publish"
+            await it.client.post(path, content=body(), headers=token("server") | HOME)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(publish)
+            await arrived.wait()
+            answer = await it.client.get("/v1/connect", headers=token() | HOME)
+            assert (answer.status_code, answer.json()["code"]) == (429, "rate_limited")
+            assert answer.headers["retry-after"] == "1"
+            assert (await it.client.get("/v1/connect", headers=token())).status_code == 200
+            go_on.set()
+        answer = await it.client.get("/v1/connect", headers=token() | HOME)
+        assert answer.status_code == 200
+
+
 async def test_one_request_too_many_of_all_is_answered_503() -> None:
     async with gateway(*LEASES, max_requests=1) as it:
         arrived, go_on = trio.Event(), trio.Event()
