@@ -34,15 +34,17 @@ class Guard:
         self._at_work_of: Counter[str] = Counter()
         """Of those addresses that have requests at work."""
         self._counters = counters
+        self._requests = LocalRates(settings.address.requests_rate())
+        self._failures = LocalRates(settings.address.failures_rate())
         self.reconfigured(settings)
 
     def reconfigured(self, settings: GatewaySettings) -> None:
-        """Have other limits from now on; rates begin anew."""
+        """Have other limits from now on; what was used of them stays used."""
         self.most = settings.max_requests
         self._most_of_address = settings.address.max_requests
         self._proxies = Proxies(settings.address.trusted_proxies)
-        self._requests = LocalRates(settings.address.requests_rate())
-        self._failures = LocalRates(settings.address.failures_rate())
+        self._requests.rate = settings.address.requests_rate()
+        self._failures.rate = settings.address.failures_rate()
 
     def before(self, routes: Sequence[BaseRoute]) -> list[BaseRoute]:
         """Return `routes` with the guard before them."""

@@ -270,6 +270,9 @@ async def test_guessing_tokens_keeps_an_address_out() -> None:
         answer = await it.client.get("/v1/connect", headers=token() | HOME)
         assert answer.status_code == 429
         assert (await it.client.get("/v1/connect", headers=token())).status_code == 200
+        it.gateway.reconfigured(it.settings)
+        answer = await it.client.get("/v1/connect", headers=token() | HOME)
+        assert answer.status_code == 429, "a reload forgives nobody"
 
 
 async def test_one_address_holds_not_all_places() -> None:
