@@ -72,4 +72,12 @@ def remove_logins(connection: Connection, uid: str, sids: list[str] | None = Non
     connection.execute(query if sids is None else query.where(logins.c.sid.in_(sids)))
 
 
+def remove_other_logins(connection: Connection, uid: str, sid: str) -> list[str]:
+    """Forget all logins of `uid` but `sid`; returns which they were."""
+    c = logins.c
+    others = list(connection.scalars(select(c.sid).where(c.uid == uid, c.sid != sid)))
+    remove_logins(connection, uid, others)
+    return others
+
+
 _ROTATED = ("token", "previous", "rotated", "seen", "until")

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 
 import structlog
+from sqlalchemy import Connection
 
 from backends.database.accounts import (
     Account,
@@ -13,6 +14,7 @@ from backends.database.accounts import (
     change_password,
 )
 from backends.database.database import Database
+from backends.database.logins import remove_other_logins
 from logic.auth.logins import Logins
 from logic.auth.passwords import Passwords
 from logic.auth.throttle import Throttle
@@ -109,9 +111,13 @@ class Accounts:
         right = len(asked.password) <= MAX_PASSWORD
         if not right or not await self._passwords.verify(asked.password, account.password):
             raise self._wrong()
-        if not await self._keep(account, await self._passwords.hash(asked.new_password)):
+        new = await self._passwords.hash(asked.new_password)
+        # In one transaction: whoever has another login keeps it no longer than the old password,
+        # also where the store can't be told now and so its last access token lives on.
+        ended = await self._database.write(lambda c: _changed(c, account, new, asked.sid))
+        if ended is None:
             raise RequestError(ErrorCode.CONFLICT, "the password was changed at the same moment")
-        await self._logins.end_others(uid, asked.sid)
+        await self._logins.end_removed(uid, ended)
         log.info("password_changed", uid=uid)
 
     async def _called(self, name: str) -> Account | None:
@@ -119,12 +125,10 @@ class Accounts:
 
     async def _rehashed(self, account: Account, password: str) -> Account:
         new = await self._passwords.hash(password)
-        return account._replace(password=new) if await self._keep(account, new) else account
-
-    async def _keep(self, account: Account, password: str) -> bool:
-        return await self._database.write(
-            lambda c: change_password(c, account.uid, account.password, password)
+        kept = await self._database.write(
+            lambda c: change_password(c, account.uid, account.password, new)
         )
+        return account._replace(password=new) if kept else account
 
     def _wrong(self) -> RequestError:
         self.refused += 1
@@ -134,6 +138,12 @@ class Accounts:
 def name_key(name: str) -> str:
     """Return the name as it is compared."""
     return name.lower()
+
+
+def _changed(connection: Connection, account: Account, password: str, sid: str) -> list[str] | None:
+    if not change_password(connection, account.uid, account.password, password):
+        return None
+    return remove_other_logins(connection, account.uid, sid)
 
 
 def _check_name(name: str) -> None:

@@ -1,6 +1,6 @@
 """Logins: begun with a password, kept up with refresh tokens, ended by whom they belong to."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import structlog
@@ -77,8 +77,7 @@ class Logins:
         if begun is None:
             return None
         held, ended = begun
-        if ended:
-            await self._revoking.logins_of(account.uid, ended)
+        await self.end_removed(account.uid, ended)
         return self._tokens(held, login, token)
 
     async def refresh(self, text: str) -> Tokens:
@@ -111,13 +110,10 @@ class Logins:
         if sid == own_sid or await self._called(uid, sid):
             await self._revoking.login(uid, sid)
 
-    async def end_others(self, uid: str, sid: str) -> None:
-        """End all logins of `uid` but `sid`."""
-        now_ms = self._now_ms()
-        rows = await self._database.read(lambda c: logins_of(c, uid, now_ms))
-        others = [row.sid for row in rows if row.sid != sid]
-        if others:
-            await self._revoking.logins_of(uid, others)
+    async def end_removed(self, uid: str, sids: Sequence[str]) -> None:
+        """Revoke what logins still have that are gone from the database already."""
+        if sids:
+            await self._revoking.logins_of(uid, sids)
 
     async def list(self, uid: str, sid: str) -> list[LoginRow]:
         """Return the logins of `uid`, the one seen last first; `own` is `sid`."""

@@ -222,6 +222,26 @@ async def test_another_password_ends_the_other_logins_alone(front: Front) -> Non
     assert (await front.log_in(password="battery staple"))["uid"] == phone["uid"]
 
 
+async def test_another_password_ends_the_other_logins_also_while_the_store_is_away(
+    front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phone, thiefs = await front.register(), await front.log_in()
+    verify = front.passwords.verify
+
+    async def verify_slowly(password: str, kept: str | None) -> bool:
+        front.store_away = True
+        return await verify(password, kept)
+
+    monkeypatch.setattr(front.passwords, "verify", verify_slowly)
+    fields = {"password": PASSWORD, "new_password": "battery staple"}
+    with pytest.raises(StoreUnavailableError):
+        await front.ask("ChangePassword", phone["uid"], sid=phone["sid"], **fields)
+    front.store_away = False
+    refused = await front.refused("Refresh", refresh_token=thiefs["refresh_token"])
+    assert refused == ("token_invalid", "refresh_token")
+    assert (await front.refresh(phone))["sid"] == phone["sid"]
+
+
 async def test_a_login_under_way_while_its_password_is_changed_comes_to_nothing(
     front: Front, monkeypatch: pytest.MonkeyPatch
 ) -> None:
