@@ -77,13 +77,15 @@ AuthBody = (
 
 
 class Tokens(msgspec.Struct, frozen=True):
-    """The answer to who has logged in or refreshed; times are Unix milliseconds."""
+    """The answer to who has logged in or refreshed; times are Unix milliseconds. `access_token_s`
+    is for how many seconds from now the access token holds: a device's clock may be wrong."""
 
     uid: str
     name: str
     sid: str
     access_token: str
     access_expires_ms: int
+    access_token_s: float
     refresh_token: str
     refresh_expires_ms: int
 

@@ -158,6 +158,7 @@ class Logins:
             sid=login.sid,
             access_token=access,
             access_expires_ms=expires_ms,
+            access_token_s=self.settings.access_token_s,
             refresh_token=token.text,
             refresh_expires_ms=login.until,
         )

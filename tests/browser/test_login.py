@@ -22,7 +22,7 @@ FAKE = """
     given += 1;
     return Response.json({
       uid: "u-1", access_token: `access-${given}`, refresh_token: `refresh-${given}`,
-      access_expires_ms: Date.now() + globalThis.life,
+      access_expires_ms: Date.now() + 3_600_000, access_token_s: globalThis.life / 1000,
     });
   };
   const { Login } = await import("/relaymesh.js");

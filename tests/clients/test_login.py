@@ -18,6 +18,8 @@ class FakeGateway:
 
     def __init__(self) -> None:
         self.life_s = 900.0
+        self.ahead_s = 0.0
+        """By how much its clock is ahead of the device's."""
         self.asked: list[tuple[str, dict[str, Any], str]] = []
         self.given = 0
         self.status = 200
@@ -37,7 +39,8 @@ class FakeGateway:
             "uid": "u-1",
             "sid": "u-1.5",
             "access_token": f"access-{self.given}",
-            "access_expires_ms": int((time.time() + self.life_s) * 1000),
+            "access_expires_ms": int((time.time() + self.ahead_s + self.life_s) * 1000),
+            "access_token_s": self.life_s,
             "refresh_token": f"refresh-{self.given}",
             "refresh_expires_ms": 0,
         }
@@ -97,6 +100,16 @@ async def test_one_that_nears_its_end_is_exchanged_once_for_all_who_ask(
     assert kept == ["refresh-1", "refresh-2"]
     again = Login(gateway.url, login.tokens)
     assert await again() == "access-2"
+
+
+@pytest.mark.parametrize("ahead_s", [3600.0, -3600.0])
+async def test_a_clock_that_is_wrong_changes_nothing(gateway: FakeGateway, ahead_s: float) -> None:
+    gateway.ahead_s = ahead_s
+    login = await Login.log_in(gateway.url, "ann", "pw")
+    assert await login() == "access-1"
+    gateway.life_s = 0.0
+    short = await Login.log_in(gateway.url, "ann", "pw")
+    assert await short() == "access-3"
 
 
 async def test_a_login_that_has_ended_is_refused_and_a_gateway_that_is_away_is_not(

@@ -8,7 +8,9 @@ const ANSWER_MS = 10_000;
 const MARGIN_MS = 90_000;
 
 /** @typedef {{uid: string, sid: string, access_token: string, access_expires_ms: number,
- *   refresh_token: string, refresh_expires_ms: number}} Tokens */
+ *   access_token_s: number, refresh_token: string, refresh_expires_ms: number,
+ *   fresh_until_ms?: number}} Tokens what the gateway answers and, by this device's own clock, until
+ *   when the access token is used */
 
 /**
  * One login on one device.
@@ -24,7 +26,6 @@ export class Login {
   #storage;
   #key;
   #tokens;
-  #freshUntil;
   #refreshing = null;
 
   /** @param {string} gateway @param {Tokens} tokens @param {{storage?: Storage, key?: string}} kept */
@@ -58,7 +59,7 @@ export class Login {
 
   /** A token that is not about to end, a fresh one if need be; give it to a client as it is. */
   token = async () => {
-    if (Date.now() >= this.#freshUntil) {
+    if (!this.#isFresh()) {
       this.#refreshing ??= this.#alone(() => this.#refresh()).finally(() => {
         this.#refreshing = null;
       });
@@ -75,16 +76,16 @@ export class Login {
   }
 
   static async #begin(gateway, path, body, kept) {
-    return new Login(gateway, await ask(gateway, path, body), kept);
+    return new Login(gateway, received(await ask(gateway, path, body)), kept);
   }
 
   async #refresh() {
     const kept = JSON.parse(this.#storage?.getItem(this.#key) ?? "null");
     const other = kept && kept.refresh_token !== this.#tokens.refresh_token;
     if (other) this.#take(kept);
-    if (Date.now() < this.#freshUntil) return; // another page has done it
+    if (this.#isFresh()) return; // another page has done it
     const { refresh_token } = this.#tokens;
-    this.#take(await ask(this.#gateway, "refresh", { refresh_token }));
+    this.#take(received(await ask(this.#gateway, "refresh", { refresh_token })));
   }
 
   /** Does `work` while no other page does it. */
@@ -93,12 +94,20 @@ export class Login {
     return this.#storage && locks ? locks.request(this.#key, work) : work();
   }
 
+  #isFresh() {
+    return Date.now() < (this.#tokens.fresh_until_ms ?? 0);
+  }
+
   #take(tokens) {
-    const left = tokens.access_expires_ms - Date.now();
     this.#tokens = tokens;
-    this.#freshUntil = Date.now() + left - Math.min(MARGIN_MS, left / 2);
     this.#storage?.setItem(this.#key, JSON.stringify(tokens));
   }
+}
+
+/** Not by `access_expires_ms`, which is the cluster's clock: this device's may be minutes off. */
+function received(tokens) {
+  const lifeMs = tokens.access_token_s * 1000;
+  return { ...tokens, fresh_until_ms: Date.now() + lifeMs - Math.min(MARGIN_MS, lifeMs / 2) };
 }
 
 async function ask(gateway, path, body, token) {

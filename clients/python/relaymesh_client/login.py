@@ -18,7 +18,8 @@ MARGIN_S = 90.0
 connections are warned a minute before."""
 
 Tokens = dict[str, Any]
-"""What the gateway answers: `uid`, `sid`, `access_token`, `refresh_token` and when each ends."""
+"""What the gateway answers: `uid`, `sid`, `access_token`, `refresh_token` and when each ends; and
+`fresh_until_s`, by this device's own clock: until when the access token is used."""
 
 
 class Login:
@@ -39,7 +40,6 @@ class Login:
         self._url = url.rstrip("/")
         self._changed = changed
         self._lock = trio.Lock()
-        self._fresh_until = _fresh_until(tokens)
 
     @classmethod
     async def register(
@@ -63,9 +63,10 @@ class Login:
     async def __call__(self) -> str:
         """Return a token that is not about to end, a fresh one if need be: a `TokenSource`."""
         async with self._lock:
-            if time.time() >= self._fresh_until:
+            if time.time() >= self.tokens.get("fresh_until_s", 0):
                 body = {"refresh_token": self.tokens["refresh_token"]}
-                self._take(await _ask(self._url, "refresh", body))
+                self.tokens = _received(await _ask(self._url, "refresh", body))
+                self._changed(self.tokens)
             return str(self.tokens["access_token"])
 
     async def log_out(self, *, everywhere: bool = False) -> None:
@@ -78,20 +79,16 @@ class Login:
         cls, url: str, path: str, name: str, password: str, device: str, options: dict[str, Any]
     ) -> "Login":
         body = {"name": name, "password": password, "device": device}
-        login = cls(url, await _ask(url.rstrip("/"), path, body), **options)
+        login = cls(url, _received(await _ask(url.rstrip("/"), path, body)), **options)
         login._changed(login.tokens)
         return login
 
-    def _take(self, tokens: Tokens) -> None:
-        self.tokens = tokens
-        self._fresh_until = _fresh_until(tokens)
-        self._changed(tokens)
 
-
-def _fresh_until(tokens: Tokens) -> float:
-    now_s = time.time()
-    left_s = float(tokens["access_expires_ms"]) / 1000 - now_s
-    return now_s + left_s - min(MARGIN_S, left_s / 2)
+def _received(tokens: Tokens) -> Tokens:
+    """Note until when to use the token. Not by `access_expires_ms`: that is the cluster's clock,
+    and this device's may be minutes off."""
+    life_s = float(tokens["access_token_s"])
+    return {**tokens, "fresh_until_s": time.time() + life_s - min(MARGIN_S, life_s / 2)}
 
 
 async def _ask(url: str, path: str, body: dict[str, str], token: str = "") -> Tokens:

@@ -23,6 +23,7 @@ async def test_who_registers_is_logged_in_with_a_token_that_nodes_believe(front:
     assert (claims.sub, claims.sid, claims.name) == (tokens["uid"], tokens["sid"], "Ann")
     assert (claims.role, claims.iss, claims.iat) == ("viewer", "relaymesh", front.now_ms / 1000)
     assert claims.exp * 1000 == tokens["access_expires_ms"] == front.now_ms + 900_000
+    assert tokens["access_token_s"] == 900
     assert tokens["uid"].startswith("u-")
     ((row,),) = (await front.ask("ListLogins", tokens["uid"], sid=tokens["sid"])).values()
     assert row == {
