@@ -112,7 +112,8 @@ class Hellos:
         self, session: Session, request: Hello, claims: Claims, resume: Resume
     ) -> None:
         try:
-            await self._tickets.use(resume)
+            with self._users.coming(claims.sub, session.connection):
+                await self._tickets.use(resume)
         finally:
             session.greeting = False
         # It may have been revoked since; who is let in is found by the next revocation.

@@ -35,9 +35,7 @@ class Kicks:
         if not self._seen.first((header.id, header.uid), now):
             return
         found = [
-            each
-            for each in self._users.connections(header.uid)
-            if header.device in ("", _device(each))
+            each for each in self._users.all_of(header.uid) if header.device in ("", _device(each))
         ]
         for connection in found:
             connection.close(CloseCode.KICKED, header.reason or REASON)

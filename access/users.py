@@ -1,6 +1,7 @@
 """The users of this node, and the messages that go to users instead of rooms."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import msgspec
 import structlog
@@ -29,9 +30,23 @@ class Users:
 
     def __init__(self) -> None:
         self._connections: dict[str, dict[int, Connection]] = {}
+        self._coming: set[tuple[str, Connection]] = set()
 
     def __len__(self) -> int:
         return len(self._connections)
+
+    @contextmanager
+    def coming(self, uid: str, connection: Connection) -> Iterator[None]:
+        """Have `all_of` know a connection whose hello is looked at; nothing goes to it yet."""
+        self._coming.add((uid, connection))
+        try:
+            yield
+        finally:
+            self._coming.discard((uid, connection))
+
+    def all_of(self, uid: str) -> list[Connection]:
+        """Return a user's connections to this node, those that are being let in too."""
+        return [*self.connections(uid), *(each for name, each in self._coming if name == uid)]
 
     def add(self, uid: str, connection: Connection) -> None:
         """Note a user's connection."""

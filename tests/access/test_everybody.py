@@ -1,15 +1,19 @@
 """What is for everybody on a node, and who is sent out."""
 
+import msgspec
 import pytest
 import trio
 from trio.testing import MockClock
 
 from access.announcements import AT_ONCE, MAX_WAITING
+from proto.close_codes import CloseCode
 from proto.envelopes import Kind, encode
 from proto.headers import EverybodyHeader, KickHeader, encode_header
 from proto.priorities import Priority
+from proto.resume_tokens import Resume, mint_resume
 from proto.server_frames import direct_push
-from tests.access.cluster import Client, MakeWorld, World, one_envelope
+from proto.token_keys import Keyring, hs256
+from tests.access.cluster import NOW_MS, SECRET, Client, MakeWorld, World, one_envelope, token
 
 
 def announce(world: World, name: str = "m1", priority: Priority = Priority.NORMAL) -> None:
@@ -122,3 +126,31 @@ async def test_an_envelope_that_can_not_be_read_is_counted(
     await world.settle()
     assert world.node.counters.bad_envelopes == 1
     assert ann.pushes("direct") == []
+
+
+async def test_a_kick_finds_who_is_moving_here_just_now(
+    world: World, monkeypatch: pytest.MonkeyPatch, autojump_clock: MockClock
+) -> None:
+    go_on = trio.Event()
+
+    async def use(*_: object) -> bool:
+        await go_on.wait()
+        return True
+
+    monkeypatch.setattr(world.store, "use", use)
+    moved = Resume("ann", "", "", "j1", NOW_MS // 1000 + 30)
+    resume = mint_resume(moved, Keyring([hs256(SECRET)]))
+    client, other = world.client(), world.client()
+    client.send("hello", token=token("ann"), resume=resume)
+    other_moved = msgspec.structs.replace(moved, sub="bob")
+    hello = other.send(
+        "hello", token=token("bob"), resume=mint_resume(other_moved, Keyring([hs256(SECRET)]))
+    )
+    await world.settle()
+    kick(world, "ann")
+    go_on.set()
+    assert "ok" in await other.reply(hello)
+    assert client.connection.closed_with == CloseCode.KICKED
+    assert world.node.users.here(["ann", "bob"]) == ["bob"]
+    kick(world, "ann", "k2")
+    assert world.node.users.all_of("ann") == []
