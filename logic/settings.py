@@ -9,6 +9,7 @@ from backends.database.settings import DatabaseSettings
 from backends.rate_limit.interface import Rate
 from backends.redis.settings import StoreSettings
 from backends.room_log.retention import Retention
+from backends.token_keys.files import load_receipt_keyring
 from logic.auth.keys import load_keys
 from logic.auth.settings import AuthSettings
 from logic.contacts.settings import ContactSettings
@@ -156,6 +157,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Raise `ValueError` that names the key whose value is of no use."""
+        load_receipt_keyring(self.receipts)
         if self.auth.kind == "accounts":
             load_keys(self.auth)
 
