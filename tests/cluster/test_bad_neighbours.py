@@ -191,7 +191,10 @@ async def test_a_node_that_sends_what_its_role_may_not(
             *(cluster, "relay", "relaymesh_relay_links_cut_total"), reason="bad_envelope"
         ):
             two.send(link + BATCH + envelope(PING) + b"\x00\x00")
-            await is_cut(two)
+            # The node goes with all its links. Over TLS, nng 1.11 may never tell of an end right
+            # behind a message, which is what this one gets: a node sees it by `silence_s`.
+            await is_cut(one)
+            await is_cut(three)
 
 
 PREFIX = b"relaymesh pack 1\n"
