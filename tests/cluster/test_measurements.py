@@ -96,6 +96,7 @@ def test_a_rolling_restart_of_every_node_loses_nothing_that_was_acknowledged() -
     assert min(result["acked"], result["bulk"]) > 0
 
 
+@pytest.mark.timed
 def test_an_overload_is_answered_held_back_and_over_when_it_is_over() -> None:
     code, result = relaymesh("chaos", "overload", "--seconds", "12", "--quiet", "2")
     assert code == 0, result
@@ -113,6 +114,7 @@ def test_instant_messages_are_counted_to_the_last_row() -> None:
     assert result["group_messages"] == 200
 
 
+@pytest.mark.timed
 def test_a_hop_carries_every_message() -> None:
     _, result = relaymesh("bench", "hop")
     assert result["lost"] == 0
