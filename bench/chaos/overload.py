@@ -58,6 +58,8 @@ GROWTH_MB = 256
 
 SMALL = (
     *("--set", "logic.messages_per_s=150"),
+    # The chatters are to get that far.
+    *("--set", "access.edge.inbound.bytes_per_s=1048576"),
     *("--set", f"relay.peer_lane_bytes={1 << 20}"),
     *("--set", f"router.mesh.lane_bytes={1 << 20}"),
 )

@@ -28,6 +28,9 @@ UNLIMITED = (
     "--set=access.client.frames_per_s=10000",
     "--set=access.client.frames_burst=20000",
     "--set=access.client.max_in_flight=2000",
+    "--set=access.user.frames_per_s=10000",
+    "--set=access.user.frames_burst=20000",
+    "--set=access.edge.inbound.bytes_per_s=16777216",
 )
 """A few connections stand for many people."""
 
