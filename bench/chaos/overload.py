@@ -60,6 +60,10 @@ SMALL = (
     *("--set", "logic.messages_per_s=150"),
     # The chatters are to get that far.
     *("--set", "access.edge.inbound.bytes_per_s=1048576"),
+    # And the log is to reach back to the moment at which the stopped node was cut off: what it no
+    # longer has is told as `reset`, which is as it should be, but not what is looked at here.
+    *("--set", "logic.room_log.messages=10000"),
+    *("--set", "router.room_log.messages=10000"),
     *("--set", f"relay.peer_lane_bytes={1 << 20}"),
     *("--set", f"router.mesh.lane_bytes={1 << 20}"),
 )
