@@ -31,7 +31,9 @@ async def until_it_answers(
 
 async def test_a_gateway_shows_the_nodes_and_links_of_every_region(world: World) -> None:
     shown = await until_it_answers(world, "eu", "us", expected=True)
-    assert (shown["region"], shown["alerts"]) == ("eu", [])
+    assert shown["region"] == "eu"
+    # Others may be left from tests before, which kill relays: those stay known for minutes.
+    assert not [each for each in shown["alerts"] if each["alert"] == "RelaymeshRegionSilent"]
     (us,) = (each for each in shown["regions"] if each["region"] == "us")
     assert {node["role"] for node in us["nodes"]} == {"access", "relay", "router", "logic"}
     relays = {node["id"] for node in us["nodes"] if node["role"] == "relay"}
