@@ -151,6 +151,8 @@ async def test_the_token_secret_is_changed_under_people_who_do_not_notice(
                 edit(own, with_key("previous_secret", '""', f"[{role}.tokens]"), role)
             await reloaded(own, "access", "router")
             assert (await may_come(old), await may_come(new)) == (False, True)
+    await reloaded(own, "access", "router")
+    assert await may_come(old)
     assert own.record == before
 
 
