@@ -210,7 +210,8 @@ async def test_listening_again_and_again_leaves_nothing_behind(harness):
                     await trio.sleep(0.01)
             threads.append(len(list(Path("/proc/self/task").iterdir())))
             assert bus.counters[topic].in_flight == 0
-    assert threads[0] == threads[-1]
+    # Threads of tests before may end meanwhile.
+    assert threads[-1] <= threads[0]
 
 
 async def test_a_listener_that_is_cut_off_in_the_middle_leaves_nothing_behind():
