@@ -8,6 +8,7 @@ import msgspec
 from mesh.interface import Mesh
 from proto.conversations import system
 from proto.errors import ErrorCode
+from proto.group_answers import GroupMemberPage, GroupState
 from proto.priorities import Priority
 from proto.services import Method
 from router.gateway.group_bodies import (
@@ -28,38 +29,6 @@ class GroupChanged(msgspec.Struct, frozen=True, omit_defaults=True):
     conv: str
     seq: int
     uids: list[str] | None = None
-
-
-class GroupState(msgspec.Struct, frozen=True):
-    """A group. Times are Unix milliseconds, 0 for never; `role`, `joined` and `own_muted_until` are
-    the caller's, where it is a member."""
-
-    conv: str
-    name: str
-    owner: str
-    member_count: int
-    muted_until: int
-    hot: bool
-    created: int
-    role: str
-    joined: int
-    own_muted_until: int
-
-
-class GroupMember(msgspec.Struct, frozen=True):
-    """A member; `muted_until` is in Unix milliseconds."""
-
-    uid: str
-    role: str
-    muted_until: int
-
-
-class GroupMemberPage(msgspec.Struct, frozen=True):
-    """A page of members; an empty `cursor` ends the list."""
-
-    conv: str
-    members: list[GroupMember]
-    cursor: str
 
 
 class MessageSent(msgspec.Struct, frozen=True):
